@@ -1,0 +1,181 @@
+package ingest
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// MaxListedSkips bounds how many skips a Coverage names one by one. Their
+// counts have no bound.
+const MaxListedSkips = 10_000
+
+// Coverage is the account of a run: what was read, what was skipped and why,
+// and what was never there. Every count adds up:
+//
+//	objects listed = read + skipped + excluded
+//	records seen   = sign-ins + duplicates + outside window + filtered
+//
+// Records that could not be read are counted apart, in SkippedRecords. The
+// zero value is empty and ready. It is for one goroutine.
+type Coverage struct {
+	Sources []string // what was read, as the user named it
+
+	Listed   int            // objects found
+	Read     int            // objects read to their end
+	Skipped  map[Cause]int  // objects not read, or not to their end
+	Excluded map[string]int // objects and, after listing, folders' objects left out on purpose, by reason
+	Folders  map[string]int // folders not even listed, by reason
+
+	Seen           int           // sign-ins found and readable
+	SignIns        int           // of these, the ones in the result
+	Duplicates     int           // of these, further copies
+	Outside        int           // of these, outside the window
+	Filtered       int           // of these, of other accounts or Regions
+	SkippedRecords map[Cause]int // sign-ins that were found and could not be read
+
+	Packed   int64 // bytes as stored
+	Inflated int64 // bytes of JSON
+
+	Shards   []Shard     // account × Region, sorted
+	Skips    []SkipError // at most MaxListedSkips, sorted by origin
+	Unlisted int         // skips beyond those
+	Remarks  []string    // what else the reader must know, in words
+	Partial  bool        // the run was interrupted
+}
+
+// Shard is what a trail holds for one account and Region of its layout.
+type Shard struct {
+	Account string
+	Region  string
+	Objects int
+	Days    []Day // days of delivery that have files, sorted, each once
+}
+
+// Day is a UTC day, counted from 1970-01-01.
+type Day int32
+
+// DayOf is the UTC day of a moment.
+func DayOf(t time.Time) Day {
+	s := t.Unix()
+	d := s / 86400
+	if s%86400 < 0 {
+		d--
+	}
+	return Day(d)
+}
+
+// Time is the first moment of the day.
+func (d Day) Time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
+
+// String gives the day as YYYY-MM-DD.
+func (d Day) String() string { return d.Time().Format(time.DateOnly) }
+
+// Skip counts one skip and names it while there is room.
+func (c *Coverage) Skip(s *SkipError) {
+	if s.Record {
+		c.SkippedRecords = count(c.SkippedRecords, s.Cause, 1)
+	} else {
+		c.Skipped = count(c.Skipped, s.Cause, 1)
+	}
+	if len(c.Skips) < MaxListedSkips {
+		c.Skips = append(c.Skips, *s)
+	} else {
+		c.Unlisted++
+	}
+}
+
+// Exclude counts n objects that were left out on purpose.
+func (c *Coverage) Exclude(reason string, n int) { c.Excluded = count(c.Excluded, reason, n) }
+
+// ExcludeFolder counts one folder that was not listed on purpose.
+func (c *Coverage) ExcludeFolder(reason string) { c.Folders = count(c.Folders, reason, 1) }
+
+// Complete tells whether everything that was found was also read.
+func (c *Coverage) Complete() bool {
+	return !c.Partial && Total(c.Skipped) == 0 && Total(c.SkippedRecords) == 0
+}
+
+// Total adds up the counts of a map by cause or reason.
+func Total[K comparable](m map[K]int) int {
+	n := 0
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+// Add joins the account of another source. Shards of the same account and
+// Region become one.
+func (c *Coverage) Add(o Coverage) {
+	c.Sources = append(c.Sources, o.Sources...)
+	c.Listed += o.Listed
+	c.Read += o.Read
+	c.Skipped = join(c.Skipped, o.Skipped)
+	c.Excluded = join(c.Excluded, o.Excluded)
+	c.Folders = join(c.Folders, o.Folders)
+	c.Seen += o.Seen
+	c.SignIns += o.SignIns
+	c.Duplicates += o.Duplicates
+	c.Outside += o.Outside
+	c.Filtered += o.Filtered
+	c.SkippedRecords = join(c.SkippedRecords, o.SkippedRecords)
+	c.Packed += o.Packed
+	c.Inflated += o.Inflated
+	c.Shards = mergeShards(append(c.Shards, o.Shards...))
+	c.Unlisted += o.Unlisted
+	c.Skips = append(c.Skips, o.Skips...)
+	c.sortSkips()
+	c.Remarks = append(c.Remarks, o.Remarks...)
+	c.Partial = c.Partial || o.Partial
+}
+
+func (c *Coverage) sortSkips() {
+	slices.SortFunc(c.Skips, func(a, b SkipError) int {
+		return cmp.Or(cmp.Compare(a.Origin, b.Origin), cmp.Compare(a.Cause, b.Cause),
+			cmp.Compare(a.Err.Error(), b.Err.Error()))
+	})
+	if extra := len(c.Skips) - MaxListedSkips; extra > 0 {
+		c.Skips, c.Unlisted = c.Skips[:MaxListedSkips], c.Unlisted+extra
+	}
+}
+
+func mergeShards(all []Shard) []Shard {
+	slices.SortStableFunc(all, func(a, b Shard) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Region, b.Region))
+	})
+	var out []Shard
+	for _, s := range all {
+		if n := len(out) - 1; n >= 0 && out[n].Account == s.Account && out[n].Region == s.Region {
+			out[n].Objects += s.Objects
+			out[n].Days = append(out[n].Days, s.Days...)
+			continue
+		}
+		s.Days = slices.Clone(s.Days)
+		out = append(out, s)
+	}
+	for i := range out {
+		slices.Sort(out[i].Days)
+		out[i].Days = slices.Compact(out[i].Days)
+	}
+	return out
+}
+
+func count[K comparable](m map[K]int, k K, n int) map[K]int {
+	if n == 0 {
+		return m
+	}
+	if m == nil {
+		m = map[K]int{}
+	}
+	m[k] += n
+	return m
+}
+
+func join[K comparable](a, b map[K]int) map[K]int {
+	for k, v := range maps.All(b) {
+		a = count(a, k, v)
+	}
+	return a
+}

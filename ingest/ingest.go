@@ -1,0 +1,128 @@
+// Package ingest turns places that hold CloudTrail records into a stream of
+// console sign-ins, each once, and an honest account of the rest. In come
+// sources (package trail, lookup, local implement them), out come events and
+// their Coverage. It does no I/O of its own, judges nothing and prints
+// nothing.
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"trailgate/ingest/signin"
+)
+
+// Source streams the sign-ins of one place.
+type Source interface {
+	// Events yields every readable sign-in of the place, in no particular
+	// order, duplicates included: Merge sorts that out. The window lets a
+	// source leave unread what cannot hold a wanted event; it need not drop
+	// the rest. A *SkipError stands for one object or record that could not
+	// be read, and the stream goes on; any other error, the context's
+	// included, is the last thing it yields. The iterator is for one
+	// goroutine and may be left early.
+	Events(ctx context.Context, w Window) iter.Seq2[signin.Event, error]
+	// Coverage is the account of the last Events, once that has ended:
+	// objects, bytes and places. Records are counted by Merge, skips by both.
+	Coverage() Coverage
+}
+
+// Cause classifies what was not read. Its text is fixed: it stands in outputs.
+type Cause string
+
+// The causes. The first block is about whole objects, the second about single
+// records in an object that was otherwise read.
+const (
+	CauseDenied    Cause = "access-denied"    // the store refused to hand the object out
+	CauseVanished  Cause = "vanished"         // gone between listing and reading
+	CauseTransport Cause = "transport"        // the store could not be reached or the body was cut, in spite of retries
+	CauseTruncated Cause = "truncated"        // the gzip stream ends early
+	CauseCorrupt   Cause = "corrupt"          // not gzip's format, or a checksum that does not match
+	CauseTrailing  Cause = "trailing-garbage" // bytes after the gzip stream
+	CauseEmpty     Cause = "empty"            // no bytes at all
+	CauseTooLarge  Cause = "too-large"        // over the size cap once inflated
+	CauseBroken    Cause = "broken-json"      // not JSON from some point on
+	CauseUnknown   Cause = "unknown-format"   // JSON or text, but no carrier of CloudTrail records
+	CauseThrottled Cause = "throttled"        // the API refused for its rate
+	CauseListing   Cause = "listing"          // a folder could not be listed
+	CauseNoID      Cause = "no-event-id"      // record: a sign-in without eventID
+	CauseNoTime    Cause = "no-event-time"    // record: a sign-in without a readable eventTime
+	CauseRecord    Cause = "broken-record"    // record: a sign-in that is not valid JSON
+)
+
+// SkipError is one object or record that could not be read.
+type SkipError struct {
+	Cause  Cause
+	Origin string // the object or file
+	Record bool   // one record of the object; false: the object, whole or from some point on
+	Err    error  // what happened, with no mention of Origin
+}
+
+// Error says what was skipped and why.
+func (e *SkipError) Error() string { return fmt.Sprintf("skip %q: %v", e.Origin, e.Err) }
+
+// Unwrap gives the underlying error.
+func (e *SkipError) Unwrap() error { return e.Err }
+
+// DefaultLateness is how much later than its events a log file is expected at
+// the most. CloudTrail delivers after about five minutes on average without a
+// guarantee (CloudTrail User Guide, "How CloudTrail works").
+const DefaultLateness = 24 * time.Hour
+
+// Window says which sign-ins are wanted. The zero Window wants all.
+type Window struct {
+	Since    time.Time     // event time at or after; zero: no bound
+	Until    time.Time     // event time before; zero: no bound
+	Accounts []string      // only these account ids; none: all
+	Regions  []string      // only these recorded Regions; none: all
+	Lateness time.Duration // how late a file may come; zero: DefaultLateness, negative: none
+}
+
+// Place tells how a Window sees an event.
+type Place uint8
+
+// The three places of an event.
+const (
+	Inside   Place = iota // wanted
+	Outside               // before Since, or at or after Until
+	Filtered              // of an account or Region that was not asked for
+)
+
+// Locate says whether the event is wanted, and if not, why.
+func (w Window) Locate(e *signin.Event) Place {
+	switch {
+	case !w.Since.IsZero() && e.Time.Before(w.Since), !w.Until.IsZero() && !e.Time.Before(w.Until):
+		return Outside
+	case len(w.Accounts) > 0 && !slices.Contains(w.Accounts, e.Account),
+		len(w.Regions) > 0 && !slices.Contains(w.Regions, e.Region):
+		return Filtered
+	}
+	return Inside
+}
+
+// LastDelivery is the moment after which no file can hold a wanted event, or
+// zero where there is none.
+func (w Window) LastDelivery() time.Time {
+	switch {
+	case w.Until.IsZero():
+		return time.Time{}
+	case w.Lateness == 0:
+		return w.Until.Add(DefaultLateness)
+	case w.Lateness < 0:
+		return w.Until
+	}
+	return w.Until.Add(w.Lateness)
+}
+
+// Progress is how far a source has come.
+type Progress struct {
+	Listed  int   // objects found so far
+	Done    int   // objects dealt with so far
+	Bytes   int64 // packed bytes read so far
+	Packed  int64 // packed bytes of the objects found so far
+	SignIns int   // sign-ins found so far, duplicates included
+	Final   bool  // Listed and Packed will not grow any more
+}

@@ -1,0 +1,196 @@
+package signin
+
+import "strings"
+
+// Hidden is what CloudTrail writes in place of a user name that does not
+// exist, since the text may be a password typed into the wrong field
+// (CloudTrail User Guide, "AWS Management Console sign-in events").
+const Hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+// The identity types that Trailgate treats apart, as CloudTrail spells them.
+const (
+	TypeIAMUser       = "IAMUser"
+	TypeRoot          = "Root"
+	TypeAssumedRole   = "AssumedRole"
+	TypeFederatedUser = "FederatedUser"
+)
+
+// idcPath is the path of the roles that IAM Identity Center makes, and
+// idcName the prefix of their names (IAM Identity Center User Guide,
+// "Referencing permission sets in resource policies").
+const (
+	idcPath = "aws-reserved/sso.amazonaws.com/"
+	idcName = "AWSReservedSSO_"
+)
+
+// Identity is userIdentity as recorded.
+type Identity struct {
+	Type        string
+	Account     string // accountId
+	ARN         string
+	PrincipalID string
+	UserName    string
+	IssuerARN   string // sessionContext.sessionIssuer.arn: the role, path included
+}
+
+// RoleName is the name of the assumed role, without its path, or empty.
+func (id Identity) RoleName() string {
+	if role, _, ok := id.assumed(); ok {
+		return role
+	}
+	if id.Type != TypeAssumedRole {
+		return ""
+	}
+	return afterLast(resource(id.IssuerARN, "role/"), '/')
+}
+
+// SessionName is the name of the role session, or empty. The ARN tells it;
+// without one the principal id does, which is ROLEID:SESSION.
+func (id Identity) SessionName() string {
+	if _, session, ok := id.assumed(); ok {
+		return session
+	}
+	if id.Type != TypeAssumedRole {
+		return ""
+	}
+	_, session, _ := strings.Cut(id.PrincipalID, ":")
+	return session
+}
+
+// IdentityCenter tells whether the role is one that IAM Identity Center made.
+// The session issuer's ARN, which has the role's path, decides; where the
+// record has none, the reserved prefix of the name does.
+func (id Identity) IdentityCenter() bool {
+	if id.Type != TypeAssumedRole {
+		return false
+	}
+	if path := resource(id.IssuerARN, "role/"); path != "" {
+		return strings.HasPrefix(path, idcPath)
+	}
+	return strings.HasPrefix(id.RoleName(), idcName)
+}
+
+// IdentityCenterHome is the Region that an Identity Center role's path names,
+// or empty where the record has no path or the path no Region. Identity Center
+// leaves the Region out when it lives in us-east-1 (IAM Identity Center User
+// Guide, "Referencing permission sets in resource policies").
+func (id Identity) IdentityCenterHome() string {
+	rest, ok := strings.CutPrefix(resource(id.IssuerARN, "role/"), idcPath)
+	if !ok {
+		return ""
+	}
+	region, _, ok := strings.Cut(rest, "/")
+	if !ok {
+		return ""
+	}
+	return region
+}
+
+// Federated tells whether somebody other than IAM's own password check let
+// the person in, so that AWS cannot see their second factor.
+func (id Identity) Federated() bool { return id.Type != TypeIAMUser && id.Type != TypeRoot }
+
+// Partition is the partition that the ARNs name, or empty.
+func (id Identity) Partition() string {
+	for _, arn := range [...]string{id.ARN, id.IssuerARN} {
+		if rest, ok := strings.CutPrefix(arn, "arn:"); ok {
+			if partition, _, ok := strings.Cut(rest, ":"); ok {
+				return partition
+			}
+		}
+	}
+	return ""
+}
+
+// owner is the account that the identity belongs to, or empty.
+func (id Identity) owner() string {
+	if id.Account != "" {
+		return id.Account
+	}
+	for _, arn := range [...]string{id.ARN, id.IssuerARN} {
+		if part := strings.SplitN(arn, ":", 6); len(part) == 6 && part[4] != "" {
+			return part[4]
+		}
+	}
+	return ""
+}
+
+// assumed takes an assumed-role ARN apart. Session names have no slash.
+func (id Identity) assumed() (role, session string, ok bool) {
+	rest := resource(id.ARN, "assumed-role/")
+	role, session, ok = strings.Cut(rest, "/")
+	return role, session, ok && role != ""
+}
+
+// Principal is the key of the person, the same for successes and failures:
+//
+//	ACCOUNT/user/NAME            an IAM user, the path left out: names are unique in an account
+//	ACCOUNT/role/ROLE/SESSION    a role session
+//	identity-center/SESSION      an Identity Center user, whatever the account
+//	ACCOUNT/federated/NAME       a federated user
+//	ACCOUNT/root                 the root user
+//	ACCOUNT/unknown              hidden or absent: nobody to name
+func (e Event) Principal() string {
+	id := e.Identity
+	account := id.owner()
+	if account == "" {
+		account = e.Account
+	}
+	switch id.Type {
+	case TypeRoot:
+		return account + "/root"
+	case TypeIAMUser:
+		name := id.UserName
+		if name == "" {
+			name = afterLast(resource(id.ARN, "user/"), '/')
+		}
+		if name != "" && name != Hidden {
+			return account + "/user/" + name
+		}
+	case TypeAssumedRole:
+		role, session := id.RoleName(), id.SessionName()
+		if session != "" && id.IdentityCenter() {
+			return "identity-center/" + session
+		}
+		if role != "" && session != "" {
+			return account + "/role/" + role + "/" + session
+		}
+	default:
+		if name := id.federatedName(); name != "" && name != Hidden {
+			return account + "/federated/" + name
+		}
+	}
+	return account + "/unknown"
+}
+
+// federatedName is the name of a federated user: from the ARN, else from
+// userName, which SAMLUser and WebIdentityUser have instead.
+func (id Identity) federatedName() string {
+	switch id.Type {
+	case TypeFederatedUser, "SAMLUser", "WebIdentityUser":
+	default:
+		return ""
+	}
+	if name := resource(id.ARN, "federated-user/"); name != "" {
+		return name
+	}
+	if _, name, ok := strings.Cut(id.PrincipalID, ":"); ok && id.Type == TypeFederatedUser {
+		return name
+	}
+	return id.UserName
+}
+
+// resource is what follows kind in an ARN's resource part, or empty.
+func resource(arn, kind string) string {
+	part := strings.SplitN(arn, ":", 6)
+	if len(part) < 6 {
+		return ""
+	}
+	rest, ok := strings.CutPrefix(part[5], kind)
+	if !ok {
+		return ""
+	}
+	return rest
+}
+
+func afterLast(s string, sep byte) string { return s[strings.LastIndexByte(s, sep)+1:] }
