@@ -1,6 +1,9 @@
 package signin
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Hidden is what CloudTrail writes in place of a user name that does not
 // exist, since the text may be a password typed into the wrong field
@@ -93,10 +96,8 @@ func (id Identity) Federated() bool { return id.Type != TypeIAMUser && id.Type !
 // Partition is the partition that the ARNs name, or empty.
 func (id Identity) Partition() string {
 	for _, arn := range [...]string{id.ARN, id.IssuerARN} {
-		if rest, ok := strings.CutPrefix(arn, "arn:"); ok {
-			if partition, _, ok := strings.Cut(rest, ":"); ok {
-				return partition
-			}
+		if strings.HasPrefix(arn, "arn:") && strings.Count(arn, ":") > 1 {
+			return arnPart(arn, 1)
 		}
 	}
 	return ""
@@ -107,12 +108,7 @@ func (id Identity) owner() string {
 	if id.Account != "" {
 		return id.Account
 	}
-	for _, arn := range [...]string{id.ARN, id.IssuerARN} {
-		if part := strings.SplitN(arn, ":", 6); len(part) == 6 && part[4] != "" {
-			return part[4]
-		}
-	}
-	return ""
+	return cmp.Or(arnPart(id.ARN, 4), arnPart(id.IssuerARN, 4))
 }
 
 // assumed takes an assumed-role ARN apart. Session names have no slash.
@@ -182,15 +178,27 @@ func (id Identity) federatedName() string {
 
 // resource is what follows kind in an ARN's resource part, or empty.
 func resource(arn, kind string) string {
-	part := strings.SplitN(arn, ":", 6)
-	if len(part) < 6 {
-		return ""
-	}
-	rest, ok := strings.CutPrefix(part[5], kind)
+	rest, ok := strings.CutPrefix(arnPart(arn, 5), kind)
 	if !ok {
 		return ""
 	}
 	return rest
+}
+
+// arnPart is the nth part of an ARN, counted from 0; the fifth, the resource,
+// is the last and may have colons of its own. Empty if there is none.
+func arnPart(arn string, n int) string {
+	for range n {
+		_, rest, ok := strings.Cut(arn, ":")
+		if !ok {
+			return ""
+		}
+		arn = rest
+	}
+	if n < 5 {
+		arn, _, _ = strings.Cut(arn, ":")
+	}
+	return arn
 }
 
 func afterLast(s string, sep byte) string { return s[strings.LastIndexByte(s, sep)+1:] }
