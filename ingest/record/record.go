@@ -3,6 +3,12 @@
 // error with its offset for whatever could not be read. It is pure: no file,
 // no network, no clock, no goroutine. Its input is hostile by default, since
 // API callers control parts of every record.
+//
+// A sign-in is a record whose top level has eventSource signin.amazonaws.com
+// and eventName ConsoleLogin. Where a record begins and ends is never guessed
+// from separators: the document is walked, strings and escapes respected, so
+// a look-alike nested in a request parameter or quoted in a string stays what
+// it is.
 package record
 
 import (
@@ -10,27 +16,32 @@ import (
 	"io"
 	"iter"
 
+	"github.com/klauspost/compress/gzip"
+
 	"trailgate/ingest/signin"
 )
+
+// DefaultLimit is the limit that a limit of 0 stands for: 1 GiB.
+const DefaultLimit = 1 << 30
 
 // Kind classifies what could not be read.
 type Kind uint8
 
-// The kinds of Error. NoID to BadRecord are about one record, and reading
-// goes on behind it; the rest end the document.
+// The kinds of Error. NoID to BadLine are about one record or line, and
+// reading goes on behind it; the rest end the document.
 const (
-	NoID       Kind = iota + 1 // a sign-in without eventID
-	NoTime                     // a sign-in without a readable eventTime
-	BadRecord                  // a sign-in that is not valid JSON
-	BadLine                    // one line of many that is not JSON
-	BadJSON                    // not JSON from Offset on
-	NoCarrier                  // JSON or text that carries no CloudTrail records
-	Empty                      // no bytes
-	TooLarge                   // over the limit
-	Truncated                  // gzip: the stream ends early
-	Corrupt                    // gzip: bad format or checksum
-	Trailing                   // gzip: bytes behind the last member
-	BadReader                  // the reader failed
+	NoID      Kind = iota + 1 // a sign-in without eventID
+	NoTime                    // a sign-in without a readable eventTime
+	BadRecord                 // a record with the text ConsoleLogin whose structure is broken
+	BadLine                   // one line of many that is no record and no carrier of any
+	BadJSON                   // not JSON from Offset on
+	NoCarrier                 // JSON or text that carries no CloudTrail records
+	Empty                     // no bytes
+	TooLarge                  // over the limit
+	Truncated                 // gzip: the stream ends early
+	Corrupt                   // gzip: bad format or checksum
+	Trailing                  // gzip: bytes behind the last member
+	BadReader                 // the reader failed
 )
 
 // Error is one thing that could not be read.
@@ -50,23 +61,60 @@ func (e *Error) Unwrap() error { return e.Err }
 // rest of the document was still read.
 func (e *Error) Single() bool { return e.Kind <= BadLine }
 
-// Scanner finds sign-ins. The zero Scanner is ready. It remembers recurring
-// strings, so one kept per worker saves memory; it is for one goroutine.
-type Scanner struct{}
+// Scanner finds sign-ins. The zero Scanner is ready. It keeps recurring
+// strings and the state of the inflater, so one kept per worker saves memory
+// and time; it is for one goroutine.
+type Scanner struct {
+	Window int // bytes that ScanReader holds at first; 0 means 1 MiB
+
+	strings map[string]string
+	scratch []byte // an unquoted string, until it is copied
+	inner   []byte // an unquoted nested document
+	window  []byte // the read buffer of ScanReader
+	scanned int64
+	gzip    gzip.Reader
+}
 
 // Scan yields the sign-ins of an inflated document, in their order in it, and
 // an *Error for each thing that could not be read. Events do not alias data.
-// Origin is stored in every event.
-func (s *Scanner) Scan(data []byte, origin string) iter.Seq2[signin.Event, error] { return nil }
-
-// ScanReader is Scan over a reader, gzip or plain, in memory that does not
-// grow with its length. limit bounds a single record or line; 0 means 1 GiB.
-func (s *Scanner) ScanReader(r io.Reader, origin string, limit int64) iter.Seq2[signin.Event, error] {
-	return nil
+// Origin is stored in every event. With an error of kind NoID or NoTime comes
+// what could be read of the event; with the others, the zero Event.
+//
+// A document that does not hold the text ConsoleLogin is only looked at from
+// its two ends, and one that does is walked no further than the last record
+// with the text, so damage elsewhere goes unseen unless it cuts the end off.
+func (s *Scanner) Scan(data []byte, origin string) iter.Seq2[signin.Event, error] {
+	return func(yield func(signin.Event, error) bool) {
+		w := &walk{s: s, origin: origin, yield: yield, buf: data, limit: len(data)}
+		w.run()
+	}
 }
 
-// Inflate appends the inflated form of packed to dst[:0], all gzip members,
-// and returns it; bytes without the gzip magic are returned as they are. limit
-// bounds the inflated size in bytes; 0 means 1 GiB. With an *Error, the bytes
-// returned are those that a member's checksum vouches for.
-func Inflate(dst, packed []byte, limit int64) ([]byte, error) { return nil, nil }
+// ScanReader is Scan over a reader, gzip or plain, in memory that does not
+// grow with its length: a window of a few MiB, more only while a single record
+// or line needs it, up to limit bytes; 0 means DefaultLimit. Sign-ins are
+// yielded as they come, so those before a damaged place are kept.
+func (s *Scanner) ScanReader(r io.Reader, origin string, limit int64) iter.Seq2[signin.Event, error] {
+	return func(yield func(signin.Event, error) bool) {
+		if limit <= 0 {
+			limit = DefaultLimit
+		}
+		size := s.Window
+		if size <= 0 {
+			size = windowSize
+		}
+		if s.window == nil {
+			s.window = make([]byte, 0, size)
+		}
+		w := &walk{s: s, origin: origin, yield: yield, buf: s.window[:0], limit: int(limit), size: size}
+		w.src = s.sniff(r)
+		w.run()
+		s.scanned = w.base + int64(len(w.buf))
+		if cap(w.buf) <= 4*size {
+			s.window = w.buf[:0] // one that had to grow for a huge record is let go
+		}
+	}
+}
+
+// Scanned is how many inflated bytes the last ScanReader has read.
+func (s *Scanner) Scanned() int64 { return s.scanned }

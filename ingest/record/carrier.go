@@ -1,0 +1,218 @@
+package record
+
+import (
+	"bytes"
+	"errors"
+
+	"trailgate/ingest/signin"
+)
+
+// shape says what an array's elements are.
+type shape uint8
+
+const (
+	top       shape = iota // records or envelopes of any kind
+	records                // Records: records
+	events                 // Events: what LookupEvents says of an event
+	logEvents              // logEvents: CloudWatch Logs events
+)
+
+// containerOf tells what the array under a top-level key holds; top if the key
+// is not one that holds records.
+func (w *walk) containerOf(quoted []byte) shape {
+	switch string(quoted[1 : len(quoted)-1]) {
+	case "Records":
+		return records
+	case "Events":
+		return events
+	case "logEvents", "events":
+		return logEvents
+	}
+	return top
+}
+
+// outer is what an envelope says of the record in it, to be used where the
+// record does not say so itself. Values are raw JSON.
+type outer struct {
+	id, time, name, source, user, account, region []byte
+}
+
+// emit decodes a candidate and yields it, if it is a sign-in.
+func (w *walk) emit(raw []byte, in shape) error {
+	switch in {
+	case records:
+		return w.record(raw, signin.Trail, outer{})
+	case events:
+		return w.lookup(raw)
+	case logEvents:
+		return w.logEvent(raw)
+	}
+	return w.sniff(raw)
+}
+
+// sniff finds out what a top-level object is, by its keys. One that has an
+// eventName is a record, and whatever it holds inside is its own affair.
+func (w *walk) sniff(raw []byte) error {
+	var name, detail, lookup, message, dump []byte
+	err := fields(raw, func(key string, value []byte) {
+		switch key {
+		case "eventName":
+			name = value
+		case "detail":
+			detail = value
+		case "CloudTrailEvent":
+			lookup = value
+		case "message", "@message":
+			message = value
+		case "_raw", "event":
+			dump = value
+		}
+	})
+	switch {
+	case err != nil:
+		return w.report(BadRecord, err)
+	case name != nil:
+		return w.record(raw, signin.Record, outer{})
+	case detail != nil:
+		return w.eventBridge(raw)
+	case lookup != nil:
+		return w.lookup(raw)
+	case message != nil:
+		return w.logEvent(raw)
+	case dump != nil:
+		return w.dump(dump)
+	}
+	return w.report(BadLine, errors.New("JSON with the text "+token+" that is no CloudTrail record and no known carrier of one"))
+}
+
+// lookup deals with an element of a LookupEvents page.
+func (w *walk) lookup(raw []byte) error {
+	var inner []byte
+	var o outer
+	err := fields(raw, func(key string, value []byte) {
+		switch key {
+		case "CloudTrailEvent":
+			inner = value
+		case "EventId":
+			o.id = value
+		case "EventTime":
+			o.time = value
+		case "EventName":
+			o.name = value
+		case "EventSource":
+			o.source = value
+		case "Username":
+			o.user = value
+		}
+	})
+	if err != nil {
+		return w.report(BadRecord, err)
+	}
+	return w.nest(inner, signin.Lookup, o)
+}
+
+// eventBridge deals with an EventBridge envelope.
+func (w *walk) eventBridge(raw []byte) error {
+	var inner []byte
+	var o outer
+	err := fields(raw, func(key string, value []byte) {
+		switch key {
+		case "detail":
+			inner = value
+		case "time":
+			o.time = value
+		case "account":
+			o.account = value
+		case "region":
+			o.region = value
+		}
+	})
+	if err != nil {
+		return w.report(BadRecord, err)
+	}
+	return w.nest(inner, signin.EventBridge, o)
+}
+
+// logEvent deals with a CloudWatch Logs event.
+func (w *walk) logEvent(raw []byte) error {
+	var inner []byte
+	err := fields(raw, func(key string, value []byte) {
+		if key == "message" || key == "@message" {
+			inner = value
+		}
+	})
+	if err != nil {
+		return w.report(BadRecord, err)
+	}
+	return w.nest(inner, signin.CloudWatch, outer{})
+}
+
+// dump deals with what log stores wrap records in: Splunk's _raw, Elastic's
+// event.original.
+func (w *walk) dump(inner []byte) error {
+	if inner[0] == '{' {
+		err := fields(inner, func(key string, value []byte) {
+			if key == "original" {
+				inner = value
+			}
+		})
+		if err != nil {
+			return w.report(BadRecord, err)
+		}
+	}
+	return w.nest(inner, signin.Record, outer{})
+}
+
+// nest decodes a record that an envelope holds as an object or as a string.
+func (w *walk) nest(inner []byte, carrier signin.Carrier, o outer) error {
+	if len(inner) > 0 && inner[0] == '"' {
+		w.s.inner = unquote(w.s.inner[:0], inner)
+		inner = bytes.TrimSpace(w.s.inner)
+	}
+	if len(inner) == 0 || inner[0] != '{' {
+		return nil // text, and no record
+	}
+	return w.record(inner, carrier, o)
+}
+
+// fields calls each for every member of a JSON object, in order, with the key
+// unquoted and the value raw. Raw values alias the object.
+func fields(raw []byte, each func(key string, value []byte)) error {
+	w := walk{buf: raw}
+	if w.space() != '{' {
+		return errSyntax
+	}
+	w.pos++
+	for {
+		switch w.space() {
+		case '}':
+			return nil
+		case '"':
+		case 0:
+			return errEnd
+		default:
+			return errSyntax
+		}
+		at := w.pos
+		w.pos++
+		if err := w.str(); err != nil {
+			return err
+		}
+		key := raw[at+1 : w.pos-1]
+		if bytes.IndexByte(key, '\\') >= 0 {
+			key = unquote(nil, raw[at:w.pos])
+		}
+		if err := w.expect(':'); err != nil {
+			return err
+		}
+		w.space()
+		at = w.pos
+		if err := w.value(); err != nil {
+			return err
+		}
+		each(string(key), raw[at:w.pos])
+		if w.space() == ',' {
+			w.pos++
+		}
+	}
+}

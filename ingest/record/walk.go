@@ -1,0 +1,267 @@
+package record
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"trailgate/ingest/signin"
+)
+
+// token is the text that no sign-in is without.
+const token = "ConsoleLogin"
+
+// walk goes through one document: a sequence of JSON values, or of lines that
+// hold some. In memory buf is the whole document and src is nil; over a stream
+// buf is a window on it, and the value at hand begins at keep.
+type walk struct {
+	s      *Scanner
+	origin string
+	yield  func(signin.Event, error) bool
+
+	buf   []byte
+	pos   int   // the next byte
+	keep  int   // the first byte that is still needed
+	base  int64 // document offset of buf[0]
+	limit int   // most bytes to keep
+	size  int   // bytes to read at a time, about
+	src   io.Reader
+	err   error // why src gives no more
+
+	next int // in memory: where the next possible sign-in has its token, len(buf) where there is none
+}
+
+// run walks the whole document and yields what it finds.
+func (w *walk) run() {
+	if w.src != nil {
+		w.fill()
+	}
+	var err error
+	switch first := w.start(); {
+	case first == 0:
+		err = &Error{Kind: Empty, Err: errors.New("empty")}
+	case first != '{' && first != '[':
+		err = &Error{Kind: NoCarrier, Offset: w.offset(), Err: errors.New("neither JSON nor gzip")}
+	case first == '{' && w.lines():
+		err = w.eachLine()
+	default:
+		err = w.eachValue(first)
+	}
+	if err == errStop {
+		return
+	}
+	if w.err != nil && w.err != io.EOF {
+		// What the bytes in hand look like matters less than why they end.
+		err = w.err
+	}
+	if err != nil {
+		w.yield(signin.Event{}, err)
+	}
+}
+
+// fill reads until the window is full or the stream has ended. A stream that
+// fits is a document in memory from then on.
+func (w *walk) fill() {
+	for more := true; more && len(w.buf) < w.size; {
+		more = w.more()
+	}
+	if w.err == io.EOF {
+		w.src = nil
+	}
+}
+
+// start moves to the first byte that counts and returns it.
+func (w *walk) start() byte {
+	w.pos = len(w.buf) - len(bytes.TrimPrefix(w.buf, []byte("\xef\xbb\xbf")))
+	c := w.space()
+	w.keep = w.pos
+	return c
+}
+
+func (w *walk) offset() int64 { return w.base + int64(w.pos) }
+
+// report yields an error about one record or line.
+func (w *walk) report(kind Kind, err error) error {
+	if !w.yield(signin.Event{}, &Error{Kind: kind, Offset: w.base + int64(w.keep), Err: err}) {
+		return errStop
+	}
+	return nil
+}
+
+// eachValue walks a document made of values, one behind the other.
+func (w *walk) eachValue(first byte) error {
+	if w.src == nil {
+		if w.seek(); w.next == len(w.buf) {
+			return w.checkEnd(first)
+		}
+	}
+	for {
+		w.keep = w.pos
+		c := w.space()
+		w.keep = w.pos
+		var err error
+		switch c {
+		case 0:
+			return nil
+		case '{':
+			err = w.object()
+		case '[':
+			err = w.elements(top)
+		default:
+			err = errSyntax
+		}
+		if err == errDone {
+			return w.checkEnd(first)
+		}
+		if err != nil {
+			return w.broken(err)
+		}
+	}
+}
+
+// checkEnd looks at a document's last byte, where the rest need not be walked.
+func (w *walk) checkEnd(first byte) error {
+	rest := bytes.TrimRight(w.buf, " \t\r\n")
+	// '{' and '}' are two apart, and so are '[' and ']'.
+	if last := rest[len(rest)-1]; last == '}' || last == first+2 {
+		return nil
+	}
+	return &Error{Kind: BadJSON, Offset: w.base + int64(len(rest)), Err: errEnd}
+}
+
+// broken turns a syntax error into one with a place.
+func (w *walk) broken(err error) error {
+	var e *Error
+	if err == errStop || errors.As(err, &e) {
+		return err
+	}
+	return &Error{Kind: BadJSON, Offset: w.offset(), Err: err}
+}
+
+// object walks a top-level object: a container of records whose elements are
+// dealt with one by one, or else a record or envelope as a whole.
+func (w *walk) object() error {
+	w.pos++
+	container := false
+	for {
+		switch w.space() {
+		case '}':
+			w.pos++
+			if container {
+				return nil
+			}
+			return w.candidate(top)
+		case '"':
+		case 0:
+			return errEnd
+		default:
+			return errSyntax
+		}
+		at := w.pos - w.keep
+		w.pos++
+		if err := w.str(); err != nil {
+			return err
+		}
+		in := w.containerOf(w.buf[w.keep+at : w.pos])
+		if err := w.expect(':'); err != nil {
+			return err
+		}
+		var err error
+		if w.space() == '[' && in != top {
+			container = true
+			err = w.elements(in)
+		} else {
+			err = w.value()
+		}
+		if err != nil {
+			return err
+		}
+		if container {
+			w.keep = w.pos
+		}
+		if w.space() == ',' {
+			w.pos++
+		}
+	}
+}
+
+// expect moves behind the byte c.
+func (w *walk) expect(c byte) error {
+	switch w.space() {
+	case c:
+		w.pos++
+		return nil
+	case 0:
+		return errEnd
+	}
+	return errSyntax
+}
+
+// elements walks an array and deals with its elements one by one.
+func (w *walk) elements(in shape) error {
+	w.pos++
+	for {
+		switch w.space() {
+		case 0:
+			return errEnd
+		case ']':
+			w.pos++
+			return nil
+		}
+		w.keep = w.pos
+		if err := w.value(); err != nil {
+			return err
+		}
+		if err := w.candidate(in); err != nil {
+			return err
+		}
+		w.keep = w.pos
+		if w.space() == ',' {
+			w.pos++
+		}
+	}
+}
+
+// candidate deals with the value from keep to pos, if it may be a sign-in. In
+// memory, it ends the walk when no further one can come.
+func (w *walk) candidate(in shape) error {
+	raw := w.buf[w.keep:w.pos]
+	if w.src != nil {
+		if hint(raw) == len(raw) {
+			return nil
+		}
+		return w.emit(raw, in)
+	}
+	if w.next >= w.pos {
+		return nil
+	}
+	if err := w.emit(raw, in); err != nil {
+		return err
+	}
+	if w.seek(); w.next == len(w.buf) {
+		return errDone
+	}
+	return nil
+}
+
+// seek finds the next place from pos on that makes a value a candidate.
+func (w *walk) seek() { w.next = w.pos + hint(w.buf[w.pos:]) }
+
+// hint is the first place of the token, or of an escaped letter, with which
+// the token could be spelt; len(b) where there is neither.
+func hint(b []byte) int {
+	at := bytes.Index(b, []byte(token))
+	if at < 0 {
+		at = len(b)
+	}
+	for from := 0; ; {
+		i := bytes.Index(b[from:at], []byte(`\u00`))
+		if i < 0 {
+			return at
+		}
+		from += i + 4
+		if from < at && b[from] >= '4' && b[from] <= '7' {
+			return from - 4
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package record
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// windowSize is how much of a stream is held at first, unless Scanner.Window says.
+const windowSize = 1 << 20
+
+// errEnd is met where the bytes end inside a value.
+var errEnd = errors.New("the document ends early")
+
+// errSyntax is met where a byte has no place in JSON.
+var errSyntax = errors.New("not JSON")
+
+// errStop ends the walk because the consumer has had enough, errDone because
+// nothing that is still to come can be a sign-in.
+var (
+	errStop = errors.New("stop")
+	errDone = errors.New("done")
+)
+
+// more reads on, when the walk has come to the end of buf. What lies before
+// keep is forgotten. False means that there is no more, or that what is kept
+// has reached the limit; err tells which.
+func (w *walk) more() bool {
+	if w.src == nil || w.err != nil {
+		return false
+	}
+	if w.keep > 0 {
+		n := copy(w.buf, w.buf[w.keep:])
+		w.buf, w.base = w.buf[:n], w.base+int64(w.keep)
+		w.pos -= w.keep
+		w.keep = 0
+	}
+	if len(w.buf) >= w.limit {
+		w.err = &Error{Kind: TooLarge, Offset: w.base, Err: errors.New("a single value is larger than the limit")}
+		return false
+	}
+	if cap(w.buf)-len(w.buf) < w.size/4+1 {
+		grown := make([]byte, len(w.buf), max(2*cap(w.buf), w.size))
+		copy(grown, w.buf)
+		w.buf = grown
+	}
+	for {
+		n, err := w.src.Read(w.buf[len(w.buf):cap(w.buf)])
+		w.buf = w.buf[:len(w.buf)+n]
+		if err != nil {
+			w.end(err)
+		}
+		if n > 0 {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+	}
+}
+
+// end remembers why the reader gave no more.
+func (w *walk) end(err error) {
+	var e *Error
+	switch {
+	case err == io.EOF:
+		w.err = io.EOF
+	case errors.As(err, &e):
+		w.err = e
+	default:
+		w.err = &Error{Kind: BadReader, Offset: w.base + int64(len(w.buf)), Err: err}
+	}
+}
+
+// space moves to the next byte that is not white space and returns it; 0 at
+// the end.
+func (w *walk) space() byte {
+	for {
+		for w.pos < len(w.buf) {
+			switch c := w.buf[w.pos]; c {
+			case ' ', '\t', '\r', '\n':
+				w.pos++
+			default:
+				return c
+			}
+		}
+		if !w.more() {
+			return 0
+		}
+	}
+}
+
+// value moves behind the value that begins at pos. Only what is needed to find
+// its end is checked: strings, escapes and depth.
+func (w *walk) value() error {
+	switch w.space() {
+	case 0:
+		return errEnd
+	case '{', '[':
+		return w.nested()
+	case '"':
+		w.pos++
+		return w.str()
+	case ',', ':', '}', ']':
+		return errSyntax
+	}
+	return w.scalar()
+}
+
+// scalar moves behind a number, true, false or null.
+func (w *walk) scalar() error {
+	for {
+		for w.pos < len(w.buf) {
+			switch w.buf[w.pos] {
+			case ',', '}', ']', ' ', '\t', '\r', '\n':
+				return nil
+			case '"', '{', '[', ':':
+				return errSyntax
+			}
+			w.pos++
+		}
+		if !w.more() {
+			return nil
+		}
+	}
+}
+
+// str moves behind the closing quote; pos is behind the opening one.
+func (w *walk) str() error {
+	from := w.pos - w.keep // relative: more may move the buffer
+	for {
+		i := bytes.IndexByte(w.buf[w.pos:], '"')
+		if i < 0 {
+			w.pos = len(w.buf)
+			if !w.more() {
+				return errEnd
+			}
+			continue
+		}
+		end := w.pos + i
+		w.pos = end + 1
+		if !escaped(w.buf[w.keep+from : end]) {
+			return nil
+		}
+	}
+}
+
+// escaped tells whether the byte behind b is escaped: an odd number of
+// backslashes stands before it.
+func escaped(b []byte) bool {
+	n := 0
+	for n < len(b) && b[len(b)-1-n] == '\\' {
+		n++
+	}
+	return n%2 == 1
+}
+
+// nested moves behind an object or array. It is the loop in which a file's
+// bytes are spent, so it works on locals and leaves only for long strings and
+// for the end of the buffer.
+func (w *walk) nested() error {
+	depth := 0
+	for {
+		b, i := w.buf, w.pos
+		for i < len(b) {
+			c := b[i]
+			i++
+			if c == '"' {
+				from := i
+				for i < len(b) && b[i] != '"' && i-from < 24 {
+					i++
+				}
+				if i < len(b) && b[i] == '"' && b[i-1] != '\\' {
+					i++
+					continue
+				}
+				w.pos = from
+				if err := w.str(); err != nil {
+					return err
+				}
+				b, i = w.buf, w.pos
+				continue
+			}
+			// '[' and '{', ']' and '}' differ in one bit.
+			switch c | 0x20 {
+			case '{':
+				depth++
+			case '}':
+				if depth--; depth == 0 {
+					w.pos = i
+					return nil
+				}
+			}
+		}
+		w.pos = i
+		if !w.more() {
+			return errEnd
+		}
+	}
+}
