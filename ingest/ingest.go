@@ -7,7 +7,6 @@ package ingest
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -29,43 +28,6 @@ type Source interface {
 	// objects, bytes and places. Records are counted by Merge, skips by both.
 	Coverage() Coverage
 }
-
-// Cause classifies what was not read. Its text is fixed: it stands in outputs.
-type Cause string
-
-// The causes. The first block is about whole objects, the second about single
-// records in an object that was otherwise read.
-const (
-	CauseDenied    Cause = "access-denied"    // the store refused to hand the object out
-	CauseVanished  Cause = "vanished"         // gone between listing and reading
-	CauseTransport Cause = "transport"        // the store could not be reached or the body was cut, in spite of retries
-	CauseTruncated Cause = "truncated"        // the gzip stream ends early
-	CauseCorrupt   Cause = "corrupt"          // not gzip's format, or a checksum that does not match
-	CauseTrailing  Cause = "trailing-garbage" // bytes after the gzip stream
-	CauseEmpty     Cause = "empty"            // no bytes at all
-	CauseTooLarge  Cause = "too-large"        // over the size cap once inflated
-	CauseBroken    Cause = "broken-json"      // not JSON from some point on
-	CauseUnknown   Cause = "unknown-format"   // JSON or text, but no carrier of CloudTrail records
-	CauseThrottled Cause = "throttled"        // the API refused for its rate
-	CauseListing   Cause = "listing"          // a folder could not be listed
-	CauseNoID      Cause = "no-event-id"      // record: a sign-in without eventID
-	CauseNoTime    Cause = "no-event-time"    // record: a sign-in without a readable eventTime
-	CauseRecord    Cause = "broken-record"    // record: a sign-in that is not valid JSON
-)
-
-// SkipError is one object or record that could not be read.
-type SkipError struct {
-	Cause  Cause
-	Origin string // the object or file
-	Record bool   // one record of the object; false: the object, whole or from some point on
-	Err    error  // what happened, with no mention of Origin
-}
-
-// Error says what was skipped and why.
-func (e *SkipError) Error() string { return fmt.Sprintf("skip %q: %v", e.Origin, e.Err) }
-
-// Unwrap gives the underlying error.
-func (e *SkipError) Unwrap() error { return e.Err }
 
 // DefaultLateness is how much later than its events a log file is expected at
 // the most. CloudTrail delivers after about five minutes on average without a

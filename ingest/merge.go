@@ -1,0 +1,216 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+
+	"trailgate/ingest/signin"
+)
+
+// Merger brings the sign-ins of several streams together, each once. The zero
+// Merger is ready; set Window before the first Add. It is for one goroutine.
+//
+// Two copies are the same sign-in if they have the same eventID, or if the
+// addendum of one names the other's (CloudTrail User Guide, "CloudTrail record
+// contents": a redelivered or updated record has an id of its own and the
+// original's in addendum.originalEventID). Of several copies the fullest is
+// kept; which one does not depend on the order in which they come.
+type Merger struct {
+	Window   Window
+	Coverage Coverage // Seen, SignIns, Duplicates, Outside, Filtered and the skips
+
+	chunks [][]signin.Event // in blocks that never move, so that growing costs no copy
+	slot   map[string]int32 // event id -> index
+	moved  map[int32]int32  // an index whose sign-in was found to be another's
+	count  int32
+}
+
+// chunk is how many events a block holds.
+const chunk = 1 << 12
+
+// Add takes one event. One that the window leaves out is counted and dropped.
+func (m *Merger) Add(e signin.Event) {
+	c := &m.Coverage
+	c.Seen++
+	switch m.Window.Locate(&e) {
+	case Outside:
+		c.Outside++
+		return
+	case Filtered:
+		c.Filtered++
+		return
+	}
+	if m.slot == nil {
+		m.slot = map[string]int32{}
+	}
+	i, known := m.find(e.ID)
+	if e.OriginalID != "" && e.OriginalID != e.ID {
+		j, too := m.find(e.OriginalID)
+		switch {
+		case known && too && i != j:
+			m.unite(i, j)
+		case !known && too:
+			i, known = j, true
+		}
+	}
+	if known {
+		c.Duplicates++
+		if kept := m.at(i); fuller(&e, kept) > 0 {
+			*kept = e
+		}
+	} else {
+		c.SignIns++
+		i = m.count
+		m.append(e)
+	}
+	m.slot[e.ID] = i
+	if e.OriginalID != "" {
+		m.slot[e.OriginalID] = i
+	}
+}
+
+func (m *Merger) at(i int32) *signin.Event { return &m.chunks[i/chunk][i%chunk] }
+
+func (m *Merger) append(e signin.Event) {
+	if m.count%chunk == 0 {
+		m.chunks = append(m.chunks, make([]signin.Event, 0, chunk))
+	}
+	last := &m.chunks[len(m.chunks)-1]
+	*last = append(*last, e)
+	m.count++
+}
+
+// find gives the index of the sign-in with this id.
+func (m *Merger) find(id string) (int32, bool) {
+	i, ok := m.slot[id]
+	for to, moved := m.moved[i]; ok && moved; to, moved = m.moved[i] {
+		i = to
+	}
+	return i, ok
+}
+
+// unite makes one sign-in of two that were taken for different ones.
+func (m *Merger) unite(i, j int32) {
+	if fuller(m.at(j), m.at(i)) > 0 {
+		*m.at(i) = *m.at(j)
+	}
+	if m.moved == nil {
+		m.moved = map[int32]int32{}
+	}
+	m.moved[j] = i
+	m.Coverage.SignIns--
+	m.Coverage.Duplicates++
+}
+
+// Events gives the sign-ins in order of time, then event id, then account. The
+// Merger may be added to afterwards; the sequence is then stale.
+func (m *Merger) Events() iter.Seq[signin.Event] {
+	order := make([]int32, 0, m.count)
+	for i := range m.count {
+		if _, moved := m.moved[i]; !moved {
+			order = append(order, i)
+		}
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		x, y := m.at(a), m.at(b)
+		return cmp.Or(x.Time.Compare(y.Time), strings.Compare(x.ID, y.ID), strings.Compare(x.Account, y.Account))
+	})
+	return func(yield func(signin.Event) bool) {
+		for _, i := range order {
+			if !yield(*m.at(i)) {
+				return
+			}
+		}
+	}
+}
+
+// fuller compares two copies of one sign-in: positive if a is to be kept
+// rather than b. More fields count first; then the original before its
+// redelivery, the carrier, the version, and at last every text, so that equal
+// results mean equal copies.
+func fuller(a, b *signin.Event) int {
+	return cmp.Or(
+		cmp.Compare(fields(a), fields(b)),
+		cmp.Compare(len(b.OriginalID), len(a.OriginalID)),
+		cmp.Compare(b.Carrier, a.Carrier),
+		strings.Compare(a.Version, b.Version),
+		strings.Compare(b.Origin, a.Origin),
+		strings.Compare(b.ID, a.ID),
+		slices.Compare(texts(b), texts(a)),
+	)
+}
+
+// fields counts what a copy says.
+func fields(e *signin.Event) int {
+	n := 0
+	for _, s := range texts(e) {
+		if s != "" {
+			n++
+		}
+	}
+	for _, said := range [...]bool{e.Outcome != 0, e.MFA != 0, e.Mobile != 0, !e.Malformed} {
+		if said {
+			n++
+		}
+	}
+	return n
+}
+
+// texts are the fields in which copies may differ. "global" is the place
+// holder of some EventBridge copies for the Region that the others name.
+func texts(e *signin.Event) []string {
+	region := e.Region
+	if region == "global" {
+		region = ""
+	}
+	id := e.Identity
+	return []string{
+		e.Version, e.Account, region, id.Type, id.Account, id.ARN, id.PrincipalID, id.UserName, id.IssuerARN,
+		e.ErrorCode, e.ErrorMessage, e.SourceIP, e.UserAgent, e.LoginTo, e.SAMLProvider, e.VPCEndpoint,
+		e.Host, e.TLSVersion, e.TLSCipher, e.Outcome.String(), e.MFA.String(), e.Region, e.Time.String(),
+	}
+}
+
+// Merge reads the sources one after the other and brings their sign-ins
+// together in order of time. The Merger holds the result even with an error:
+// what was read before the context ended, with Coverage.Partial set. Skips are
+// counted, and handed to skipped, if that is not nil, as they come.
+func Merge(ctx context.Context, w Window, skipped func(*SkipError), sources ...Source) (*Merger, error) {
+	m := &Merger{Window: w}
+	var failed error
+	for _, s := range sources {
+		err := m.drain(ctx, s, skipped)
+		m.Coverage.Add(s.Coverage())
+		if err != nil && failed == nil {
+			failed = err
+		}
+		if ctx.Err() != nil {
+			m.Coverage.Partial = true
+			return m, context.Cause(ctx)
+		}
+	}
+	return m, failed
+}
+
+// drain reads one source to its end.
+func (m *Merger) drain(ctx context.Context, s Source, skipped func(*SkipError)) error {
+	for e, err := range s.Events(ctx, m.Window) {
+		var skip *SkipError
+		switch {
+		case err == nil:
+			m.Add(e)
+		case errors.As(err, &skip):
+			m.Coverage.Skip(skip)
+			if skipped != nil {
+				skipped(skip)
+			}
+		default:
+			return err
+		}
+	}
+	return nil
+}

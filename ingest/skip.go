@@ -1,0 +1,80 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+
+	"trailgate/ingest/record"
+)
+
+// SkipError is one object or record that could not be read.
+type SkipError struct {
+	Cause  Cause
+	Origin string // the object or file
+	Record bool   // one record of the object; false: the object, whole or from some point on
+	Err    error  // what happened, with no mention of Origin
+}
+
+// Error says what was skipped and why.
+func (e *SkipError) Error() string { return fmt.Sprintf("skip %q: %v", e.Origin, e.Err) }
+
+// Unwrap gives the underlying error.
+func (e *SkipError) Unwrap() error { return e.Err }
+
+// Cause classifies what was not read. Its text is fixed: it stands in outputs.
+type Cause string
+
+// The causes. The first block is about whole objects, the second about single
+// records in an object that was otherwise read.
+const (
+	CauseDenied    Cause = "access-denied"    // the store refused to hand the object out
+	CauseVanished  Cause = "vanished"         // gone between listing and reading
+	CauseTransport Cause = "transport"        // the store could not be reached or the body was cut, in spite of retries
+	CauseTruncated Cause = "truncated"        // the gzip stream ends early
+	CauseCorrupt   Cause = "corrupt"          // not gzip's format, or a checksum that does not match
+	CauseTrailing  Cause = "trailing-garbage" // bytes after the gzip stream
+	CauseEmpty     Cause = "empty"            // no bytes at all
+	CauseTooLarge  Cause = "too-large"        // over the size cap once inflated
+	CauseBroken    Cause = "broken-json"      // not JSON from some point on
+	CauseUnknown   Cause = "unknown-format"   // JSON or text, but no carrier of CloudTrail records
+	CauseThrottled Cause = "throttled"        // the API refused for its rate
+	CauseListing   Cause = "listing"          // a folder could not be listed
+
+	CauseNoID   Cause = "no-event-id"   // a sign-in without eventID
+	CauseNoTime Cause = "no-event-time" // a sign-in without a readable eventTime
+	CauseRecord Cause = "broken-record" // a record or line that is not what it should be
+)
+
+// Skip makes a skip of what package record says of an object. An error that
+// is none of record's is taken for one of the object's transport.
+func Skip(origin string, err error) *SkipError {
+	skip := &SkipError{Cause: CauseTransport, Origin: origin, Err: err}
+	var e *record.Error
+	if !errors.As(err, &e) {
+		return skip
+	}
+	skip.Record = e.Single()
+	switch e.Kind {
+	case record.NoID:
+		skip.Cause = CauseNoID
+	case record.NoTime:
+		skip.Cause = CauseNoTime
+	case record.BadRecord, record.BadLine:
+		skip.Cause = CauseRecord
+	case record.BadJSON:
+		skip.Cause = CauseBroken
+	case record.NoCarrier:
+		skip.Cause = CauseUnknown
+	case record.Empty:
+		skip.Cause = CauseEmpty
+	case record.TooLarge:
+		skip.Cause = CauseTooLarge
+	case record.Truncated:
+		skip.Cause = CauseTruncated
+	case record.Corrupt:
+		skip.Cause = CauseCorrupt
+	case record.Trailing:
+		skip.Cause = CauseTrailing
+	}
+	return skip
+}
