@@ -1,0 +1,105 @@
+package local
+
+import (
+	"context"
+	"io"
+)
+
+// counter counts bytes, and ends when the context does.
+type counter struct {
+	r   io.Reader
+	ctx context.Context
+	n   int64
+}
+
+// Read reads on, unless the context has ended.
+func (c *counter) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// readAll appends all of r to b, which may have room from the file before.
+func readAll(b []byte, r io.Reader) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}
+
+// piece is what one Read gave.
+type piece struct {
+	b   []byte
+	err error
+}
+
+// pumped reads what a goroutine has read, or nothing more once the context has
+// ended: a pipe that nobody writes to must not keep the program from ending.
+type pumped struct {
+	ctx   context.Context
+	in    <-chan piece
+	spent chan<- []byte // a buffer that is read out goes back
+	buf   []byte
+	rest  piece
+}
+
+// pump starts to read r, into two buffers by turns.
+func pump(ctx context.Context, r io.Reader) *pumped {
+	in, free := make(chan piece), make(chan []byte, 2)
+	free <- make([]byte, 1<<18)
+	free <- make([]byte, 1<<18)
+	go func() {
+		for {
+			var b []byte
+			select {
+			case b = <-free:
+			case <-ctx.Done():
+				return
+			}
+			n, err := r.Read(b)
+			select {
+			case in <- piece{b[:n], err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return &pumped{ctx: ctx, in: in, spent: free}
+}
+
+// Read gives what was read, in order.
+func (p *pumped) Read(b []byte) (int, error) {
+	for len(p.rest.b) == 0 && p.rest.err == nil {
+		if p.buf != nil {
+			p.spent <- p.buf[:cap(p.buf)] // two buffers, two places: this never waits
+			p.buf = nil
+		}
+		select {
+		case p.rest = <-p.in:
+			p.buf = p.rest.b
+		case <-p.ctx.Done():
+			return 0, p.ctx.Err()
+		}
+	}
+	n := copy(b, p.rest.b)
+	p.rest.b = p.rest.b[n:]
+	if n == 0 {
+		return 0, p.rest.err
+	}
+	return n, nil
+}

@@ -1,0 +1,250 @@
+// Package local reads CloudTrail JSON from places that are not laid out as a
+// trail: files, folders of files, and standard input, in any carrier shape,
+// gzip or plain, told apart by their bytes. In come paths, out come sign-ins
+// and their coverage. It holds no file in memory that could be large, and
+// never writes.
+package local
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"trailgate/ingest"
+	"trailgate/ingest/record"
+	"trailgate/ingest/signin"
+)
+
+// Source is a file, a folder, or standard input. Set the fields before the
+// first Events and leave them alone; one iteration at a time.
+type Source struct {
+	Path     string                // a file or folder; "-" is Stdin
+	Stdin    io.Reader             // read once, when Path is "-"; a Read that blocks is left behind when the context ends
+	Workers  int                   // files read at once; 0 means one a core
+	Limit    int64                 // most bytes of one record or line; 0 means record.DefaultLimit
+	Progress func(ingest.Progress) // called from the iterating goroutine; may be nil
+
+	coverage ingest.Coverage
+}
+
+// Coverage is the account of the last Events.
+func (s *Source) Coverage() ingest.Coverage { return s.coverage }
+
+// file is one file to read. Its size is -1 where it is not known.
+type file struct {
+	path  string
+	size  int64
+	named bool // by the user, not found in a folder
+	err   error
+}
+
+// batch is what a worker hands over: some sign-ins of a file, and at its end
+// the account of it.
+type batch struct {
+	events []signin.Event
+	skips  []error
+	end    *ending
+}
+
+// ending is how reading a file ended.
+type ending struct {
+	skipped          bool
+	excluded         string // the reason, for a file left out
+	size             int64
+	packed, inflated int64
+}
+
+// batchSize is how many sign-ins a worker holds back at the most.
+const batchSize = 512
+
+// Events yields the sign-ins of all files; see ingest.Source.
+func (s *Source) Events(ctx context.Context, _ ingest.Window) iter.Seq2[signin.Event, error] {
+	return func(yield func(signin.Event, error) bool) {
+		s.coverage = ingest.Coverage{Sources: []string{s.Path}}
+		files, err := s.files()
+		if err != nil {
+			yield(signin.Event{}, err)
+			return
+		}
+		ctx, cancel := context.WithCancelCause(ctx)
+		out := s.start(ctx, files)
+		defer func() {
+			cancel(nil)
+			for range out { // until the workers are gone
+			}
+		}()
+		done := s.consume(len(files), out, yield)
+		if left := len(files) - done; left > 0 && ctx.Err() != nil {
+			s.coverage.Exclude("interrupted", left)
+			s.coverage.Partial = true
+			yield(signin.Event{}, context.Cause(ctx))
+		}
+	}
+}
+
+// consume yields what the workers hand over and keeps the account. It gives
+// the number of files that came to their end.
+func (s *Source) consume(total int, out <-chan batch, yield func(signin.Event, error) bool) int {
+	c := &s.coverage
+	c.Listed = total
+	p := ingest.Progress{Listed: total, Final: true}
+	for b := range out {
+		for _, e := range b.events {
+			if !yield(e, nil) {
+				return p.Done
+			}
+		}
+		for _, err := range b.skips {
+			if !yield(signin.Event{}, err) {
+				return p.Done
+			}
+		}
+		p.SignIns += len(b.events)
+		if end := b.end; end != nil {
+			p.Done++
+			p.Bytes += end.packed
+			c.Packed += end.packed
+			c.Inflated += end.inflated
+			switch {
+			case end.excluded != "":
+				c.Exclude(end.excluded, 1)
+			case !end.skipped:
+				c.Read++
+			}
+		}
+		if s.Progress != nil {
+			s.Progress(p)
+		}
+	}
+	return p.Done
+}
+
+// files finds what there is to read, in lexical order.
+func (s *Source) files() ([]file, error) {
+	if s.Path == "-" {
+		return []file{{path: "-", size: -1, named: true}}, nil
+	}
+	info, err := os.Stat(s.Path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []file{{path: s.Path, size: info.Size(), named: true}}, nil
+	}
+	var out []file
+	err = filepath.WalkDir(s.Path, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			out = append(out, file{path: path, err: err})
+			if d != nil && d.IsDir() {
+				return fs.SkipDir
+			}
+		case !d.IsDir():
+			out = append(out, file{path: path, size: -1})
+		}
+		return nil
+	})
+	return out, err
+}
+
+// start reads the files with a few workers. The channel is closed once all are
+// gone; whoever leaves it early must cancel the context and drain it.
+func (s *Source) start(ctx context.Context, files []file) <-chan batch {
+	workers := s.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	out := make(chan batch, workers)
+	next := make(chan file)
+	var group sync.WaitGroup
+	group.Go(func() {
+		defer close(next)
+		for _, f := range files {
+			select {
+			case next <- f:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	for range min(workers, len(files)) {
+		group.Go(func() {
+			r := reader{ctx: ctx, out: out, limit: s.Limit, stdin: s.Stdin}
+			for f := range next {
+				if r.read(f) != nil {
+					return // the context has ended, as the consumer knows
+				}
+			}
+		})
+	}
+	go func() {
+		group.Wait()
+		close(out)
+	}()
+	return out
+}
+
+// leaveOut tells why a file found in a folder is left out, or "".
+func leaveOut(f file, info fs.FileInfo) string {
+	switch {
+	case f.named:
+		return ""
+	case strings.HasPrefix(filepath.Base(f.path), "."):
+		return "hidden"
+	case !info.Mode().IsRegular():
+		return "irregular"
+	}
+	return ""
+}
+
+// open opens a file, or standard input.
+func (r *reader) open(f file) (io.ReadCloser, fs.FileInfo, error) {
+	if f.path == "-" {
+		if r.stdin == nil {
+			return nil, nil, errors.New("no standard input")
+		}
+		return io.NopCloser(pump(r.ctx, r.stdin)), nil, nil
+	}
+	if !f.named {
+		// A pipe or device found in a folder would block on opening.
+		if info, err := os.Stat(f.path); err == nil && !info.Mode().IsRegular() {
+			return nil, info, nil
+		}
+	}
+	h, err := os.Open(f.path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := h.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, h.Close())
+	}
+	return h, info, nil
+}
+
+// cause classifies an error of the file system.
+func cause(err error) ingest.Cause {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return ingest.CauseDenied
+	case errors.Is(err, fs.ErrNotExist):
+		return ingest.CauseVanished
+	}
+	return ingest.CauseTransport
+}
+
+// kind gives the kind of a record error, or 0.
+func kind(err error) record.Kind {
+	var e *record.Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return 0
+}

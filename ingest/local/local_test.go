@@ -1,0 +1,216 @@
+package local_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trailgate/ingest"
+	"trailgate/ingest/local"
+)
+
+func rec(id string) string {
+	return `{"eventVersion":"1.08","userIdentity":{"type":"Root","accountId":"111122223333"},"eventTime":"2026-03-01T10:00:00Z",` +
+		`"eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","awsRegion":"us-east-1","eventID":"` + id + `"}`
+}
+
+func pack(t *testing.T, s string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := io.WriteString(z, s); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// folder writes files and gives the folder that holds them.
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// outcome is what reading a source gave: sorted ids, and causes.
+type outcome struct {
+	IDs    []string
+	Causes []string
+	Err    string
+}
+
+func read(ctx context.Context, s *local.Source) outcome {
+	var o outcome
+	for e, err := range s.Events(ctx, ingest.Window{}) {
+		var skip *ingest.SkipError
+		switch {
+		case err == nil:
+			o.IDs = append(o.IDs, e.ID)
+		case errors.As(err, &skip):
+			o.Causes = append(o.Causes, string(skip.Cause))
+		default:
+			o.Err = err.Error()
+		}
+	}
+	slices.Sort(o.IDs)
+	slices.Sort(o.Causes)
+	return o
+}
+
+func TestFolder(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"a.json":        `{"Records":[` + rec("1") + `]}`,
+		"b.json.gz":     pack(t, `{"Records":[`+rec("2")+`]}`),
+		"c/d.log":       rec("3") + "\n" + rec("4") + "\n",
+		"named.gz":      rec("5"),
+		"README.txt":    "words",
+		".hidden.json":  rec("9"),
+		"broken.json":   "words",
+		"cut.gz":        pack(t, rec("9"))[:40],
+		"garbage.gz":    pack(t, rec("6")) + "garbage",
+		"empty.json":    "",
+		"noid.json":     rec(""),
+		"cut/late.json": `{"Records":[` + rec("7") + `,{"a`,
+	})
+	s := &local.Source{Path: dir}
+	want := outcome{
+		IDs:    []string{"1", "2", "3", "4", "5", "6", "7"},
+		Causes: []string{"broken-json", "empty", "no-event-id", "trailing-garbage", "truncated", "unknown-format"},
+	}
+	for range 2 { // a source may be read again
+		if diff := cmp.Diff(want, read(t.Context(), s)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		c := s.Coverage()
+		if c.Listed != 12 || c.Read != 5 || ingest.Total(c.Excluded) != 2 || c.Packed == 0 || c.Inflated == 0 {
+			t.Errorf("coverage: %+v", c)
+		}
+	}
+}
+
+func TestDeniedFile(t *testing.T) {
+	dir := folder(t, map[string]string{"a.json": rec("1"), "b.json": rec("2")})
+	if err := os.Chmod(filepath.Join(dir, "b.json"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Open(filepath.Join(dir, "b.json")); err == nil {
+		t.Skip("SKIPPED: this user may read every file, so none can be denied")
+	}
+	got := read(t.Context(), &local.Source{Path: dir})
+	if diff := cmp.Diff(outcome{IDs: []string{"1"}, Causes: []string{"access-denied"}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNoSuchFile(t *testing.T) {
+	if got := read(t.Context(), &local.Source{Path: filepath.Join(t.TempDir(), "none")}); !strings.Contains(got.Err, "none") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestStdin(t *testing.T) {
+	for name, text := range map[string]string{
+		"plain":            rec("1") + "\n" + rec("2"),
+		"gzip":             pack(t, rec("1")+"\n"+rec("2")),
+		"files end to end": pack(t, `{"Records":[`+rec("1")+`]}`) + pack(t, `{"Records":[`+rec("2")+`]}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &local.Source{Path: "-", Stdin: strings.NewReader(text)}
+			if diff := cmp.Diff(outcome{IDs: []string{"1", "2"}}, read(t.Context(), s)); diff != "" {
+				t.Error(diff)
+			}
+			if c := s.Coverage(); c.Packed != int64(len(text)) || c.Read != 1 {
+				t.Errorf("coverage: %+v", c)
+			}
+		})
+	}
+}
+
+// lines is a reader of many lines, none of which it holds.
+type lines struct {
+	line []byte
+	left int
+	at   int
+}
+
+func (l *lines) Read(p []byte) (int, error) {
+	if l.left == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, l.line[l.at:])
+	if l.at += n; l.at == len(l.line) {
+		l.at, l.left = 0, l.left-1
+	}
+	return n, nil
+}
+
+func TestStreamNeedsNoMemory(t *testing.T) {
+	filler := strings.Replace(rec("x"), "ConsoleLogin", "CheckMfa", 1) + "\n"
+	text := strings.Repeat(filler, 100) + rec("1") + "\n"
+	s := &local.Source{Path: "-", Stdin: &lines{line: []byte(text), left: 10_000}} // some 250 MB
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n := 0
+	for _, err := range s.Events(t.Context(), ingest.Window{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n%1000 == 0 {
+			runtime.GC()
+			if runtime.ReadMemStats(&after); after.HeapAlloc > before.HeapAlloc+32<<20 {
+				t.Fatalf("heap grew by %d bytes after %d sign-ins", after.HeapAlloc-before.HeapAlloc, n)
+			}
+		}
+	}
+	if n != 10_000 || s.Coverage().Inflated != int64(len(text))*10_000 {
+		t.Errorf("%d sign-ins, coverage %+v", n, s.Coverage())
+	}
+}
+
+func TestCancelledWhileStdinBlocks(t *testing.T) {
+	blocked, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := &local.Source{Path: "-", Stdin: blocked}
+	got := read(ctx, s)
+	if got.Err != context.Canceled.Error() || !s.Coverage().Partial {
+		t.Errorf("got %+v, coverage %+v", got, s.Coverage())
+	}
+}
+
+func TestLeftEarly(t *testing.T) {
+	files := map[string]string{}
+	for i := range 50 {
+		files[fmt.Sprintf("%d.json", i)] = rec(fmt.Sprint(i))
+	}
+	s := &local.Source{Path: folder(t, files)}
+	for range s.Events(t.Context(), ingest.Window{}) {
+		break
+	}
+	if got := read(t.Context(), s); len(got.IDs) != 50 {
+		t.Errorf("got %d after leaving early", len(got.IDs))
+	}
+}
