@@ -1,0 +1,136 @@
+package analyzer
+
+import (
+	"strings"
+
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/signin"
+)
+
+// Classifier classifies by a table of Regions. The zero Classifier uses the
+// embedded one. It does not change and may be shared between goroutines.
+type Classifier struct {
+	Table endpoint.Table
+}
+
+// Classify is the verdict of the zero Classifier.
+func Classify(e signin.Event) Verdict { return Classifier{}.Classify(e) }
+
+// Classify says through which endpoint a sign-in came. It is pure and total.
+// The host that the browser asked for decides where it is a sign-in host;
+// otherwise awsRegion does, as far as it can: in a partition's default Region
+// the global and the regional endpoint are recorded alike, so there all but
+// the root user stay unknown. LoginTo is never looked at: it names the
+// destination.
+func (c Classifier) Classify(e signin.Event) Verdict {
+	host := c.Table.ParseHost(e.Host)
+	at := c.locate(e.Region)
+	v := Verdict{Partition: c.partition(&e, host, at)}
+	switch {
+	case host.Class == endpoint.Global:
+		v.Scope, v.Endpoint, v.Basis, v.Confidence = ScopeGlobal, Global, BasisHost, Certain
+	case host.Class == endpoint.Regional:
+		v.Scope, v.Endpoint, v.Basis, v.Confidence = ScopeRegional, host.Region, BasisHost, Certain
+	case at.marker:
+		v.Scope, v.Endpoint, v.Basis, v.Confidence = ScopeGlobal, Global, BasisMarker, High
+	case !at.known():
+	case at.Name != c.Table.Default(at.Partition):
+		v.Scope, v.Endpoint, v.Basis, v.Confidence = ScopeRegional, at.Name, BasisRegion, High
+	case e.Identity.Type == signin.TypeRoot:
+		v.Scope, v.Endpoint, v.Basis, v.Confidence = ScopeGlobal, Global, BasisIdentity, High
+	}
+	mismatch := c.mismatch(host, at)
+	if mismatch {
+		v.Confidence = High
+	}
+	// Both rest on which Region is the default one, and only the commercial
+	// partition has records that show it.
+	if (v.Basis == BasisRegion || v.Basis == BasisIdentity) && v.Partition != endpoint.AWS {
+		v.Confidence = Low
+	}
+	v.Notes = collect([...]mark{
+		{AccountHost, host.Class == endpoint.Account},
+		{ForeignHost, host.Class == endpoint.Foreign},
+		{IdentityCenter, e.Identity.IdentityCenter()},
+		{MalformedField, e.Malformed},
+		{MaybeProxied, e.Identity.Type == signin.TypeIAMUser && v.Partition == endpoint.AWS &&
+			(endpoint.Proxied(v.Endpoint) || endpoint.Proxied(at.Name))},
+		{RegionMismatch, mismatch},
+		{UnknownRegion, at.odd()},
+	})
+	return v
+}
+
+// location is awsRegion, understood.
+type location struct {
+	endpoint.Region      // zero where the table does not have it
+	marker          bool // the literal "global"
+	absent          bool
+}
+
+func (l location) known() bool { return l.Name != "" }
+func (l location) odd() bool   { return !l.known() && !l.marker && !l.absent }
+
+func (c Classifier) locate(region string) location {
+	if r, ok := c.Table.Region(region); ok {
+		return location{Region: r}
+	}
+	region = strings.TrimSpace(region)
+	return location{marker: strings.EqualFold(region, Global), absent: region == ""}
+}
+
+// mismatch tells whether a host that decided and awsRegion disagree.
+func (c Classifier) mismatch(host endpoint.Host, at location) bool {
+	switch {
+	case at.absent:
+		return false
+	case host.Class == endpoint.Global:
+		return !at.marker && at.Name != c.Table.Default(host.Partition)
+	case host.Class == endpoint.Regional:
+		return at.Name != host.Region
+	}
+	return false
+}
+
+// partition takes the best witness of the partition there is. An account host
+// ranks behind awsRegion, since the verdict is to be as if there were none.
+func (c Classifier) partition(e *signin.Event, host endpoint.Host, at location) string {
+	switch {
+	case host.Class == endpoint.Global, host.Class == endpoint.Regional:
+		return host.Partition
+	case at.known():
+		return at.Partition
+	case host.Class == endpoint.Account:
+		return host.Partition
+	}
+	if p := e.Identity.Partition(); c.Table.Default(p) != "" {
+		return p
+	}
+	return endpoint.AWS
+}
+
+type mark struct {
+	note Note
+	set  bool
+}
+
+// collect keeps the order of the marks, which is that of the notes. It
+// allocates once, and only if there is something to note.
+func collect(marks [7]mark) []Note {
+	n := 0
+	for i := range marks {
+		if marks[i].set {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	notes := make([]Note, 0, n)
+	for i := range marks {
+		if marks[i].set {
+			notes = append(notes, marks[i].note)
+		}
+	}
+	return notes
+}

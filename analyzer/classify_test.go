@@ -1,0 +1,343 @@
+package analyzer_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trailgate/analyzer"
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/signin"
+)
+
+const (
+	unPrefixed = "signin.aws.amazon.com"
+	ssoRole    = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/"
+)
+
+func user() signin.Identity {
+	return signin.Identity{Type: "IAMUser", Account: "111122223333", ARN: "arn:aws:iam::111122223333:user/alice", UserName: "alice"}
+}
+
+func root() signin.Identity {
+	return signin.Identity{Type: "Root", Account: "111122223333", ARN: "arn:aws:iam::111122223333:root"}
+}
+
+func role() signin.Identity {
+	return signin.Identity{Type: "AssumedRole", Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/Operator/bob"}
+}
+
+// sso is an Identity Center role; home may be empty, else it ends in a slash.
+func sso(home string) signin.Identity {
+	return signin.Identity{
+		Type: "AssumedRole", Account: "111122223333",
+		ARN:       "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_ReadOnly_0123456789abcdef/carol",
+		IssuerARN: ssoRole + home + "AWSReservedSSO_ReadOnly_0123456789abcdef",
+	}
+}
+
+func at(id signin.Identity, region, host string) signin.Event {
+	return signin.Event{
+		ID: "11111111-2222-3333-4444-555555555555", Time: time.Date(2025, 3, 4, 5, 6, 7, 0, time.UTC), Version: "1.08",
+		Account: "111122223333", Identity: id, Region: region, Host: host, Outcome: signin.Success,
+	}
+}
+
+func of(id signin.Identity, partition string) signin.Identity {
+	id.ARN = "arn:" + partition + id.ARN[len("arn:aws"):]
+	return id
+}
+
+type verdictCase struct {
+	name  string
+	event signin.Event
+	want  analyzer.Verdict
+}
+
+func run(t *testing.T, tests []verdictCase) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, analyzer.Classify(test.event)); diff != "" {
+				t.Errorf("Classify (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func global(b analyzer.Basis, c analyzer.Confidence, n ...analyzer.Note) analyzer.Verdict {
+	return analyzer.Verdict{Scope: analyzer.ScopeGlobal, Endpoint: "global", Basis: b, Confidence: c, Notes: n, Partition: "aws"}
+}
+
+func regional(r string, b analyzer.Basis, c analyzer.Confidence, n ...analyzer.Note) analyzer.Verdict {
+	return analyzer.Verdict{Scope: analyzer.ScopeRegional, Endpoint: r, Basis: b, Confidence: c, Notes: n, Partition: "aws"}
+}
+
+func unknown(n ...analyzer.Note) analyzer.Verdict {
+	return analyzer.Verdict{Notes: n, Partition: "aws"}
+}
+
+func in(partition string, v analyzer.Verdict) analyzer.Verdict {
+	v.Partition = partition
+	return v
+}
+
+// TestObserved has a record of our own making for every pair of host and
+// Region that has been seen in published records.
+func TestObserved(t *testing.T) {
+	const (
+		host    = analyzer.BasisHost
+		certain = analyzer.Certain
+		high    = analyzer.High
+	)
+	regionalHost := func(r string) string { return r + "." + unPrefixed }
+	failed := at(user(), "us-east-1", regionalHost("us-east-1"))
+	failed.Outcome, failed.Identity.ARN = signin.Failure, ""
+	toSydney := at(root(), "us-east-1", unPrefixed)
+	toSydney.LoginTo = "https://ap-southeast-2.console.aws.amazon.com/console/home"
+	hidden := at(signin.Identity{Type: "IAMUser", Account: "111122223333", UserName: signin.Hidden}, "us-east-1", unPrefixed)
+	hidden.Outcome = signin.Failure
+	saml := at(role(), "us-east-1", "")
+	saml.Version, saml.SAMLProvider = "1.05", "arn:aws:iam::111122223333:saml-provider/idp"
+	denied := at(user(), "us-east-1", unPrefixed)
+	denied.Outcome, denied.ErrorCode, denied.Version = signin.Failure, "AccessDenied", "1.11"
+	run(t, []verdictCase{
+		{"user at the Region's host of the default Region", at(user(), "us-east-1", regionalHost("us-east-1")), regional("us-east-1", host, certain)},
+		{"the same, failed", failed, regional("us-east-1", host, certain)},
+		{"user at the un-prefixed host", at(user(), "us-east-1", unPrefixed), global(host, certain)},
+		{"root", at(root(), "us-east-1", unPrefixed), global(host, certain)},
+		{"root on the way to another Region's console", toSydney, global(host, certain)},
+		{"role by the federation endpoint", at(role(), "us-east-1", regionalHost("us-east-1")), regional("us-east-1", host, certain)},
+		{"user, perhaps proxied", at(user(), "us-east-2", regionalHost("us-east-2")), regional("us-east-2", host, certain, analyzer.MaybeProxied)},
+		{"identity center at its home", at(sso("us-west-2/"), "us-west-2", regionalHost("us-west-2")), regional("us-west-2", host, certain, analyzer.IdentityCenter)},
+		{"identity center without host", at(sso("us-east-2/"), "us-east-2", ""), regional("us-east-2", analyzer.BasisRegion, high, analyzer.IdentityCenter)},
+		{"role from a user's session, without host", at(role(), "us-east-1", ""), unknown()},
+		{"user in Seoul", at(user(), "ap-northeast-2", regionalHost("ap-northeast-2")), regional("ap-northeast-2", host, certain)},
+		{"root of 2022, recorded elsewhere", at(root(), "ap-northeast-2", unPrefixed), global(host, high, analyzer.RegionMismatch)},
+		{"saml of 2019", saml, unknown()},
+		{"user in Stockholm, without host", at(user(), "eu-north-1", ""), regional("eu-north-1", analyzer.BasisRegion, high, analyzer.MaybeProxied)},
+		{"user in Sydney, from the account's URL", at(user(), "ap-southeast-2", regionalHost("ap-southeast-2")),
+			regional("ap-southeast-2", host, certain, analyzer.MaybeProxied)},
+		{"user by ?region=", at(user(), "us-west-1", ""), regional("us-west-1", analyzer.BasisRegion, high)},
+		{"unknown user name from a script", hidden, global(host, certain)},
+		{"denied by policy", denied, global(host, certain)},
+		{"anonymised Region", at(user(), "eu-west-2r", unPrefixed), global(host, high, analyzer.RegionMismatch, analyzer.UnknownRegion)},
+		{"marker, root", at(root(), "global", ""), global(analyzer.BasisMarker, high)},
+		{"marker, role", at(role(), "global", unPrefixed), global(host, certain)},
+	})
+}
+
+// TestModel has the combinations of host and Region, seen or not.
+func TestModel(t *testing.T) {
+	const (
+		host    = analyzer.BasisHost
+		region  = analyzer.BasisRegion
+		certain = analyzer.Certain
+		high    = analyzer.High
+	)
+	malformed := at(user(), "us-east-1", unPrefixed)
+	malformed.Malformed = true
+	everything := at(user(), "eu-north-1", "acme."+unPrefixed)
+	everything.Malformed = true
+	loginTo := at(user(), "us-east-1", "")
+	loginTo.LoginTo = "https://eu-west-1.console.aws.amazon.com/console/home?region=eu-west-1"
+	federated := signin.Identity{Type: "FederatedUser", Account: "111122223333", ARN: "arn:aws:sts::111122223333:federated-user/dave"}
+	run(t, []verdictCase{
+		{"no event at all", signin.Event{}, unknown()},
+		{"global host, no Region", at(user(), "", unPrefixed), global(host, certain)},
+		{"global host, spelled otherwise", at(user(), " US-EAST-1 ", "SIGNIN.aws.amazon.com.:443"), global(host, certain)},
+		{"global host, other Region", at(role(), "eu-west-1", unPrefixed), global(host, high, analyzer.RegionMismatch)},
+		{"global host, proxied Region", at(user(), "eu-north-1", unPrefixed), global(host, high, analyzer.MaybeProxied, analyzer.RegionMismatch)},
+		{"global host, other partition", at(user(), "cn-northwest-1", unPrefixed), global(host, high, analyzer.RegionMismatch)},
+		{"regional host, no Region", at(user(), "", "eu-west-1."+unPrefixed), regional("eu-west-1", host, certain)},
+		{"regional host, other Region", at(role(), "eu-west-2", "eu-west-1."+unPrefixed), regional("eu-west-1", host, high, analyzer.RegionMismatch)},
+		{"regional host, proxied Region", at(user(), "us-east-2", "us-west-1."+unPrefixed),
+			regional("us-west-1", host, high, analyzer.MaybeProxied, analyzer.RegionMismatch)},
+		{"regional host, marker", at(role(), "global", "eu-west-1."+unPrefixed), regional("eu-west-1", host, high, analyzer.RegionMismatch)},
+		{"regional host, unknown Region", at(role(), "moon-1", "eu-west-1."+unPrefixed),
+			regional("eu-west-1", host, high, analyzer.RegionMismatch, analyzer.UnknownRegion)},
+		{"role at a proxied Region", at(role(), "us-east-2", "us-east-2."+unPrefixed), regional("us-east-2", host, certain)},
+		{"root at a Region", at(root(), "eu-west-1", ""), regional("eu-west-1", region, high)},
+		{"root in the default Region", at(root(), "us-east-1", ""), global(analyzer.BasisIdentity, high)},
+		{"root, nothing else", at(root(), "", ""), unknown()},
+		{"user in the default Region", at(user(), "us-east-1", ""), unknown()},
+		{"user in the default Region with LoginTo", loginTo, unknown()},
+		{"federated user in the default Region", at(federated, "us-east-1", ""), unknown()},
+		{"identity center in the default Region", at(sso(""), "us-east-1", ""), unknown(analyzer.IdentityCenter)},
+		{"identity center, home elsewhere", at(sso("eu-west-1/"), "us-east-1", ""), unknown(analyzer.IdentityCenter)},
+		{"marker, spelled otherwise", at(user(), " Global ", ""), global(analyzer.BasisMarker, high)},
+		{"unknown Region", at(user(), "eu-prod-1", ""), unknown(analyzer.UnknownRegion)},
+		{"unknown Region, root", at(root(), "moon-1", ""), unknown(analyzer.UnknownRegion)},
+		{"pseudo Region", at(user(), "aws-global", ""), unknown(analyzer.UnknownRegion)},
+		{"blank Region", at(user(), "  ", ""), unknown()},
+		{"account host, Region", at(role(), "eu-west-1", "acme."+unPrefixed), regional("eu-west-1", region, high, analyzer.AccountHost)},
+		{"account host like a Region", at(role(), "us-east-1", "eu-prod-1."+unPrefixed), unknown(analyzer.AccountHost)},
+		{"account host, marker", at(role(), "global", "111122223333."+unPrefixed), global(analyzer.BasisMarker, high, analyzer.AccountHost)},
+		{"account host, root", at(root(), "us-east-1", "acme."+unPrefixed), global(analyzer.BasisIdentity, high, analyzer.AccountHost)},
+		{"foreign host, Region", at(role(), "eu-west-1", "signin.evil.example"), regional("eu-west-1", region, high, analyzer.ForeignHost)},
+		{"foreign host, default Region", at(role(), "us-east-1", unPrefixed+".evil.example"), unknown(analyzer.ForeignHost)},
+		{"foreign host, user information", at(role(), "us-east-1", "us-east-1@"+unPrefixed), unknown(analyzer.ForeignHost)},
+		{"portal host", at(sso("eu-west-1/"), "eu-west-1", "eu-west-1.signin.aws"),
+			regional("eu-west-1", region, high, analyzer.ForeignHost, analyzer.IdentityCenter)},
+		{"malformed field", malformed, global(host, certain, analyzer.MalformedField)},
+		{"many notes", everything, regional("eu-north-1", region, high, analyzer.AccountHost, analyzer.MalformedField, analyzer.MaybeProxied)},
+	})
+}
+
+func TestPartitions(t *testing.T) {
+	const (
+		host    = analyzer.BasisHost
+		certain = analyzer.Certain
+		low     = analyzer.Low
+	)
+	domains := map[string]string{
+		"aws": unPrefixed, "aws-cn": "signin.amazonaws.cn", "aws-us-gov": "signin.amazonaws-us-gov.com", "aws-eusc": "signin.amazonaws-eusc.eu",
+		"aws-iso": "signin.c2shome.ic.gov", "aws-iso-b": "signin.sc2shome.sgov.gov", "aws-iso-e": "signin.csphome.adc-e.uk",
+		"aws-iso-f": "signin.csphome.hci.ic.gov",
+	}
+	var tests []verdictCase
+	var table endpoint.Table
+	for _, p := range table.Partitions() {
+		home := table.Default(p)
+		tests = append(tests,
+			verdictCase{p + " global", at(of(role(), p), home, domains[p]), in(p, global(host, certain))},
+			verdictCase{p + " marker", at(of(role(), p), "global", ""), in(p, global(analyzer.BasisMarker, analyzer.High))},
+			verdictCase{p + " default Region", at(of(role(), p), home, ""), in(p, unknown())},
+			verdictCase{p + " nothing but an ARN", at(of(role(), p), "", ""), in(p, unknown())},
+			verdictCase{p + " account host", at(signin.Identity{}, "", "acme."+domains[p]), in(p, unknown(analyzer.AccountHost))},
+		)
+		inference := low
+		if p == "aws" {
+			inference = analyzer.High
+		}
+		tests = append(tests, verdictCase{p + " root", at(of(root(), p), home, ""), in(p, global(analyzer.BasisIdentity, inference))})
+		for _, r := range table.Regions(p) {
+			tests = append(tests, verdictCase{p + " host of " + r.Name, at(of(role(), p), r.Name, r.Name+"."+domains[p]), in(p, regional(r.Name, host, certain))})
+			if r.Name != home {
+				tests = append(tests, verdictCase{p + " in " + r.Name, at(of(role(), p), r.Name, ""), in(p, regional(r.Name, analyzer.BasisRegion, inference))})
+			}
+		}
+	}
+	tests = append(tests,
+		verdictCase{"fips", at(of(user(), "aws-us-gov"), "us-gov-west-1", "signin-fips.amazonaws-us-gov.com"), in("aws-us-gov", global(host, certain))},
+		verdictCase{"host before ARN", at(of(role(), "aws-cn"), "", unPrefixed), global(host, certain)},
+		verdictCase{"Region before ARN", at(of(role(), "aws-cn"), "us-east-1", ""), unknown()},
+		verdictCase{"Region before account host", at(role(), "us-east-1", "acme.signin.amazonaws.cn"), unknown(analyzer.AccountHost)},
+		verdictCase{"partition that is none", at(of(role(), "aws-moon"), "global", ""), global(analyzer.BasisMarker, analyzer.High)},
+	)
+	run(t, tests)
+}
+
+func TestTableOfOnesOwn(t *testing.T) {
+	table, err := endpoint.ParseTable([]byte("ap-newland-9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := analyzer.Classifier{Table: table}
+	for _, host := range []string{"", "ap-newland-9." + unPrefixed} {
+		e := at(role(), "ap-newland-9", host)
+		if v := c.Classify(e); v.Scope != analyzer.ScopeRegional || v.Endpoint != "ap-newland-9" || v.Notes != nil {
+			t.Errorf("host %q: %+v", host, v)
+		}
+		if v := analyzer.Classify(e); v.Scope != analyzer.ScopeUnknown || !v.Has(analyzer.UnknownRegion) {
+			t.Errorf("host %q, embedded table: %+v", host, v)
+		}
+	}
+}
+
+// hold checks what is true of every verdict.
+func hold(t *testing.T, e signin.Event, v analyzer.Verdict) {
+	t.Helper()
+	var table endpoint.Table
+	ok := true
+	switch v.Scope {
+	case analyzer.ScopeGlobal:
+		ok = v.Endpoint == analyzer.Global && v.Basis != analyzer.BasisNone && v.Basis != analyzer.BasisRegion
+	case analyzer.ScopeRegional:
+		ok = table.Partition(v.Endpoint) == v.Partition && (v.Basis == analyzer.BasisHost || v.Basis == analyzer.BasisRegion)
+	case analyzer.ScopeUnknown:
+		ok = v.Endpoint == "" && v.Basis == analyzer.BasisNone && v.Confidence == analyzer.Low
+	default:
+		ok = false
+	}
+	ok = ok && table.Default(v.Partition) != ""
+	ok = ok && (v.Confidence != analyzer.Certain || v.Basis == analyzer.BasisHost && !v.Has(analyzer.RegionMismatch))
+	ok = ok && (!v.Has(analyzer.RegionMismatch) || v.Basis == analyzer.BasisHost)
+	ok = ok && (v.Basis != analyzer.BasisHost || !v.Has(analyzer.AccountHost) && !v.Has(analyzer.ForeignHost))
+	ok = ok && (!v.Has(analyzer.MaybeProxied) || e.Identity.Type == "IAMUser")
+	ok = ok && slices.IsSorted(v.Notes) && len(slices.Compact(slices.Clone(v.Notes))) == len(v.Notes) && (v.Notes == nil) == (len(v.Notes) == 0)
+	if !ok {
+		t.Errorf("%+v\nhas verdict %+v", e, v)
+	}
+	if diff := cmp.Diff(v, analyzer.Classify(e)); diff != "" {
+		t.Errorf("a second verdict differs:\n%s", diff)
+	}
+	// An account's or a stranger's host is as good as none.
+	if v.Has(analyzer.ForeignHost) {
+		e.Host = ""
+		v.Notes = slices.DeleteFunc(slices.Clone(v.Notes), func(n analyzer.Note) bool { return n == analyzer.ForeignHost })
+		if len(v.Notes) == 0 {
+			v.Notes = nil
+		}
+		if diff := cmp.Diff(v, analyzer.Classify(e)); diff != "" {
+			t.Errorf("a foreign host is not as good as none:\n%s", diff)
+		}
+	}
+}
+
+func TestInvariants(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	pick := func(s ...string) string { return s[r.IntN(len(s))] }
+	regions := []string{"", "global", "moon-1", " EU-WEST-1 ", "us-east-1", "us-east-2", "eu-north-1", "eu-west-1", "cn-north-1", "us-gov-west-1", "us-iso-west-1"}
+	hosts := []string{"", unPrefixed, "signin.amazonaws.cn", "signin-fips.amazonaws-us-gov.com", "signin.c2shome.ic.gov", "evil.example", "a@" + unPrefixed}
+	for range 20_000 {
+		host := pick(hosts...)
+		if r.IntN(2) == 0 {
+			host = pick("acme", "us-east-1", "us-east-2", "cn-north-1", "us-iso-west-1", "111122223333", "a.b", "") + "." + host
+		}
+		id := of([]signin.Identity{user(), root(), role(), sso(""), sso("eu-west-1/")}[r.IntN(5)], pick("aws", "aws-cn", "aws-iso-e", "x", ""))
+		e := at(id, pick(regions...), host)
+		e.Malformed = r.IntN(4) == 0
+		v := analyzer.Classify(e)
+		hold(t, e, v)
+		wording(t, e, v)
+	}
+}
+
+func FuzzClassify(f *testing.F) {
+	f.Add("IAMUser", "arn:aws:iam::111122223333:user/alice", "", "us-east-1", unPrefixed, "1.08", false)
+	f.Add("AssumedRole", "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_A_1/carol", ssoRole+"eu-west-1/x", "eu-west-1", "", "1.05", true)
+	f.Add("Root", "arn:aws-cn:iam::111122223333:root", "", "global", "acme.signin.amazonaws.cn", "", false)
+	f.Add("", ":::::", "arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/\x1b/x", "\x1b[31m", "\u202e.example", "1.\x00", false)
+	f.Fuzz(func(t *testing.T, kind, arn, issuer, region, host, version string, malformed bool) {
+		e := signin.Event{
+			Identity: signin.Identity{Type: kind, ARN: arn, IssuerARN: issuer}, Region: region, Host: host, Version: version, Malformed: malformed,
+		}
+		v := analyzer.Classify(e)
+		hold(t, e, v)
+		wording(t, e, v)
+	})
+}
+
+func BenchmarkClassify(b *testing.B) {
+	for _, bench := range []struct {
+		name  string
+		event signin.Event
+	}{
+		{"host", at(user(), "us-east-1", unPrefixed)},
+		{"regional", at(role(), "eu-west-1", "eu-west-1."+unPrefixed)},
+		{"proxied", at(user(), "us-east-2", "us-east-2."+unPrefixed)},
+		{"no-host", at(user(), "us-east-1", "")},
+		{"identity-center", at(sso("us-west-2/"), "us-west-2", "us-west-2."+unPrefixed)},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				analyzer.Classify(bench.event)
+			}
+		})
+	}
+}

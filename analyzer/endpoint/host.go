@@ -1,0 +1,198 @@
+package endpoint
+
+import "strings"
+
+// Class says what a host is to a console sign-in.
+type Class uint8
+
+// The classes of a host.
+const (
+	Absent   Class = iota // no host was named
+	Global                // the un-prefixed sign-in host of a partition, or its FIPS twin
+	Regional              // the sign-in host of a Region in the table
+	Account               // below a sign-in domain, by account id, alias or anything else that is no Region
+	Foreign               // under no partition's sign-in domain
+)
+
+// String gives the class as a word.
+func (c Class) String() string {
+	switch c {
+	case Global:
+		return "global"
+	case Regional:
+		return "regional"
+	case Account:
+		return "account"
+	case Foreign:
+		return "foreign"
+	}
+	return "absent"
+}
+
+// Service says what AWS is known to use a host for. It lets a Foreign host of
+// AWS's be told from a stranger's.
+type Service uint8
+
+// The services.
+const (
+	NoService Service = iota // not known to be AWS's
+	SignIn                   // console sign-in: Global, Regional and Account hosts
+	Console                  // the console itself, where a sign-in leads
+	Portal                   // the Identity Center access portal and its sign-in pages
+	OAuth                    // token and control-plane hosts of AWS Sign-In
+)
+
+// String gives the service as a phrase.
+func (s Service) String() string {
+	switch s {
+	case SignIn:
+		return "console sign-in"
+	case Console:
+		return "console"
+	case Portal:
+		return "Identity Center access portal"
+	case OAuth:
+		return "AWS Sign-In token service"
+	}
+	return "none"
+}
+
+// Host is a host name, taken apart. The zero Host is Absent.
+type Host struct {
+	Class     Class
+	Service   Service
+	Name      string // small letters, no port, no trailing dot; as given where it is no host name at all
+	Partition string // of Global, Regional and Account
+	Region    string // of Regional
+	Label     string // of Account: what stands before the sign-in domain; may have dots
+	FIPS      bool   // of Global and Regional: the FIPS name
+}
+
+// ParseHost classifies the value of a Host header: a name with or without
+// port and trailing dot, in any letter case. It is total. The Region label is
+// matched against the table's list and never by its shape, since an account
+// alias may look like a Region. What is no host name (spaces, user
+// information, empty labels, letters outside ASCII) is Foreign.
+func (t Table) ParseHost(s string) Host {
+	if s == "" {
+		return Host{}
+	}
+	name, ok := hostname(s)
+	if !ok {
+		return Host{Class: Foreign, Name: s}
+	}
+	for i := range partitions {
+		p := &partitions[i]
+		if rest, ok := strings.CutSuffix(name, p.root); ok && strings.HasSuffix(rest, ".") {
+			if h, ok := t.below(p, rest[:len(rest)-1]); ok {
+				h.Name = name
+				return h
+			}
+		}
+	}
+	if h, ok := t.fallback(name); ok {
+		return h
+	}
+	return Host{Class: Foreign, Name: name, Service: t.relative(name)}
+}
+
+// below classifies what stands before a partition's root domain.
+func (t Table) below(p *partition, rest string) (Host, bool) {
+	label, service := "", rest
+	if i := strings.LastIndexByte(rest, '.'); i >= 0 {
+		label, service = rest[:i], rest[i+1:]
+	}
+	fips := service == "signin-fips" && p.fips
+	switch {
+	case service == "console":
+		return Host{Class: Foreign, Service: Console}, true
+	case service != "signin" && !fips:
+		return Host{}, false
+	case label == "":
+		return Host{Class: Global, Service: SignIn, Partition: p.name, FIPS: fips}, true
+	}
+	if r, ok := t.Region(label); ok && r.Partition == p.name {
+		return Host{Class: Regional, Service: SignIn, Partition: p.name, Region: r.Name, FIPS: fips}, true
+	}
+	return Host{Class: Account, Service: SignIn, Partition: p.name, Label: label}, true
+}
+
+// fallback recognises signin.REGION.SUFFIX and signin-fips.REGION.SUFFIX, the
+// form that the SDK's endpoint rules fall back to.
+func (t Table) fallback(name string) (Host, bool) {
+	service, rest, _ := strings.Cut(name, ".")
+	if service != "signin" && service != "signin-fips" {
+		return Host{}, false
+	}
+	label, suffix, _ := strings.Cut(rest, ".")
+	r, ok := t.Region(label)
+	if !ok || find(r.Partition).suffix != suffix {
+		return Host{}, false
+	}
+	return Host{
+		Class: Regional, Service: SignIn, Name: name,
+		Partition: r.Partition, Region: r.Name, FIPS: service == "signin-fips",
+	}, true
+}
+
+// relative recognises hosts of AWS's that a user meets around a sign-in and
+// that are no console sign-in endpoints (AWS Sign-In User Guide, the list of
+// domains to allow; the SDK's endpoint rules for the sign-in service).
+func (t Table) relative(name string) Service {
+	if rest, ok := strings.CutPrefix(name, "signin."); ok {
+		label, suffix, _ := strings.Cut(rest, ".")
+		if t.Known(label) && (suffix == "api.aws" || suffix == "api.amazonwebservices.com.cn") {
+			return OAuth
+		}
+	}
+	if within(name, "signin.aws") {
+		if strings.HasSuffix(name, ".oauth.signin.aws") {
+			return OAuth
+		}
+		return Portal
+	}
+	for _, domain := range [...]string{"awsapps.com", "awsapps.cn", "portal.amazonaws.com", "app.aws"} {
+		if within(name, domain) {
+			return Portal
+		}
+	}
+	return NoService
+}
+
+// within tells whether a host is a domain or below it.
+func within(name, domain string) bool {
+	rest, ok := strings.CutSuffix(name, domain)
+	return ok && (rest == "" || strings.HasSuffix(rest, "."))
+}
+
+// hostname strips port and trailing dot and folds the letters. It is false
+// for what is no host name.
+func hostname(s string) (string, bool) {
+	if name, port, ok := strings.Cut(s, ":"); ok {
+		if len(port) > 5 || strings.ContainsFunc(port, func(c rune) bool { return c < '0' || c > '9' }) {
+			return "", false
+		}
+		s = name
+	}
+	s = strings.TrimSuffix(s, ".")
+	if s == "" || len(s) > 253 {
+		return "", false
+	}
+	label := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '.':
+			if label == 0 {
+				return "", false
+			}
+			label = 0
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+			if label++; label > 63 {
+				return "", false
+			}
+		default:
+			return "", false
+		}
+	}
+	return lower(s), label > 0
+}

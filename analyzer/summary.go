@@ -1,0 +1,192 @@
+package analyzer
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"trailgate/ingest/signin"
+)
+
+// Summary counts sign-ins by endpoint and by principal. The zero Summary is
+// ready. It is for one goroutine. The order in which sign-ins are added does
+// not matter to the result.
+type Summary struct {
+	SignIns  int
+	Failures int
+	Scopes   [3]int // by Scope; adds up to SignIns
+	Hidden   int    // sign-ins that no principal can be named for
+	First    time.Time
+	Last     time.Time
+
+	accounts   map[string]bool
+	endpoints  map[place]*EndpointCount
+	principals map[string]*PrincipalCount
+}
+
+// place is one row of the endpoints table.
+type place struct {
+	scope    Scope
+	endpoint string
+}
+
+// EndpointCount is what came through one endpoint.
+type EndpointCount struct {
+	Scope      Scope
+	Endpoint   string // as in Verdict
+	SignIns    int
+	Failures   int
+	Principals int // distinct; those that cannot be named do not count
+	First      time.Time
+	Last       time.Time
+}
+
+// PrincipalCount is what one principal did.
+type PrincipalCount struct {
+	Principal    string
+	IdentityType string
+	SignIns      int
+	Failures     int
+	First        time.Time
+	Last         time.Time
+
+	visits []visits
+}
+
+// visits counts one principal's sign-ins at one endpoint.
+type visits struct {
+	place
+	count int
+}
+
+// Add counts one sign-in and its verdict.
+func (s *Summary) Add(e *signin.Event, v Verdict) {
+	if s.principals == nil {
+		s.accounts, s.endpoints, s.principals = map[string]bool{}, map[place]*EndpointCount{}, map[string]*PrincipalCount{}
+	}
+	s.accounts[e.Account] = true
+	failed := 0
+	if e.Outcome == signin.Failure {
+		failed = 1
+	}
+	s.SignIns++
+	s.Failures += failed
+	s.Scopes[v.Scope]++
+	widen(&s.First, &s.Last, e.Time)
+
+	key := e.Principal()
+	named := !strings.HasSuffix(key, "/unknown")
+	if !named {
+		s.Hidden++
+	}
+	p := s.principals[key]
+	if p == nil {
+		p = &PrincipalCount{Principal: key, IdentityType: e.Identity.Type}
+		s.principals[key] = p
+	}
+	p.IdentityType = min(p.IdentityType, e.Identity.Type)
+	p.SignIns++
+	p.Failures += failed
+	widen(&p.First, &p.Last, e.Time)
+
+	at := place{v.Scope, v.Endpoint}
+	c := s.endpoints[at]
+	if c == nil {
+		c = &EndpointCount{Scope: v.Scope, Endpoint: v.Endpoint}
+		s.endpoints[at] = c
+	}
+	c.SignIns++
+	c.Failures += failed
+	widen(&c.First, &c.Last, e.Time)
+	if p.visit(at) && named {
+		c.Principals++
+	}
+}
+
+// visit counts a visit and tells whether it is the first at this endpoint.
+func (p *PrincipalCount) visit(at place) bool {
+	for i := range p.visits {
+		if p.visits[i].place == at {
+			p.visits[i].count++
+			return false
+		}
+	}
+	p.visits = append(p.visits, visits{at, 1})
+	return true
+}
+
+func widen(first, last *time.Time, t time.Time) {
+	if first.IsZero() || t.Before(*first) {
+		*first = t
+	}
+	if t.After(*last) {
+		*last = t
+	}
+}
+
+// Named is how many distinct principals can be named.
+func (s *Summary) Named() int {
+	n := 0
+	for key := range s.principals {
+		if !strings.HasSuffix(key, "/unknown") {
+			n++
+		}
+	}
+	return n
+}
+
+// Accounts are the accounts whose logs hold the sign-ins, sorted.
+func (s *Summary) Accounts() []string { return slices.Sorted(maps.Keys(s.accounts)) }
+
+// Endpoints are the endpoints, the most used first, then by name.
+func (s *Summary) Endpoints() []EndpointCount {
+	out := make([]EndpointCount, 0, len(s.endpoints))
+	for _, c := range s.endpoints {
+		out = append(out, *c)
+	}
+	slices.SortFunc(out, func(a, b EndpointCount) int {
+		return cmp.Or(cmp.Compare(b.SignIns, a.SignIns), strings.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Scope, b.Scope))
+	})
+	return out
+}
+
+// Principals are the principals, the busiest first, then by key.
+func (s *Summary) Principals() []PrincipalCount {
+	out := make([]PrincipalCount, 0, len(s.principals))
+	for _, p := range s.principals {
+		out = append(out, *p)
+	}
+	slices.SortFunc(out, func(a, b PrincipalCount) int {
+		return cmp.Or(cmp.Compare(b.SignIns, a.SignIns), strings.Compare(a.Principal, b.Principal))
+	})
+	return out
+}
+
+// Endpoints is how many distinct endpoints the principal came through; those
+// that are unknown do not count.
+func (p PrincipalCount) Endpoints() int {
+	n := 0
+	for _, v := range p.visits {
+		if v.scope != ScopeUnknown {
+			n++
+		}
+	}
+	return n
+}
+
+// Usual is the endpoint that the principal came through most often, of equals
+// the one that sorts first; empty if none is known.
+func (p PrincipalCount) Usual() string {
+	best := visits{}
+	for _, v := range p.visits {
+		if v.scope == ScopeUnknown {
+			continue
+		}
+		if v.count > best.count || v.count == best.count && v.endpoint < best.endpoint {
+			best = v
+		}
+	}
+	return best.endpoint
+}
