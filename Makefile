@@ -1,0 +1,78 @@
+# Trailgate. `make help` lists what there is.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+GO          ?= go
+OUT         := $(CURDIR)/out
+BIN         := $(CURDIR)/bin/trailgate
+GATEWAY     := $(OUT)/versitygw-v1.8.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+DEADCODE    := golang.org/x/tools/cmd/deadcode@v0.52.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+FUZZTIME    ?= 5s
+BENCHCOUNT  ?= 1
+
+# The race detector is the one thing that needs a C compiler.
+CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
+RACE     := $(if $(CC_FOUND),-race,)
+
+# libdeflate, where the system has it, is an inflater twice as fast.
+TAGS := $(shell [ -n "$(CC_FOUND)" ] && pkg-config --exists libdeflate 2>/dev/null && echo libdeflate)
+
+.PHONY: help build test lint fuzz bench golden demo ci clean gateway
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+build: ## build bin/trailgate
+	$(if $(TAGS),,CGO_ENABLED=0) $(GO) build -trimpath $(if $(TAGS),-tags $(TAGS)) -o $(BIN) ./cmd/trailgate
+
+demo: build ## generate a synthetic trail in a temporary folder, audit it, show the tables
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	run() { printf '\n$$ trailgate %s\n' "$$*"; status=0; $(BIN) "$$@" || status=$$?; \
+		case $$status in 0|3) ;; *) exit $$status;; esac; [ $$status = 0 ] || echo "(exit status $$status)"; }; \
+	cd "$$dir"; \
+	run generate trail --faults --gaps; \
+	run audit trail --format table; \
+	run coverage trail --format table; \
+	run explain https://example.signin.aws.amazon.com/console
+
+test: gateway ## run all tests, with the race detector where there is a C compiler
+	@[ -n "$(RACE)" ] || echo "NOTE: no C compiler, so the tests run WITHOUT the race detector"
+	TRAILGATE_S3_GATEWAY="$$([ -x $(GATEWAY) ] && echo $(GATEWAY))" $(GO) test $(RACE) -shuffle=on -timeout 20m ./...
+	$(if $(TAGS),$(GO) test -tags $(TAGS) ./ingest/record)
+
+# A real S3 server for the tests. Without it they use the stand-in alone.
+gateway:
+	@[ -x $(GATEWAY) ] || { mkdir -p $(OUT) && GOFLAGS= CGO_ENABLED=0 GOBIN=$(OUT)/gobin $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0 \
+		&& mv $(OUT)/gobin/versitygw $(GATEWAY); } \
+		|| echo "NOTE: versitygw cannot be had (offline?): the S3 tests run against the in-process stand-in ONLY"
+
+lint: ## vet, format, staticcheck, dead code, vulnerabilities, other platforms
+	@bad=$$(gofmt -l cmd analyzer ingest report fixtures); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) run $(STATICCHECK) ./...
+	@dead=$$($(GO) run $(DEADCODE) -test ./...) || exit 1; [ -z "$$dead" ] || { echo "dead code:"; echo "$$dead"; exit 1; }
+	@$(GO) run $(GOVULNCHECK) ./... || { [ $$? -ne 3 ] && echo "NOTE: the vulnerability database cannot be reached, so it was NOT consulted"; }
+	@for target in darwin/arm64 windows/amd64 linux/arm64; do \
+		echo "build for $$target"; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./cmd/trailgate || exit 1; done
+
+fuzz: ## run every fuzz target for FUZZTIME (5s)
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; done; done
+
+bench: gateway ## run the benchmarks BENCHCOUNT times; ratios are of one run on one machine
+	TRAILGATE_S3_GATEWAY="$$([ -x $(GATEWAY) ] && echo $(GATEWAY))" TRAILGATE_BENCH_DIR=$(OUT)/bench \
+		$(GO) test -run '^$$' -bench . -benchtime 1x -count $(BENCHCOUNT) -timeout 60m ./...
+
+golden: ## rewrite the golden files of the tests
+	$(GO) test ./report -update
+	$(GO) test ./cmd/trailgate -update
+
+ci: ## what .ci/run does
+	.ci/run
+
+clean: ## remove what was built
+	rm -rf bin out
