@@ -35,6 +35,9 @@ func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 	if want := sizeHint(packed, limit); cap(dst) < want {
 		dst = make([]byte, 0, want)
 	}
+	if out, ok := s.fast.inflate(dst, packed, limit); ok {
+		return out, nil
+	}
 	m := members{src: bytes.NewReader(packed), gzip: &s.gzip}
 	for {
 		if len(dst) == cap(dst) {

@@ -73,6 +73,7 @@ type Scanner struct {
 	window  []byte // the read buffer of ScanReader
 	scanned int64
 	gzip    gzip.Reader
+	fast    fast
 }
 
 // Scan yields the sign-ins of an inflated document, in their order in it, and
