@@ -1,0 +1,164 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"slices"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+// gap is the space between columns.
+const gap = "  "
+
+// How narrow a column of text, and one of prose, gets to fit a terminal, and
+// how wide one of prose gets on any.
+const (
+	narrowest      = 10
+	narrowestProse = 30
+	widestProse    = 80
+)
+
+// openTable starts a streamed table with columns of fixed widths: no borders,
+// a rule under the head.
+func openTable(w io.Writer, g grid, widths []int) (*tablewriter.Table, error) {
+	align := make(tw.Alignment, len(g.head))
+	columns := tw.NewMapper[int, int]()
+	for i := range g.head {
+		align[i] = tw.AlignLeft
+		if slices.Contains(g.right, i) {
+			align[i] = tw.AlignRight
+		}
+		columns.Set(i, widths[i]+len(gap))
+	}
+	t := tablewriter.NewTable(w,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders: tw.Border{Left: tw.Off, Right: tw.Off, Top: tw.Off, Bottom: tw.Off},
+			Symbols: tw.NewSymbols(tw.StyleLight),
+			Settings: tw.Settings{
+				Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off},
+				Lines:      tw.Lines{ShowHeaderLine: tw.On, ShowTop: tw.Off, ShowBottom: tw.Off},
+			},
+			Streaming: true,
+		})),
+		tablewriter.WithStreaming(tw.StreamConfig{Enable: true}),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithTrimSpace(tw.Off),
+		tablewriter.WithTrimLine(tw.Off),
+		tablewriter.WithAlignment(align),
+		tablewriter.WithPadding(tw.Padding{Right: gap, Overwrite: true}),
+		tablewriter.WithColumnWidths(columns),
+	)
+	if err := t.Start(); err != nil {
+		return nil, err
+	}
+	head := make([]any, len(g.head))
+	for i, h := range g.head {
+		head[i] = Shorten(h, widths[i])
+	}
+	t.Header(head...)
+	return t, nil
+}
+
+// fit gives each column the width of its widest cell, and where that is more
+// than the terminal has, takes from the prose, then from the widest columns of
+// text.
+func fit(g grid, rows [][]string, terminal int) []int {
+	widths := make([]int, len(g.head))
+	excess := -len(gap) - terminal
+	for i, h := range g.head {
+		widths[i] = width(h)
+		for _, row := range rows {
+			widths[i] = max(widths[i], width(row[i]))
+		}
+		if g.prose > 0 && i == g.prose {
+			widths[i] = min(widths[i], widestProse)
+		}
+		excess += widths[i] + len(gap)
+	}
+	if terminal <= 0 || g.whole {
+		return widths
+	}
+	for ; excess > 0; excess-- {
+		i := widest(g, widths)
+		if i < 0 {
+			break
+		}
+		widths[i]--
+	}
+	return widths
+}
+
+// widest is the column to take from, or -1. Numbers and times stay whole.
+func widest(g grid, widths []int) int {
+	if g.prose > 0 && widths[g.prose] > narrowestProse {
+		return g.prose
+	}
+	found := -1
+	for i, w := range widths {
+		if w <= narrowest || slices.Contains(g.right, i) || g.head[i] == "event_time" || g.prose > 0 && i == g.prose {
+			continue
+		}
+		if found < 0 || w > widths[found] {
+			found = i
+		}
+	}
+	return found
+}
+
+// trimmer drops the spaces at the end of lines and keeps the first error.
+type trimmer struct {
+	w      *bufio.Writer
+	spaces int
+	err    error
+}
+
+// Write takes all of p, whatever happens below: see err.
+func (t *trimmer) Write(p []byte) (int, error) {
+	all := len(p)
+	for len(p) > 0 && t.err == nil {
+		n := bytes.IndexAny(p, " \n")
+		if n < 0 {
+			n = len(p)
+		}
+		if n > 0 {
+			t.pad()
+			t.keep(p[:n])
+		}
+		if n < len(p) {
+			if p[n] == '\n' {
+				t.spaces = 0
+				t.keep(p[n : n+1])
+			} else {
+				t.spaces++
+			}
+			n++
+		}
+		p = p[n:]
+	}
+	return all, t.err
+}
+
+func (t *trimmer) pad() {
+	for ; t.spaces > 0; t.spaces-- {
+		t.keep([]byte{' '})
+	}
+}
+
+func (t *trimmer) keep(p []byte) {
+	if t.err == nil {
+		_, t.err = t.w.Write(p)
+	}
+}
+
+func (t *trimmer) flush() error {
+	if t.err == nil {
+		t.err = t.w.Flush()
+	}
+	return t.err
+}

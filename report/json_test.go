@@ -1,0 +1,158 @@
+package report_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trailgate/report"
+)
+
+// decoded is what a reader of JSON gets from a row, told from the struct by
+// hand: nothing of the package's own list of columns goes into it.
+func decoded(v reflect.Value, into map[string]any) map[string]any {
+	for i := range v.NumField() {
+		if v.Type().Field(i).Anonymous {
+			decoded(v.Field(i), into)
+			continue
+		}
+		tag := v.Type().Field(i).Tag.Get("parquet")
+		name, options, _ := bytes.Cut([]byte(tag), []byte(","))
+		into[string(name)] = value(v.Field(i).Interface(), bytes.HasPrefix(options, []byte("optional")))
+	}
+	return into
+}
+
+func value(v any, nullable bool) any {
+	switch x := v.(type) {
+	case string:
+		if x == "" && nullable {
+			return nil
+		}
+		return string([]rune(x))
+	case time.Time:
+		return x.UTC().Format("2006-01-02T15:04:05.000Z")
+	case report.Date:
+		return x.String()
+	case []string:
+		all := []any{}
+		for _, s := range x {
+			all = append(all, string([]rune(s)))
+		}
+		return all
+	case *bool:
+		if x != nil {
+			return *x
+		}
+	case *float64:
+		if x != nil {
+			return *x
+		}
+	}
+	return nil
+}
+
+func TestJSONLRoundTrip(t *testing.T) {
+	rows := append(slices.Collect(many(2000, 5)), full(), bare(), hostile())
+	var b bytes.Buffer
+	if err := report.WriteJSONL(&b, slices.Values(rows)); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(&b)
+	i := 0
+	for ; lines.Scan(); i++ {
+		var got map[string]any
+		if err := json.Unmarshal(lines.Bytes(), &got); err != nil {
+			t.Fatalf("line %d: %v", i+1, err)
+		}
+		if diff := cmp.Diff(decoded(reflect.ValueOf(rows[i]), map[string]any{}), got); diff != "" {
+			t.Fatalf("line %d (-want +got):\n%s", i+1, diff)
+		}
+		for _, r := range lines.Text() {
+			if r < ' ' || 0x7f <= r && r < 0xa0 || r == 0x202e || r == 0xe0041 {
+				t.Fatalf("line %d holds %U", i+1, r)
+			}
+		}
+	}
+	if i != len(rows) {
+		t.Errorf("%d lines for %d rows", i, len(rows))
+	}
+}
+
+func TestMarshalJSON(t *testing.T) {
+	// A finding is not the sign-in that it embeds.
+	b, err := json.Marshal(finding())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(decoded(reflect.ValueOf(finding()), map[string]any{}), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestJSONDocument(t *testing.T) {
+	var b bytes.Buffer
+	d := sample()
+	d.Summary.Accounts = []string{"\u202e1"}
+	d.Coverage.Remarks = []string{"\x7f\u009b <b> & \U000e0041"}
+	if err := report.WriteJSON(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Summary struct {
+			Accounts []string
+			Endpoint []map[string]any `json:"by_endpoint"`
+		}
+		Coverage struct{ Remarks []string }
+		Findings []map[string]any
+		SignIns  []map[string]any `json:"signins"`
+	}
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(d.Summary.Accounts, got.Summary.Accounts); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(d.Coverage.Remarks, got.Coverage.Remarks); diff != "" {
+		t.Error(diff)
+	}
+	if len(got.Findings) != 2 || len(got.SignIns) != 3 || len(got.Summary.Endpoint) != 3 {
+		t.Errorf("%d findings, %d sign-ins, %d endpoints", len(got.Findings), len(got.SignIns), len(got.Summary.Endpoint))
+	}
+	if bytes.ContainsAny(b.Bytes(), "\u202e\u009b\x7f\U000e0041") {
+		t.Error("a dangerous character stands in the document as it is")
+	}
+}
+
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{"", "\"\\", "\x00\n", "\u2028\u202e", "\xff", "\U000e0041😀"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		row := bare()
+		row.EventID = s
+		b, err := row.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			EventID string `json:"event_id"`
+		}
+		if err := json.Unmarshal(b, &got); err != nil {
+			t.Fatalf("%s: %v", b, err)
+		}
+		if want := string([]rune(s)); got.EventID != want {
+			t.Fatalf("%q came back as %q", want, got.EventID)
+		}
+	})
+}

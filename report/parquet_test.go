@@ -1,0 +1,280 @@
+package report_test
+
+import (
+	"bytes"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"trailgate/report"
+)
+
+func parquetFile[R report.Row](t *testing.T, rows []R, o report.ParquetOptions) (*parquet.File, []byte) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := report.WriteParquet(&b, slices.Values(rows), o); err != nil {
+		t.Fatal(err)
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, b.Bytes()
+}
+
+func readBack[R report.Row](t *testing.T, file []byte) []R {
+	t.Helper()
+	r := parquet.NewGenericReader[R](bytes.NewReader(file))
+	defer r.Close()
+	all := make([]R, r.NumRows())
+	if n, err := r.Read(all); n != len(all) || err != nil && err != io.EOF {
+		t.Fatalf("read %d of %d rows: %v", n, len(all), err)
+	}
+	return all
+}
+
+func roundTrip[R report.Row](t *testing.T, rows []R) {
+	t.Helper()
+	_, file := parquetFile(t, rows, report.ParquetOptions{})
+	if diff := cmp.Diff(rows, readBack[R](t, file), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+func TestParquetRows(t *testing.T) {
+	h := hostile()
+	h.UserAgent = strings.ToValidUTF8(h.UserAgent, "\ufffd")
+	roundTrip(t, []report.SignIn{full(), h, bare()})
+	plain := finding()
+	plain.Surprise, plain.Expected = nil, nil
+	roundTrip(t, []report.Finding{finding(), plain})
+	roundTrip(t, sample().Endpoints)
+	roundTrip(t, principals(3))
+	roundTrip(t, coverage().Places)
+}
+
+const wantSchema = `message SignIn {
+	required int64 event_time (TIMESTAMP(isAdjustedToUTC=true,unit=MILLIS));
+	required binary event_id (STRING);
+	optional binary account_id (STRING);
+	optional binary recorded_region (STRING);
+	optional binary partition (STRING);
+	required binary scope (STRING);
+	optional binary endpoint (STRING);
+	required binary basis (STRING);
+	required binary confidence (STRING);
+	required group notes (LIST) {
+		repeated group list {
+			required binary element (STRING);
+		}
+	}
+	optional binary signin_host (STRING);
+	optional binary identity_type (STRING);
+	required binary principal (STRING);
+	optional binary principal_arn (STRING);
+	optional binary user_name (STRING);
+	optional binary role_name (STRING);
+	optional binary session_name (STRING);
+	required binary outcome (STRING);
+	optional binary error_code (STRING);
+	optional binary error_message (STRING);
+	required binary mfa (STRING);
+	optional binary source_ip (STRING);
+	optional binary user_agent (STRING);
+	optional binary login_to (STRING);
+	optional binary saml_provider_arn (STRING);
+	optional binary vpc_endpoint_id (STRING);
+	optional binary tls_version (STRING);
+	optional binary tls_cipher (STRING);
+	optional binary event_version (STRING);
+	optional boolean mobile;
+	required binary carrier (STRING);
+	optional binary origin (STRING);
+	required int32 event_date (DATE);
+}`
+
+func TestParquetSchema(t *testing.T) {
+	f, _ := parquetFile(t, []report.SignIn{full()}, report.ParquetOptions{})
+	if diff := cmp.Diff(wantSchema, f.Schema().String()); diff != "" {
+		t.Errorf("schema (-want +got):\n%s", diff)
+	}
+	// The columns that Columns states are those of the file, in that order.
+	for _, c := range []struct {
+		kind   report.Kind
+		schema *parquet.Schema
+	}{
+		{report.Findings, parquet.SchemaOf(report.Finding{})}, {report.Endpoints, parquet.SchemaOf(report.Endpoint{})},
+		{report.Principals, parquet.SchemaOf(report.Principal{})}, {report.Places, parquet.SchemaOf(report.Place{})},
+	} {
+		var names []string
+		for _, field := range c.schema.Fields() {
+			names = append(names, field.Name())
+		}
+		var want []string
+		for i, col := range report.Columns(c.kind) {
+			want = append(want, col.Name)
+			if got := c.schema.Fields()[i].Optional(); got != col.Nullable {
+				t.Errorf("%s.%s: optional %v, column says %v", c.kind, col.Name, got, col.Nullable)
+			}
+		}
+		if diff := cmp.Diff(want, names); diff != "" {
+			t.Errorf("%s (-columns +schema):\n%s", c.kind, diff)
+		}
+	}
+}
+
+func TestParquetNulls(t *testing.T) {
+	_, file := parquetFile(t, []report.SignIn{bare()}, report.ParquetOptions{})
+	type nullable struct {
+		AccountID *string `parquet:"account_id,optional"`
+		Endpoint  *string `parquet:"endpoint,optional"`
+		Mobile    *bool   `parquet:"mobile,optional"`
+	}
+	rows, err := parquet.Read[nullable](bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]nullable{{}}, rows); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestParquetFile(t *testing.T) {
+	o := report.ParquetOptions{Version: "v0.1.0", RowGroup: 400, Metadata: map[string]string{
+		"trailgate.since": "2026-03-01T00:00:00Z", "trailgate.version": "v0.1.0", "broken": "\xff"}}
+	f, file := parquetFile(t, slices.Collect(many(1000, 3)), o)
+	for key, want := range map[string]string{"trailgate.since": "2026-03-01T00:00:00Z", "broken": "\ufffd"} {
+		if got, ok := f.Lookup(key); !ok || got != want {
+			t.Errorf("metadata %q: %q, %v", key, got, ok)
+		}
+	}
+	m := f.Metadata()
+	if !strings.HasPrefix(m.CreatedBy, "trailgate version v0.1.0") {
+		t.Errorf("created by %q", m.CreatedBy)
+	}
+	var sizes []int64
+	for _, g := range m.RowGroups {
+		sizes = append(sizes, g.NumRows)
+		if len(g.SortingColumns) != 1 || g.SortingColumns[0].ColumnIdx != 0 || g.SortingColumns[0].Descending {
+			t.Errorf("sorting columns %+v", g.SortingColumns)
+		}
+		for _, c := range g.Columns {
+			if c.MetaData.Codec != format.Zstd {
+				t.Errorf("%v: codec %v", c.MetaData.PathInSchema, c.MetaData.Codec)
+			}
+		}
+		if s := g.Columns[0].MetaData.Statistics; len(s.MinValue) != 8 || len(s.MaxValue) != 8 {
+			t.Errorf("event_time has no statistics: %+v", s)
+		}
+	}
+	if diff := cmp.Diff([]int64{400, 400, 200}, sizes); diff != "" {
+		t.Errorf("row groups (-want +got):\n%s", diff)
+	}
+	if _, again := parquetFile(t, slices.Collect(many(1000, 3)), o); !bytes.Equal(file, again) {
+		t.Error("a second run gave other bytes")
+	}
+	i := 0
+	got := readBack[report.SignIn](t, file)
+	for want := range many(1000, 3) {
+		if got[i].EventID != want.EventID || !got[i].EventTime.Equal(want.EventTime) {
+			t.Fatalf("row %d is %v", i, got[i])
+		}
+		if s := got[i].UserAgent; !utf8.ValidString(s) || utf8.ValidString(want.UserAgent) && s != want.UserAgent {
+			t.Fatalf("row %d: user agent %q, want %q", i, s, want.UserAgent)
+		}
+		i++
+	}
+}
+
+func TestParquetLeavesRowsAlone(t *testing.T) {
+	s := full()
+	s.Notes = []string{"\xff"}
+	var b bytes.Buffer
+	if err := report.WriteParquet(&b, slices.Values([]report.SignIn{s}), report.ParquetOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if s.Notes[0] != "\xff" {
+		t.Errorf("the caller's list now holds %q", s.Notes[0])
+	}
+}
+
+func TestParquetEmpty(t *testing.T) {
+	f, _ := parquetFile[report.Finding](t, nil, report.ParquetOptions{Metadata: map[string]string{"k": "v"}})
+	if f.NumRows() != 0 || len(f.Schema().Fields()) != len(report.Columns(report.Findings)) {
+		t.Errorf("%d rows, schema %s", f.NumRows(), f.Schema())
+	}
+	if err := report.WriteParquet[report.SignIn](io.Discard, nil, report.ParquetOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestParquetUnsorted(t *testing.T) {
+	late, early := full(), full()
+	early.EventTime = early.EventTime.Add(-time.Millisecond)
+	err := report.WriteParquet(io.Discard, slices.Values([]report.SignIn{late, early}), report.ParquetOptions{})
+	if err == nil || !strings.Contains(err.Error(), "not sorted") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// highWater counts bytes and now and then looks how much memory is in use.
+type highWater struct {
+	written, writes int
+	heap            uint64
+}
+
+func (h *highWater) Write(p []byte) (int, error) {
+	h.written += len(p)
+	if h.writes++; h.writes%200 == 0 {
+		h.look()
+	}
+	return len(p), nil
+}
+
+func (h *highWater) look() {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	h.heap = max(h.heap, m.HeapAlloc)
+}
+
+// TestParquetMemory holds that memory does not grow with the rows: several row
+// groups in, what is in use is still no more than one row group.
+func TestParquetMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 300,000 rows")
+	}
+	peak := func(n int) uint64 {
+		var h highWater
+		rows := func(yield func(report.SignIn) bool) {
+			i := 0
+			for s := range many(n, 9) {
+				s.UserAgent = strings.Repeat("x", 100) + s.EventID
+				if i++; i%50_000 == 0 {
+					h.look()
+				}
+				if !yield(s) {
+					return
+				}
+			}
+		}
+		if err := report.WriteParquet(&h, rows, report.ParquetOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		return h.heap
+	}
+	one, three := peak(100_000), peak(300_000)
+	if three > one+one/2+16<<20 {
+		t.Errorf("100,000 rows need %d bytes, 300,000 need %d", one, three)
+	}
+	t.Logf("100,000 rows: %d bytes, 300,000 rows: %d bytes", one, three)
+}

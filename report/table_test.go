@@ -1,0 +1,214 @@
+package report_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"trailgate/report"
+)
+
+func table(t *testing.T, d report.Document, o report.Options) string {
+	t.Helper()
+	return string(run(t, func(w io.Writer) error { return report.WriteTable(w, d, o) }))
+}
+
+func TestHeadline(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*report.Document)
+		want   string
+	}{
+		"one of each": {func(d *report.Document) {
+			d.Summary = report.Summary{SignIns: 1, Principals: 1, Accounts: []string{"111122223333"}, Scopes: report.Scopes{Global: 1},
+				First: at("2026-03-01T10:00:00Z"), Last: at("2026-03-01T10:00:00Z")}
+		}, "1 sign-in by 1 principal in 1 account, 2026-03-01: 0 regional, 1 global, 0 unknown; 0 failed.\n"},
+		"none, with a window": {func(d *report.Document) { d.Summary = report.Summary{Since: at("2026-03-01T00:00:00Z")} },
+			"No console sign-ins were found.\nAsked for: from 2026-03-01 00:00:00 UTC.\n"},
+		"judged, nothing found": {func(d *report.Document) { d.Summary.Findings = 0 }, "\nNo findings.\n"},
+		"all read": {func(d *report.Document) {
+			d.Coverage = report.Coverage{Complete: true, Objects: report.Objects{Listed: 7, Read: 7}}
+		}, "Read 7 of 7 objects (0 B packed, 0 B of JSON).\nEverything that was listed was read.\n"},
+		"interrupted": {func(d *report.Document) { d.Coverage = report.Coverage{Partial: true} }, "\nPARTIAL: the run was interrupted"},
+		"incomplete for a reason that was not counted": {func(d *report.Document) { d.Coverage = report.Coverage{} },
+			"\nINCOMPLETE: not everything"},
+	} {
+		d := sample()
+		c.change(&d)
+		if got := table(t, d, report.Options{Aligned: true}); !strings.Contains(got, c.want) {
+			t.Errorf("%s: got\n%s\nwant in it\n%s", name, got, c.want)
+		}
+	}
+}
+
+func TestNoColorUnlessAsked(t *testing.T) {
+	for _, o := range []report.Options{{}, {Aligned: true}, {Color: true}} {
+		if got := table(t, sample(), o); strings.Contains(got, "\x1b") {
+			t.Errorf("%+v is coloured", o)
+		}
+	}
+	if got := table(t, sample(), report.Options{Aligned: true, Color: true}); !strings.Contains(got, "\x1b[31mhigh\x1b[0m") {
+		t.Error("asked for colour, got none")
+	}
+}
+
+func TestTwinHasEveryCell(t *testing.T) {
+	d := sample()
+	lines := strings.Split(strings.TrimSuffix(table(t, d, report.Options{Rows: report.Principals}), "\n"), "\n")
+	if len(lines) != 1+len(d.Principals) {
+		t.Fatalf("%d lines for %d principals", len(lines), len(d.Principals))
+	}
+	for _, l := range lines {
+		if n := strings.Count(l, "\t"); n != 8 {
+			t.Errorf("%d tabs in %q", n, l)
+		}
+	}
+}
+
+// TestAlignedStream goes past the rows that decide the widths: later rows that
+// are wider are cut visibly, and none is lost or moved.
+func TestAlignedStream(t *testing.T) {
+	rows := func(yield func(report.SignIn) bool) {
+		for i := range 2500 {
+			s := full()
+			s.Principal = "p" + strconv.Itoa(i)
+			if i == 2000 {
+				s.Principal = strings.Repeat("w", 100) + "END"
+			}
+			if !yield(s) {
+				return
+			}
+		}
+	}
+	got := table(t, report.Document{SignIns: rows}, report.Options{Aligned: true, Rows: report.SignIns})
+	lines := strings.Split(strings.TrimSuffix(got, "\n"), "\n")
+	if len(lines) != 2502 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	if !strings.Contains(lines[2002], "wwwwwwww…") || strings.Contains(lines[2002], "END") {
+		t.Errorf("wide row: %q", lines[2002])
+	}
+	if !strings.Contains(lines[2501], "p2499 ") {
+		t.Errorf("last row: %q", lines[2501])
+	}
+	for i, l := range lines {
+		if strings.TrimRight(l, " ") != l {
+			t.Errorf("line %d ends in spaces", i+1)
+		}
+	}
+}
+
+func TestWidth(t *testing.T) {
+	for _, rows := range []report.Kind{report.SignIns, report.Findings, report.Endpoints, report.Principals} {
+		for _, l := range strings.Split(table(t, sample(), report.Options{Aligned: true, Width: 140, Rows: rows}), "\n") {
+			if n := utf8.RuneCountInString(l); n > 142 {
+				t.Errorf("%s: %d columns: %q", rows, n, l)
+			}
+		}
+	}
+}
+
+func TestProseIsNotCut(t *testing.T) {
+	f := finding()
+	f.Reason = strings.Repeat("word ", 60) + "END"
+	got := table(t, report.Document{Findings: slices.Values([]report.Finding{f})},
+		report.Options{Aligned: true, Width: 120, Rows: report.Findings})
+	if n := strings.Count(got, "word"); n != 60 || !strings.Contains(got, "END") {
+		t.Errorf("%d of 60 words in\n%s", n, got)
+	}
+}
+
+// TestStreamsAreReadOnce holds that no format reads findings or sign-ins twice,
+// or more of them than it shows.
+func TestStreamsAreReadOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		write func(io.Writer, report.Document) error
+		want  int
+	}{
+		"json": {report.WriteJSON, 3000},
+		"table": {func(w io.Writer, d report.Document) error {
+			return report.WriteTable(w, d, report.Options{Aligned: true})
+		}, 0},
+		"rows": {func(w io.Writer, d report.Document) error {
+			return report.WriteTable(w, d, report.Options{Rows: report.SignIns, Aligned: true})
+		}, 3000},
+		"html": {func(w io.Writer, d report.Document) error { return report.WriteHTML(w, d, report.Options{}) }, 2000},
+	} {
+		d, n, starts := sample(), 0, 0
+		d.Summary.SignIns = 3000
+		d.SignIns = func(yield func(report.SignIn) bool) {
+			starts++
+			for range 3000 {
+				if n++; !yield(full()) {
+					return
+				}
+			}
+		}
+		var b bytes.Buffer
+		if err := c.write(&b, d); err != nil {
+			t.Fatal(err)
+		}
+		if n != c.want || starts > 1 {
+			t.Errorf("%s: read %d rows in %d goes, want %d", name, n, starts, c.want)
+		}
+		if name == "html" && !strings.Contains(b.String(), "… and 1,000 more (--rows signins lists all)") {
+			t.Error("the page does not say that it leaves rows out")
+		}
+	}
+}
+
+func TestHTMLPolicy(t *testing.T) {
+	got := string(run(t, func(w io.Writer) error { return report.WriteHTML(w, sample(), report.Options{}) }))
+	_, rest, _ := strings.Cut(got, "<style>")
+	style, _, _ := strings.Cut(rest, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	// html/template writes + as an entity in attributes.
+	hash := strings.ReplaceAll(base64.StdEncoding.EncodeToString(sum[:]), "+", "&#43;")
+	for _, want := range []string{"default-src &#39;none&#39;", "sha256-" + hash} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page's policy lacks %q", want)
+		}
+	}
+	for _, bad := range []string{"<script", "http-equiv=\"refresh\"", "<img", "<a ", "<link"} {
+		if strings.Contains(got, bad) {
+			t.Errorf("the page holds %q", bad)
+		}
+	}
+}
+
+func TestMarkdownCells(t *testing.T) {
+	for in, want := range map[string]string{
+		"a|b":                   `a\|b`,
+		"`x`":                   "\\`x\\`",
+		"<b>&amp;":              "&lt;b&gt;&amp;amp;",
+		"a\nb":                  `a\\nb`,
+		"[x](https://a)":        `\[x\](https&#58;//a)`,
+		"WWW.example.com":       "WWW&#46;example.com",
+		"@team #1":              `&#64;team \#1`,
+		"*a* _b_ ~c~ $d$ \\":    `\*a\* \_b\_ \~c\~ \$d\$ \\`,
+		"AWSReservedSSO_a-b.c!": `AWSReservedSSO\_a-b.c!`,
+	} {
+		d := report.Document{Principals: []report.Principal{{Principal: in}}}
+		got := string(run(t, func(w io.Writer) error { return report.WriteMarkdown(w, d, report.Options{Rows: report.Principals}) }))
+		if !strings.Contains(got, "\n| "+want+" |  |") {
+			t.Errorf("%q: want %q in\n%s", in, want, got)
+		}
+	}
+}
+
+func TestDates(t *testing.T) {
+	for s, want := range map[string]string{"2026-03-01T00:00:00Z": "2026-03-01", "2026-02-28T23:59:59.999Z": "2026-02-28",
+		"2026-03-01T00:30:00+02:00": "2026-02-28", "1969-12-31T23:00:00Z": "1969-12-31"} {
+		if got := report.DateOf(at(s)).String(); got != want {
+			t.Errorf("%s: %s, want %s", s, got, want)
+		}
+	}
+	if got := report.Date(0).String(); got != "" {
+		t.Errorf("zero date: %q", got)
+	}
+}
