@@ -46,6 +46,15 @@ func WriteCoverageJSON(w io.Writer, c Coverage) error {
 	return j.end("json")
 }
 
+// WriteValue writes any value as one line of JSON by its own tags, with
+// dangerous characters spelt as WriteJSON spells them.
+func WriteValue(w io.Writer, v any) error {
+	j := jsonWriter{w: bufio.NewWriter(w)}
+	j.leaf(v)
+	j.put("\n")
+	return j.end("json")
+}
+
 // jsonWriter keeps the first error and then writes no more.
 type jsonWriter struct {
 	w   *bufio.Writer

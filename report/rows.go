@@ -62,7 +62,7 @@ type SignIn struct {
 	Endpoint        string    `parquet:"endpoint,optional,dict" doc:"global or a Region; null when unknown"`
 	Basis           string    `parquet:"basis,dict" doc:"what the verdict rests on: host, marker, region, identity or none"`
 	Confidence      string    `parquet:"confidence,dict" doc:"certain, high or low"`
-	Notes           []string  `parquet:"notes,list" parquet-element:",dict" doc:"sorted: region-mismatch (host and awsRegion disagree), maybe-proxied (an IAM user at us-east-2, eu-north-1 or ap-southeast-2), account-host (the host's first label is an account), foreign-host (no AWS sign-in host), unknown-region (awsRegion is in no table), idc (an Identity Center role)"`
+	Notes           []string  `parquet:"notes,list" parquet-element:",dict" doc:"sorted: region-mismatch (host and awsRegion disagree), maybe-proxied (an IAM user at us-east-2, eu-north-1 or ap-southeast-2), account-host (the host's first label is an account), foreign-host (no AWS sign-in host), unknown-region (awsRegion is in no table), idc (an Identity Center role), malformed-field (a field had a JSON type that cannot be read)"`
 	SigninHost      string    `parquet:"signin_host,optional,dict" doc:"tlsDetails.clientProvidedHostHeader"`
 	IdentityType    string    `parquet:"identity_type,optional,dict" doc:"IAMUser, Root, AssumedRole and so on, as recorded"`
 	Principal       string    `parquet:"principal,dict" doc:"stable key of the person: ACCOUNT/user/NAME, ACCOUNT/role/ROLE/SESSION, identity-center/SESSION, ACCOUNT/federated/NAME, ACCOUNT/root or ACCOUNT/unknown"`
