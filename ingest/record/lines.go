@@ -84,7 +84,7 @@ func (w *walk) line(line []byte) error {
 		return nil
 	}
 	one := walk{s: w.s, origin: w.origin, yield: w.yield, buf: line, base: w.base + int64(w.keep)}
-	err := one.eachValue(first)
+	err := one.eachValue()
 	if err == nil || err == errStop {
 		return err
 	}

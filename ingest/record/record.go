@@ -81,9 +81,10 @@ type Scanner struct {
 // Origin is stored in every event. With an error of kind NoID or NoTime comes
 // what could be read of the event; with the others, the zero Event.
 //
-// A document that does not hold the text ConsoleLogin is only looked at from
+// A log file that does not hold the text ConsoleLogin is only looked at from
 // its two ends, and one that does is walked no further than the last record
 // with the text, so damage elsewhere goes unseen unless it cuts the end off.
+// Documents of other shapes are walked to their end.
 func (s *Scanner) Scan(data []byte, origin string) iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
 		w := &walk{s: s, origin: origin, yield: yield, buf: data, limit: len(data)}

@@ -117,6 +117,8 @@ func TestScanShapes(t *testing.T) {
 		{"broken first line", `{"eventName":"ConsoleLogin` + "\n" + rec("2") + "\n" + rec("3"), found{IDs: []string{"record 2", "record 3"}, Kinds: []record.Kind{record.BadLine}}},
 		{"cut in a record", (`{"Records":[` + rec("1") + `,` + rec("2"))[:1000], found{IDs: []string{"trail 1"}, Kinds: []record.Kind{record.BadJSON}}},
 		{"cut behind the last sign-in", `{"Records":[` + rec("1") + `,{"eventName":"Desc`, found{IDs: []string{"trail 1"}, Kinds: []record.Kind{record.BadJSON}}},
+		{"cut between records", `{"Records":[` + api, found{Kinds: []record.Kind{record.BadJSON}}},
+		{"cut between records behind a sign-in", `{"Records":[` + rec("1") + "," + api, found{IDs: []string{"trail 1"}, Kinds: []record.Kind{record.BadJSON}}},
 		{"cut without a sign-in", `{"Records":[{"eventName":"Desc`, found{Kinds: []record.Kind{record.BadJSON}}},
 		{"broken record among others", `{"Records":[{"eventName":"ConsoleLogin",7:8},` + rec("2") + `]}`, found{IDs: []string{"trail 2"}, Kinds: []record.Kind{record.BadRecord}}},
 		{"text", "Event time,User name\nConsoleLogin", found{Kinds: []record.Kind{record.NoCarrier}}},
