@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"trailgate/analyzer"
+	"trailgate/ingest"
+	"trailgate/report"
+)
+
+// auditFormats are what audit can write.
+const auditFormats = "table, json, jsonl, csv, markdown, html, parquet"
+
+func newAudit(p *process) *cobra.Command {
+	var read readFlags
+	var out outFlags
+	cmd := &cobra.Command{
+		Use:   "audit SOURCE...",
+		Short: "Read, classify and report the console sign-ins of one or more sources",
+		Long: `Audit reads the sources, finds the console sign-ins, each once, says through
+which endpoint each one came, and what could not be read.
+
+A source is s3://BUCKET[/PREFIX], a folder (a copy of a trail bucket, or any
+CloudTrail JSON), a file, or - for standard input.`,
+		Example: `  trailgate audit s3://my-trail-bucket --since 30d
+  trailgate audit ./trail --format csv -o signins.csv
+  trailgate audit s3://my-trail-bucket/AWSLogs/111122223333/ --rows principals`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := out.check(p, cmd.Flags(), "table", "json", "jsonl", "csv", "markdown", "html", "parquet"); err != nil {
+				return err
+			}
+			window, err := read.window(p.now())
+			if err != nil {
+				return err
+			}
+			return audit(cmd.Context(), p, args, &read, &out, window)
+		},
+	}
+	read.register(cmd.Flags())
+	out.register(cmd.Flags(), auditFormats)
+	out.registerRows(cmd.Flags())
+	return cmd
+}
+
+// audit is the ad-hoc run: read, classify, report.
+func audit(ctx context.Context, p *process, args []string, read *readFlags, out *outFlags, w ingest.Window) error {
+	bar := p.newProgress(read)
+	sources, err := p.sources(ctx, args, read, bar.show)
+	if err != nil {
+		return err
+	}
+	m, failed := ingest.Merge(ctx, w, nil, sources...)
+	bar.done()
+	if failed != nil && (ctx.Err() == nil && m.Coverage.Read == 0) {
+		return failed
+	}
+	r := newResult(m, w, read)
+	if err := out.write(p, func(to io.Writer) error { return r.write(to, out, out.options(p, read)) }); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	p.tellSkips(&m.Coverage, read)
+	switch {
+	case failed != nil:
+		return failed
+	case !m.Coverage.Complete():
+		return errSkipped
+	}
+	return nil
+}
+
+// result is what a run has found, ready to be written in any format.
+type result struct {
+	merged   *ingest.Merger
+	classify analyzer.Classifier
+	summary  analyzer.Summary
+	document report.Document
+}
+
+func newResult(m *ingest.Merger, w ingest.Window, read *readFlags) *result {
+	r := &result{merged: m, classify: analyzer.Classifier{Table: read.table}}
+	for e := range m.Events() {
+		r.summary.Add(&e, r.classify.Classify(e))
+	}
+	r.document = report.Document{
+		Summary:    summary(&r.summary, w, m.Coverage.Partial),
+		Coverage:   coverage(&m.Coverage, w, read.table),
+		SignIns:    signIns(m.Events(), r.classify),
+		Endpoints:  endpoints(&r.summary),
+		Principals: principals(&r.summary),
+	}
+	return r
+}
+
+// write writes the format that was asked for.
+func (r *result) write(to io.Writer, out *outFlags, o report.Options) error {
+	d := r.document
+	switch out.format {
+	case "table":
+		return report.WriteTable(to, d, o)
+	case "json":
+		return report.WriteJSON(to, d)
+	case "markdown":
+		return report.WriteMarkdown(to, d, o)
+	case "html":
+		return report.WriteHTML(to, d, o)
+	}
+	switch report.Kind(out.rows) {
+	case report.Endpoints:
+		return writeRows(to, out.format, each(d.Endpoints), r.metadata())
+	case report.Principals:
+		return writeRows(to, out.format, each(d.Principals), r.metadata())
+	}
+	return writeRows(to, out.format, d.SignIns, r.metadata())
+}
+
+// metadata stands in Parquet files: whoever finds one can tell what made it,
+// and what it does not hold.
+func (r *result) metadata() map[string]string {
+	m := map[string]string{
+		"trailgate.version":         version,
+		"trailgate.complete":        fmt.Sprint(r.document.Coverage.Complete),
+		"trailgate.objects_skipped": fmt.Sprint(r.document.Coverage.Objects.Skipped),
+		"trailgate.records_skipped": fmt.Sprint(r.document.Coverage.Records.Skipped),
+	}
+	for name, t := range map[string]time.Time{"since": r.document.Summary.Since, "until": r.document.Summary.Until} {
+		if !t.IsZero() {
+			m["trailgate."+name] = t.Format(time.RFC3339)
+		}
+	}
+	return m
+}
+
+// writeRows writes rows in one of the formats of rows.
+func writeRows[R report.Row](to io.Writer, format string, rows iter.Seq[R], metadata map[string]string) error {
+	switch format {
+	case "jsonl":
+		return report.WriteJSONL(to, rows)
+	case "csv":
+		return report.WriteCSV(to, rows)
+	case "parquet":
+		return report.WriteParquet(to, rows, report.ParquetOptions{Version: version, Metadata: metadata})
+	}
+	return errors.New("no such format of rows")
+}
+
+func each[R any](rows []R) iter.Seq[R] {
+	return func(yield func(R) bool) {
+		for _, r := range rows {
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// clients builds the clients of AWS services, from the SDK's own configuration
+// and the flags, once it is known that one is needed.
+type clients struct {
+	flags  *readFlags
+	config *aws.Config
+}
+
+// load reads the configuration and takes on the role to be assumed.
+func (c *clients) load(ctx context.Context) (aws.Config, error) {
+	if c.config != nil {
+		return *c.config, nil
+	}
+	if len(c.flags.roles) > 1 {
+		return aws.Config{}, usagef("several --role-arn: a bucket is read with one")
+	}
+	options := []func(*config.LoadOptions) error{
+		config.WithAppID("trailgate"),
+		config.WithDefaultRegion("us-east-1"),
+	}
+	if c.flags.profile != "" {
+		options = append(options, config.WithSharedConfigProfile(c.flags.profile))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return cfg, err
+	}
+	if c.flags.endpointURL != "" {
+		cfg.BaseEndpoint = aws.String(c.flags.endpointURL)
+	}
+	if len(c.flags.roles) == 1 {
+		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), c.flags.roles[0], func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = "trailgate"
+		})
+		cfg.Credentials = aws.NewCredentialsCache(role)
+	}
+	c.config = &cfg
+	return cfg, nil
+}
+
+// s3 gives a client for the Region in which the bucket lies. With an endpoint
+// of the user's choice the bucket is addressed by path, and lies where the
+// configuration says.
+func (c *clients) s3(ctx context.Context, bucket string) (*s3.Client, error) {
+	cfg, err := c.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	custom := false
+	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		custom = o.BaseEndpoint != nil
+		o.UsePathStyle = custom
+	})
+	if custom {
+		return client, nil
+	}
+	region, err := bucketRegion(ctx, client, bucket)
+	if err != nil || region == "" || region == cfg.Region {
+		return client, err
+	}
+	return s3.NewFromConfig(cfg, func(o *s3.Options) { o.Region = region }), nil
+}
+
+// bucketRegion asks S3 where a bucket lies. S3 tells in a header, whether it
+// lets the caller in or not (S3 API Reference, "HeadBucket"); who may not list
+// the bucket finds out at the first listing.
+func bucketRegion(ctx context.Context, client *s3.Client, bucket string) (string, error) {
+	out, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(bucket)})
+	if err == nil {
+		return aws.ToString(out.BucketRegion), nil
+	}
+	var said *smithyhttp.ResponseError
+	if !errors.As(err, &said) {
+		return "", err
+	}
+	if said.HTTPStatusCode() == http.StatusNotFound {
+		return "", hinted{err, "check the bucket's name; aws cloudtrail describe-trails prints the names of trail buckets"}
+	}
+	return said.Response.Header.Get("X-Amz-Bucket-Region"), nil
+}

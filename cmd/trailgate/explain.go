@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"trailgate/analyzer"
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/record"
+	"trailgate/ingest/signin"
+	"trailgate/report"
+)
+
+func newExplain(p *process) *cobra.Command {
+	var read readFlags
+	var out outFlags
+	cmd := &cobra.Command{
+		Use:   "explain X",
+		Short: "Say in words what a sign-in URL, a host, or a record tells of the endpoint, and why",
+		Long: `Explain takes a sign-in URL or a host and says through which endpoint people who
+open it will come, and in which Region CloudTrail will record them. Or it takes a
+record, as text, as a file, or on standard input (-), in any carrier shape, and
+says what the verdict on it is and why.`,
+		Example: `  trailgate explain https://example.signin.aws.amazon.com/console
+  trailgate explain eu-west-1.signin.aws.amazon.com
+  trailgate explain - < record.json`,
+		Args: oneArg("a sign-in URL, a host, or a record"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := out.check(p, cmd.Flags(), "table", "json"); err != nil {
+				return err
+			}
+			if err := read.readTable(); err != nil {
+				return err
+			}
+			all, err := p.explain(cmd.Context(), args[0], read.table)
+			if err != nil {
+				return err
+			}
+			return out.write(p, func(w io.Writer) error {
+				for i, e := range all {
+					if err := e.write(w, i, out.format); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	out.register(cmd.Flags(), "table (words), json")
+	cmd.Flags().StringVar(&read.regionsFile, "regions-file", "", "`file` with Regions that the built-in table lacks: PARTITION REGION a line")
+	return cmd
+}
+
+// explanation is a verdict in words, as the JSON has it.
+type explanation struct {
+	Kind       string   `json:"kind"` // url, host or record
+	Subject    string   `json:"subject"`
+	Scope      string   `json:"scope"`
+	Endpoint   *string  `json:"endpoint"`
+	Basis      string   `json:"basis"`
+	Confidence string   `json:"confidence"`
+	Notes      []string `json:"notes"`
+	Partition  string   `json:"partition,omitempty"`
+	RecordedIn []string `json:"recorded_in"` // Regions where CloudTrail may file the record
+	Historical bool     `json:"historical"`
+	Principal  string   `json:"principal,omitempty"`
+	EventTime  string   `json:"event_time,omitempty"`
+	Reasons    []string `json:"reasons"`
+}
+
+// explain explains what the argument is.
+func (p *process) explain(ctx context.Context, arg string, table endpoint.Table) ([]explanation, error) {
+	switch {
+	case arg == "-":
+		return explainRecords(ctx, p.stdin, "standard input", table)
+	case strings.HasPrefix(strings.TrimSpace(arg), "{"):
+		return explainRecords(ctx, strings.NewReader(arg), "the argument", table)
+	}
+	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
+		h, err := os.Open(arg)
+		if err != nil {
+			return nil, err
+		}
+		all, err := explainRecords(ctx, h, arg, table)
+		return all, errors.Join(err, h.Close())
+	}
+	u, err := table.ParseURL(arg)
+	if err != nil {
+		return nil, hinted{usageError{err}, "give a sign-in URL, a host such as eu-west-1.signin.aws.amazon.com, or - and a CloudTrail record on standard input"}
+	}
+	kind := "url"
+	if !strings.Contains(arg, "/") {
+		kind = "host"
+	}
+	x := explanation{
+		Kind: kind, Subject: arg, Scope: u.Scope.String(), Endpoint: optional(u.Endpoint), Basis: analyzer.BasisNone.String(),
+		Confidence: u.Confidence.String(), Partition: u.Partition, RecordedIn: u.RecordedIn, Historical: u.Historical, Reasons: u.Reasons,
+	}
+	if u.Scope != endpoint.ScopeUnknown {
+		x.Basis = analyzer.BasisHost.String()
+	}
+	switch u.Host.Class {
+	case endpoint.Account:
+		x.Notes = []string{string(analyzer.AccountHost)}
+	case endpoint.Foreign:
+		x.Notes = []string{string(analyzer.ForeignHost)}
+	}
+	return []explanation{x}, nil
+}
+
+// explainRecords explains every sign-in in a document.
+func explainRecords(ctx context.Context, r io.Reader, origin string, table endpoint.Table) ([]explanation, error) {
+	classify := analyzer.Classifier{Table: table}
+	var out []explanation
+	var scanner record.Scanner
+	for e, err := range scanner.ScanReader(r, origin, 0) {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil && e.Carrier == signin.CarrierUnknown {
+			return out, fmt.Errorf("read %q: %w", origin, err)
+		}
+		out = append(out, explainEvent(e, classify))
+	}
+	if len(out) == 0 {
+		return nil, hinted{fmt.Errorf("read %q: no console sign-in in it", origin),
+			"a sign-in is a record with eventSource signin.amazonaws.com and eventName ConsoleLogin"}
+	}
+	return out, nil
+}
+
+func explainEvent(e signin.Event, c analyzer.Classifier) explanation {
+	v := c.Classify(e)
+	x := explanation{
+		Kind: "record", Subject: e.ID, Scope: v.Scope.String(), Endpoint: optional(v.Endpoint), Basis: v.Basis.String(),
+		Confidence: v.Confidence.String(), Partition: v.Partition, Principal: e.Principal(), Reasons: c.Explain(e, v),
+	}
+	if !e.Time.IsZero() {
+		x.EventTime = e.Time.Format(time.RFC3339)
+	}
+	for _, n := range v.Notes {
+		x.Notes = append(x.Notes, string(n))
+	}
+	if e.Region != "" {
+		x.RecordedIn = []string{e.Region}
+	}
+	return x
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// write writes the nth explanation: words, or a JSON document a line.
+func (x explanation) write(w io.Writer, n int, format string) error {
+	if format == "json" {
+		x.Notes, x.RecordedIn = slices.Concat([]string{}, x.Notes), slices.Concat([]string{}, x.RecordedIn)
+		return report.WriteValue(w, x)
+	}
+	if n > 0 {
+		if _, err := fmt.Fprintln(w); err != nil {
+			return err
+		}
+	}
+	verdict := x.Scope
+	if x.Endpoint != nil && *x.Endpoint != x.Scope {
+		verdict += ", " + *x.Endpoint
+	}
+	lines := []string{verdict}
+	if x.Kind == "record" {
+		lines = []string{fmt.Sprintf("%s  %s  %s", verdict, x.EventTime, x.Principal)}
+	}
+	lines = append(lines, fmt.Sprintf("  basis %s, confidence %s%s", x.Basis, x.Confidence, tail("; notes: ", x.Notes)))
+	if x.Kind != "record" {
+		lines = append(lines, "  recorded in: "+orElse(strings.Join(x.RecordedIn, ", "), "cannot be told"))
+	}
+	for _, r := range x.Reasons {
+		lines = append(lines, "  - "+r)
+	}
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(w, report.Clean(l)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tail(lead string, words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return lead + strings.Join(words, ", ")
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest"
+	"trailgate/report"
+)
+
+// absent names, for each account, the Regions of its partition that have no
+// log files at all.
+func absent(shards []ingest.Shard, table endpoint.Table) []report.Absence {
+	var out []report.Absence
+	for _, account := range accountsOf(shards) {
+		has := regionsOf(shards, account)
+		var missing []string
+		for _, partition := range partitionsOf(has, table) {
+			for _, r := range table.Regions(partition) {
+				if !slices.Contains(has, r.Name) {
+					missing = append(missing, r.Name)
+				}
+			}
+		}
+		if slices.Sort(missing); len(missing) > 0 {
+			out = append(out, report.Absence{AccountID: account, Regions: missing})
+		}
+	}
+	return out
+}
+
+// gaps says in words what an account's Regions tell of its trail: with log
+// files of one Region alone, it looks like a trail of that Region alone.
+func gaps(shards []ingest.Shard) []string {
+	var out []string
+	for _, account := range accountsOf(shards) {
+		has := regionsOf(shards, account)
+		if len(has) != 1 {
+			continue
+		}
+		missed := "those at the global endpoint and at every other Region"
+		if has[0] == "us-east-1" {
+			missed = "those at every other Region"
+		}
+		out = append(out, fmt.Sprintf("account %s has log files of %s only: it looks like a single-Region trail, and of the sign-ins, %s would not have been seen", account, has[0], missed))
+	}
+	return out
+}
+
+// accountsOf and regionsOf rely on shards being sorted.
+func accountsOf(shards []ingest.Shard) []string {
+	var out []string
+	for _, s := range shards {
+		if len(out) == 0 || out[len(out)-1] != s.Account {
+			out = append(out, s.Account)
+		}
+	}
+	return out
+}
+
+func regionsOf(shards []ingest.Shard, account string) []string {
+	var out []string
+	for _, s := range shards {
+		if s.Account == account && s.Objects > 0 {
+			out = append(out, s.Region)
+		}
+	}
+	return out
+}
+
+// partitionsOf gives the partitions that the Regions belong to.
+func partitionsOf(regions []string, table endpoint.Table) []string {
+	var out []string
+	for _, r := range regions {
+		if p := table.Partition(r); p != "" && !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}

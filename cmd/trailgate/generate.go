@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"trailgate/fixtures"
+)
+
+func newGenerate(p *process) *cobra.Command {
+	var c fixtures.Config
+	var start, layout string
+	var bomb string
+	cmd := &cobra.Command{
+		Use:   "generate DIR",
+		Short: "Write a synthetic trail with known answers, for demonstrations and benchmarks",
+		Long: `Generate writes log files in the layout of a trail bucket to a folder that is
+empty or does not exist yet: API records of a dozen services, console sign-ins of
+every kind among them, and truth.jsonl beside them, the row that every sign-in has
+to come out as. The same flags give the same bytes. All account ids, addresses
+and keys are those set aside for documentation.`,
+		Example: `  trailgate generate ./trail && trailgate audit ./trail
+  trailgate generate ./big --files 4000 --records-per-file 250`,
+		Args: oneArg("the folder to write to"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.Dir = args[0]
+			var err error
+			if c.Start, err = parseTime("start", start, p.now()); err != nil {
+				return err
+			}
+			if c.Layout, err = layoutOf(layout); err != nil {
+				return err
+			}
+			if bomb != "" {
+				if c.Bomb, err = parseSize(bomb); err != nil {
+					return usagef("--bomb: %w", err)
+				}
+			}
+			stats, err := fixtures.Generate(cmd.Context(), c)
+			if err != nil {
+				return fmt.Errorf("generate %q: %w", c.Dir, err)
+			}
+			return p.tellStats(stats, c.Dir)
+		},
+	}
+	f := cmd.Flags()
+	f.Uint64Var(&c.Seed, "seed", 0, "chooses one of many trails of the same size")
+	f.IntVar(&c.Accounts, "accounts", 0, "accounts (default 3)")
+	f.IntVar(&c.Regions, "regions", 0, "Regions with log files (default 6)")
+	f.IntVar(&c.Days, "days", 0, "days of delivery (default 14)")
+	f.IntVar(&c.People, "people", 0, "people per account (default 24)")
+	f.IntVar(&c.Files, "files", 0, "log files (default: one per account, Region and day)")
+	f.IntVar(&c.RecordsPerFile, "records-per-file", 0, "records in each (default 40)")
+	f.IntVar(&c.SignIns, "sign-ins", 0, "distinct sign-ins (default 300)")
+	f.StringVar(&start, "start", "", "`day` of the first delivery (default 2026-03-01)")
+	f.StringVar(&layout, "layout", "account", "account, organization, control-tower or control-tower-old")
+	f.StringVar(&c.Prefix, "prefix", "", "key prefix before the layout")
+	f.BoolVar(&c.OnePartition, "one-partition", false, "no accounts in China, GovCloud and the European Sovereign Cloud")
+	f.BoolVar(&c.NoNoise, "no-noise", false, "no digests and other files that are no log files")
+	f.BoolVar(&c.Gaps, "gaps", false, "leave out some days of one Region")
+	f.BoolVar(&c.Faults, "faults", false, "damaged files and unreadable sign-ins among them; the truth stays the same")
+	f.StringVar(&bomb, "bomb", "", "with --faults: a file that inflates to this `size`")
+	f.IntVar(&c.Workers, "workers", 0, "files made at once (default: one a core)")
+	return cmd
+}
+
+func layoutOf(name string) (fixtures.Layout, error) {
+	switch name {
+	case "account":
+		return fixtures.Account, nil
+	case "organization":
+		return fixtures.Organization, nil
+	case "control-tower":
+		return fixtures.ControlTower, nil
+	case "control-tower-old":
+		return fixtures.OldControlTower, nil
+	}
+	return 0, usagef("--layout %q: give one of account, organization, control-tower, control-tower-old", name)
+}
+
+// tellStats says what was made.
+func (p *process) tellStats(s fixtures.Stats, dir string) error {
+	lines := []string{
+		fmt.Sprintf("wrote %d log files with %d records (%.1f MB of JSON, %.1f MB packed) and %d other files to %s",
+			s.Files, s.Records, float64(s.Inflated)/1e6, float64(s.Packed)/1e6, s.Noise+s.Odd+s.Denied, dir),
+		fmt.Sprintf("sign-ins: %d distinct, each a row of truth.jsonl, and %d further copies", s.SignIns, s.Duplicates),
+	}
+	if len(s.Faults)+len(s.Unreadable) > 0 {
+		var parts []string
+		for _, m := range [...]map[string]int{s.Faults, s.Unreadable} {
+			for _, k := range slices.Sorted(maps.Keys(m)) {
+				parts = append(parts, fmt.Sprintf("%d %s", m[k], k))
+			}
+		}
+		lines = append(lines, "planted: "+strings.Join(parts, ", "))
+	}
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(p.stdout, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"trailgate/ingest/record"
+)
+
+// version is the tool's version, in outputs and in files.
+const version = "0.1.0"
+
+// process is all that the command touches of the process it runs in.
+type process struct {
+	args   []string
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	outTTY bool // stdout is a terminal
+	errTTY bool
+	width  int // of the terminal; 0: unknown
+	getenv func(string) string
+	now    func() time.Time
+}
+
+// run carries out one command line and gives the exit status of contract: 0
+// complete, 1 failed, 2 usage, 3 something was skipped, 130 interrupted.
+func run(ctx context.Context, p process) int {
+	root := newRoot(&p)
+	root.SetArgs(p.args)
+	err := root.ExecuteContext(ctx)
+	return p.conclude(ctx, err)
+}
+
+func newRoot(p *process) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "trailgate",
+		Short: "Find AWS console sign-ins in CloudTrail and say through which endpoint each one came",
+		Long: `Trailgate reads AWS CloudTrail, finds the console sign-ins (ConsoleLogin), and
+says through which sign-in endpoint each one came: the global one, or which
+Region's. It tells what it could not read.
+
+  trailgate audit s3://my-trail-bucket           a trail bucket
+  trailgate audit ./copy-of-the-bucket           the same on disk
+  zcat *.json.gz | trailgate audit -             any CloudTrail JSON
+  trailgate explain https://example.signin.aws.amazon.com/console
+
+Exit status: 0 complete; 1 failed, nothing usable; 2 usage error; 3 done, but
+something was skipped; 130 interrupted.`,
+		Args:              cobra.ArbitraryArgs,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return usagef("unknown verb %q", args[0])
+		},
+	}
+	root.SetIn(p.stdin)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newAudit(p), newCoverage(p), newExplain(p), newGenerate(p), newSchema(p), newVersion(p))
+	return root
+}
+
+func newVersion(p *process) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			revision := ""
+			if info, ok := debug.ReadBuildInfo(); ok {
+				for _, s := range info.Settings {
+					if s.Key == "vcs.revision" {
+						revision = fmt.Sprintf(", revision %.12s", s.Value)
+					}
+				}
+			}
+			_, err := fmt.Fprintf(p.stdout, "trailgate %s (%s, %s/%s, inflating with %s%s)\n",
+				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, record.Inflater, revision)
+			return err
+		},
+	}
+}
+
+// noArgs is cobra.NoArgs as a usage error.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no argument, got %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// oneArg asks for exactly one argument, which what names.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usagef("%s takes one argument, %s, got %d", cmd.CommandPath(), what, len(args))
+		}
+		return nil
+	}
+}

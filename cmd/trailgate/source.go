@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"trailgate/ingest"
+	"trailgate/ingest/local"
+	"trailgate/ingest/trail"
+)
+
+// sources makes sources of what the user named.
+func (p *process) sources(ctx context.Context, args []string, f *readFlags, progress func(ingest.Progress)) ([]ingest.Source, error) {
+	if len(args) == 0 {
+		return nil, hinted{usagef("no source"), "give s3://BUCKET[/PREFIX], a folder or file, or - for standard input"}
+	}
+	clients := clients{flags: f}
+	var out []ingest.Source
+	stdin := false
+	for _, arg := range args {
+		if arg == "-" {
+			if stdin {
+				return nil, usagef("standard input is named twice")
+			}
+			stdin = true
+		}
+		s, err := p.source(ctx, arg, f, &clients)
+		if err != nil {
+			return nil, err
+		}
+		switch s := s.(type) {
+		case *trail.Source:
+			s.Progress = progress
+		case *local.Source:
+			s.Progress = progress
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// source makes one source: a trail bucket, a copy of one on disk, or else
+// files.
+func (p *process) source(ctx context.Context, arg string, f *readFlags, c *clients) (ingest.Source, error) {
+	if scheme, rest, ok := strings.Cut(arg, "://"); ok {
+		if scheme != "s3" {
+			return nil, hinted{usagef("source %q: no such kind of source", arg), "give s3://BUCKET[/PREFIX], a folder or file, or - for standard input"}
+		}
+		bucket, prefix, _ := strings.Cut(rest, "/")
+		if bucket == "" {
+			return nil, usagef("source %q names no bucket", arg)
+		}
+		client, err := c.s3(ctx, bucket)
+		if err != nil {
+			return nil, fmt.Errorf("source %q: %w", arg, err)
+		}
+		return &trail.Source{Store: &trail.S3{Client: client, Bucket: bucket}, Prefix: prefix, Name: arg, Workers: f.workers, MaxInflated: f.limit}, nil
+	}
+	files := &local.Source{Path: arg, Stdin: p.stdin, Workers: f.workers, Limit: f.limit}
+	if arg == "-" {
+		return files, nil
+	}
+	info, err := os.Stat(arg)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return files, nil
+	}
+	root, prefix := trail.SplitDisk(arg)
+	bucket := &trail.Source{Store: trail.Disk{Root: root}, Prefix: prefix, Name: arg, Workers: f.workers, MaxInflated: f.limit}
+	var none *trail.NoTrailError
+	switch err := bucket.Probe(ctx); {
+	case errors.As(err, &none):
+		return files, nil
+	case err != nil:
+		return nil, fmt.Errorf("source %q: %w", arg, err)
+	}
+	return bucket, nil
+}
