@@ -1,0 +1,241 @@
+// Package ingesttest is the suite that every ingest.Source passes. In comes a
+// function that makes a source holding given documents; out come test
+// failures. It is for tests only and must not be in the shipped binary.
+package ingesttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"trailgate/ingest"
+	"trailgate/ingest/signin"
+)
+
+// Suite says how to get at the source under test. Open is required.
+type Suite struct {
+	// Open gives a source that holds the documents and nothing else. It may
+	// use t to clean up, and fails it if the source cannot be made.
+	Open func(t *testing.T, docs []Doc) ingest.Source
+	// Faultless says that the source cannot hold broken documents.
+	Faultless bool
+}
+
+// Run runs the suite as subtests of t.
+func (s Suite) Run(t *testing.T) {
+	t.Run("every sign-in is seen and every count adds up", s.complete)
+	t.Run("a window loses no wanted sign-in", s.window)
+	t.Run("it can be read twice", s.twice)
+	t.Run("it can be left early", s.early)
+	t.Run("cancellation ends it", s.cancelled)
+	t.Run("a cancelled context reads nothing", s.dead)
+	if !s.Faultless {
+		t.Run("faults cost one skip each", s.faults)
+	}
+}
+
+// outcome is all that one iteration gave.
+type outcome struct {
+	ids   []string // sorted
+	skips map[ingest.Cause]int
+	lost  map[ingest.Cause]int // single records
+	err   error                // the one that ended it
+	after int                  // what came behind that
+	cov   ingest.Coverage
+}
+
+// read iterates to the end, or until stop says so.
+func read(ctx context.Context, src ingest.Source, w ingest.Window, stop func(n int) bool) outcome {
+	out := outcome{skips: map[ingest.Cause]int{}, lost: map[ingest.Cause]int{}}
+	for e, err := range src.Events(ctx, w) {
+		if out.err != nil {
+			out.after++
+		}
+		var skip *ingest.SkipError
+		switch {
+		case errors.As(err, &skip) && skip.Record:
+			out.lost[skip.Cause]++
+		case skip != nil:
+			out.skips[skip.Cause]++
+		case err != nil:
+			out.err = err
+		default:
+			out.ids = append(out.ids, e.ID)
+		}
+		if stop != nil && stop(len(out.ids)) {
+			break
+		}
+	}
+	slices.Sort(out.ids)
+	out.cov = src.Coverage()
+	return out
+}
+
+func (s Suite) complete(t *testing.T) {
+	all := docs(5)
+	got := read(t.Context(), s.Open(t, all), ingest.Window{}, nil)
+	sameIDs(t, ids(all), got.ids)
+	if got.err != nil || len(got.skips)+len(got.lost) > 0 {
+		t.Errorf("ended with %v, skips %v, lost records %v; want none", got.err, got.skips, got.lost)
+	}
+	sums(t, got)
+	switch c := got.cov; {
+	case c.Partial:
+		t.Error("a complete run is called partial")
+	case c.Read == 0 || c.Listed == 0:
+		t.Errorf("listed %d, read %d; want more than nothing", c.Listed, c.Read)
+	case len(c.Sources) == 0:
+		t.Error("the coverage names no source")
+	}
+}
+
+func (s Suite) window(t *testing.T) {
+	all := docs(30)
+	w := ingest.Window{Since: begin().Add(3 * time.Hour), Until: begin().Add(20 * time.Hour), Lateness: time.Hour}
+	var want []string
+	for _, d := range all {
+		for i := range d.IDs {
+			var n int
+			if _, err := fmt.Sscanf(d.Name[len(d.Name)-len("0000000000.json.gz"):], "%d", &n); err != nil {
+				t.Fatal(err)
+			}
+			at := begin().Add(time.Duration(n)*time.Hour + time.Duration(i)*time.Minute)
+			if w.Locate(&signin.Event{Time: at}) == ingest.Inside {
+				want = append(want, d.IDs[i])
+			}
+		}
+	}
+	slices.Sort(want)
+	got := read(t.Context(), s.Open(t, all), w, nil)
+	for _, id := range want {
+		if _, found := slices.BinarySearch(got.ids, id); !found {
+			t.Errorf("wanted sign-in %s is missing", id)
+		}
+	}
+	sums(t, got)
+}
+
+func (s Suite) twice(t *testing.T) {
+	src := s.Open(t, docs(3))
+	first := read(t.Context(), src, ingest.Window{}, nil)
+	second := read(t.Context(), src, ingest.Window{}, nil)
+	sameIDs(t, first.ids, second.ids)
+	if first.ids, second.ids = nil, nil; !reflect.DeepEqual(first, second) {
+		t.Errorf("the second reading differs:\n%+v\n%+v", first, second)
+	}
+}
+
+func (s Suite) early(t *testing.T) {
+	all := docs(5)
+	src := s.Open(t, all)
+	for _, n := range [...]int{1, 7} {
+		got := read(t.Context(), src, ingest.Window{}, func(have int) bool { return have == n })
+		if len(got.ids) != n || got.err != nil {
+			t.Errorf("left after %d events: got %d and %v", n, len(got.ids), got.err)
+		}
+		sums(t, got)
+		if !got.cov.Partial {
+			t.Errorf("left after %d of %d events, and not called partial", n, len(ids(all)))
+		}
+	}
+	if got := read(t.Context(), src, ingest.Window{}, nil); len(got.ids) != len(ids(all)) {
+		t.Errorf("a full reading after those gave %d of %d events", len(got.ids), len(ids(all)))
+	}
+}
+
+func (s Suite) cancelled(t *testing.T) {
+	src := s.Open(t, docs(20))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	got := read(ctx, src, ingest.Window{}, func(have int) bool {
+		if have == 2 {
+			cancel()
+		}
+		return false
+	})
+	if !errors.Is(got.err, context.Canceled) || got.after > 0 {
+		t.Errorf("ended with %v and %d more; want context.Canceled as the last", got.err, got.after)
+	}
+	sums(t, got)
+	if !got.cov.Partial {
+		t.Error("a cancelled run is not called partial")
+	}
+}
+
+func (s Suite) dead(t *testing.T) {
+	src := s.Open(t, docs(2))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got := read(ctx, src, ingest.Window{}, nil)
+	if !errors.Is(got.err, context.Canceled) || len(got.ids) > 0 {
+		t.Errorf("got %d events and %v; want none and context.Canceled", len(got.ids), got.err)
+	}
+	sums(t, got)
+}
+
+func (s Suite) faults(t *testing.T) {
+	all := append(docs(2), faulty()...)
+	got := read(t.Context(), s.Open(t, all), ingest.Window{}, nil)
+	sameIDs(t, ids(all), got.ids)
+	want, lost := map[ingest.Cause]int{}, map[ingest.Cause]int{}
+	for _, d := range all {
+		if d.Fault != "" {
+			want[d.Fault]++
+		}
+		if d.Lost > 0 {
+			lost[ingest.CauseNoID] += d.Lost
+		}
+	}
+	if !maps.Equal(want, got.skips) {
+		t.Errorf("skips by cause: got %v, want %v", got.skips, want)
+	}
+	if !maps.Equal(lost, got.lost) {
+		t.Errorf("skipped records by cause: got %v, want %v", got.lost, lost)
+	}
+	if got.err != nil {
+		t.Errorf("ended with %v; faults must not end the stream", got.err)
+	}
+	sums(t, got)
+}
+
+// sums holds the account of a run against what was yielded.
+func sums(t *testing.T, got outcome) {
+	t.Helper()
+	c := got.cov
+	skipped := ingest.Total(got.skips)
+	if sum := c.Read + skipped + ingest.Total(c.Excluded); c.Listed != sum {
+		t.Errorf("listed %d, but read %d + skipped %d + excluded %v = %d", c.Listed, c.Read, skipped, c.Excluded, sum)
+	}
+}
+
+// sameIDs compares sorted event ids, each as often as it comes.
+func sameIDs(t *testing.T, want, got []string) {
+	t.Helper()
+	count := map[string]int{}
+	for _, id := range want {
+		count[id]--
+	}
+	for _, id := range got {
+		count[id]++
+	}
+	for _, id := range slices.Sorted(maps.Keys(count)) {
+		if n := count[id]; n != 0 {
+			t.Errorf("sign-in %q came %+d times too often", id, n)
+		}
+	}
+}
+
+// ids are the readable event ids of documents, sorted.
+func ids(docs []Doc) []string {
+	var out []string
+	for _, d := range docs {
+		out = append(out, d.IDs...)
+	}
+	slices.Sort(out)
+	return out
+}
