@@ -6,11 +6,14 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"trailgate/ingest/trail"
 )
 
 // clients builds the clients of AWS services, from the SDK's own configuration
@@ -31,6 +34,11 @@ func (c *clients) load(ctx context.Context) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithAppID("trailgate"),
 		config.WithDefaultRegion("us-east-1"),
+		// As many connections are kept as there are requests in flight, or
+		// each would be made anew.
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(2*trail.DefaultWorkers, c.flags.workers)
+		})),
 	}
 	if c.flags.profile != "" {
 		options = append(options, config.WithSharedConfigProfile(c.flags.profile))
@@ -62,6 +70,9 @@ func (c *clients) s3(ctx context.Context, bucket string) (*s3.Client, error) {
 	}
 	custom := false
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		// Most log files have no checksum of S3's, and no reader of
+		// standard error needs a line for each.
+		o.DisableLogOutputChecksumValidationSkipped = true
 		custom = o.BaseEndpoint != nil
 		o.UsePathStyle = custom
 	})
@@ -72,7 +83,7 @@ func (c *clients) s3(ctx context.Context, bucket string) (*s3.Client, error) {
 	if err != nil || region == "" || region == cfg.Region {
 		return client, err
 	}
-	return s3.NewFromConfig(cfg, func(o *s3.Options) { o.Region = region }), nil
+	return s3.New(client.Options(), func(o *s3.Options) { o.Region = region }), nil
 }
 
 // bucketRegion asks S3 where a bucket lies. S3 tells in a header, whether it

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -165,7 +164,7 @@ func optional(s string) *string {
 // write writes the nth explanation: words, or a JSON document a line.
 func (x explanation) write(w io.Writer, n int, format string) error {
 	if format == "json" {
-		x.Notes, x.RecordedIn = slices.Concat([]string{}, x.Notes), slices.Concat([]string{}, x.RecordedIn)
+		x.Notes, x.RecordedIn = append([]string{}, x.Notes...), append([]string{}, x.RecordedIn...)
 		return report.WriteValue(w, x)
 	}
 	if n > 0 {
@@ -179,7 +178,7 @@ func (x explanation) write(w io.Writer, n int, format string) error {
 	}
 	lines := []string{verdict}
 	if x.Kind == "record" {
-		lines = []string{fmt.Sprintf("%s  %s  %s", verdict, x.EventTime, x.Principal)}
+		lines = []string{verdict + tail("  ", []string{x.EventTime}) + "  " + x.Principal}
 	}
 	lines = append(lines, fmt.Sprintf("  basis %s, confidence %s%s", x.Basis, x.Confidence, tail("; notes: ", x.Notes)))
 	if x.Kind != "record" {
@@ -196,11 +195,12 @@ func (x explanation) write(w io.Writer, n int, format string) error {
 	return nil
 }
 
+// tail is words behind a lead, or nothing where there are none.
 func tail(lead string, words []string) string {
-	if len(words) == 0 {
-		return ""
+	if text := strings.Join(words, ", "); text != "" {
+		return lead + text
 	}
-	return lead + strings.Join(words, ", ")
+	return ""
 }
 
 func orElse(s, other string) string {

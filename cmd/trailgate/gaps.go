@@ -31,19 +31,21 @@ func absent(shards []ingest.Shard, table endpoint.Table) []report.Absence {
 }
 
 // gaps says in words what an account's Regions tell of its trail: with log
-// files of one Region alone, it looks like a trail of that Region alone.
-func gaps(shards []ingest.Shard) []string {
+// files of one Region alone, where its partition has more, it looks like a
+// trail of that Region alone. Sign-ins at the global endpoint are recorded in
+// the partition's default Region, as a rule.
+func gaps(shards []ingest.Shard, table endpoint.Table) []string {
 	var out []string
 	for _, account := range accountsOf(shards) {
 		has := regionsOf(shards, account)
-		if len(has) != 1 {
+		if len(has) != 1 || len(table.Regions(table.Partition(has[0]))) < 2 {
 			continue
 		}
-		missed := "those at the global endpoint and at every other Region"
-		if has[0] == "us-east-1" {
-			missed = "those at every other Region"
+		missed := "the global endpoint and every other Region"
+		if has[0] == table.Default(table.Partition(has[0])) {
+			missed = "every other Region"
 		}
-		out = append(out, fmt.Sprintf("account %s has log files of %s only: it looks like a single-Region trail, and of the sign-ins, %s would not have been seen", account, has[0], missed))
+		out = append(out, fmt.Sprintf("account %s has log files of %s only: it looks like a single-Region trail, and sign-ins at %s would not have been seen", account, has[0], missed))
 	}
 	return out
 }

@@ -92,7 +92,7 @@ func coverage(c *ingest.Coverage, w ingest.Window, table endpoint.Table) report.
 			Skipped: ingest.Total(c.SkippedRecords), SkippedBy: words(c.SkippedRecords)},
 		Bytes:         report.Volume{Packed: c.Packed, Inflated: c.Inflated},
 		SkipsUnlisted: c.Unlisted,
-		Remarks:       slices.Concat(c.Remarks, gaps(c.Shards)),
+		Remarks:       slices.Concat(c.Remarks, gaps(c.Shards, table)),
 		Absent:        absent(c.Shards, table),
 	}
 	for _, s := range c.Skips {
