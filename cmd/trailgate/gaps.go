@@ -3,11 +3,18 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
 	"trailgate/report"
 )
+
+// narrowed tells whether the user asked for parts of trails only, so that the
+// Regions that are missing are no wonder.
+func narrowed(sources []string) bool {
+	return !slices.ContainsFunc(sources, func(s string) bool { return !strings.Contains(s, "/CloudTrail/") })
+}
 
 // absent names, for each account, the Regions of its partition that have no
 // log files at all.

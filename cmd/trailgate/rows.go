@@ -92,8 +92,11 @@ func coverage(c *ingest.Coverage, w ingest.Window, table endpoint.Table) report.
 			Skipped: ingest.Total(c.SkippedRecords), SkippedBy: words(c.SkippedRecords)},
 		Bytes:         report.Volume{Packed: c.Packed, Inflated: c.Inflated},
 		SkipsUnlisted: c.Unlisted,
-		Remarks:       slices.Concat(c.Remarks, gaps(c.Shards, table)),
-		Absent:        absent(c.Shards, table),
+		Remarks:       c.Remarks,
+	}
+	if !narrowed(c.Sources) {
+		out.Remarks = slices.Concat(c.Remarks, gaps(c.Shards, table))
+		out.Absent = absent(c.Shards, table)
 	}
 	for _, s := range c.Skips {
 		out.Skips = append(out.Skips, report.Skip{Cause: string(s.Cause), Origin: s.Origin, Reason: s.Err.Error(), Record: s.Record})
