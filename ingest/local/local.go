@@ -37,10 +37,9 @@ type Source struct {
 // Coverage is the account of the last Events.
 func (s *Source) Coverage() ingest.Coverage { return s.coverage }
 
-// file is one file to read. Its size is -1 where it is not known.
+// file is one file to read, or an error in its place.
 type file struct {
 	path  string
-	size  int64
 	named bool // by the user, not found in a folder
 	err   error
 }
@@ -57,7 +56,6 @@ type batch struct {
 type ending struct {
 	skipped          bool
 	excluded         string // the reason, for a file left out
-	size             int64
 	packed, inflated int64
 }
 
@@ -129,14 +127,14 @@ func (s *Source) consume(total int, out <-chan batch, yield func(signin.Event, e
 // files finds what there is to read, in lexical order.
 func (s *Source) files() ([]file, error) {
 	if s.Path == "-" {
-		return []file{{path: "-", size: -1, named: true}}, nil
+		return []file{{path: "-", named: true}}, nil
 	}
 	info, err := os.Stat(s.Path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return []file{{path: s.Path, size: info.Size(), named: true}}, nil
+		return []file{{path: s.Path, named: true}}, nil
 	}
 	var out []file
 	err = filepath.WalkDir(s.Path, func(path string, d fs.DirEntry, err error) error {
@@ -147,7 +145,7 @@ func (s *Source) files() ([]file, error) {
 				return fs.SkipDir
 			}
 		case !d.IsDir():
-			out = append(out, file{path: path, size: -1})
+			out = append(out, file{path: path})
 		}
 		return nil
 	})
