@@ -2,8 +2,10 @@ package record
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
+	"math/bits"
 )
 
 // windowSize is how much of a stream is held at first, unless Scanner.Window says.
@@ -156,8 +158,8 @@ func escaped(b []byte) bool {
 }
 
 // nested moves behind an object or array. It is the loop in which a file's
-// bytes are spent, so it works on locals and leaves only for long strings and
-// for the end of the buffer.
+// bytes are spent, so it works on locals and leaves only at the end of the
+// buffer.
 func (w *walk) nested() error {
 	depth := 0
 	for {
@@ -166,19 +168,16 @@ func (w *walk) nested() error {
 			c := b[i]
 			i++
 			if c == '"' {
-				from := i
-				for i < len(b) && b[i] != '"' && i-from < 24 {
-					i++
-				}
-				if i < len(b) && b[i] == '"' && b[i-1] != '\\' {
-					i++
+				end := closing(b, i)
+				if end < 0 {
+					w.pos = i
+					if err := w.str(); err != nil {
+						return err
+					}
+					b, i = w.buf, w.pos
 					continue
 				}
-				w.pos = from
-				if err := w.str(); err != nil {
-					return err
-				}
-				b, i = w.buf, w.pos
+				i = end
 				continue
 			}
 			// '[' and '{', ']' and '}' differ in one bit.
@@ -197,4 +196,33 @@ func (w *walk) nested() error {
 			return errEnd
 		}
 	}
+}
+
+// closing finds the place behind the quote that ends the string in which i
+// lies, eight bytes at a time; -1 if that is not within b, or too near its end
+// to tell.
+func closing(b []byte, i int) int {
+	const (
+		ones   = 0x0101010101010101
+		highs  = 0x8080808080808080
+		quotes = '"' * ones
+		slants = '\\' * ones
+	)
+	for i+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[i:])
+		// A byte that is zero after the xor has its high bit set after the
+		// rest; of the bits found, the lowest is always a true one.
+		q, s := x^quotes, x^slants
+		found := ((q-ones)&^q | (s-ones)&^s) & highs
+		if found == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(found) / 8
+		if b[i] == '"' {
+			return i + 1
+		}
+		i += 2 // a backslash and what it escapes
+	}
+	return -1
 }
