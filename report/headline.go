@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -11,6 +12,10 @@ const (
 	proseAccounts = 5
 	proseRegions  = 6
 )
+
+// ListedOnly is the reason in Objects.LeftOutBy for objects that a run was to
+// list and not to read.
+const ListedOnly = "listed-only"
 
 // headline is the run in a sentence or two.
 func headline(s Summary) []line {
@@ -82,8 +87,12 @@ func judgement(s Summary) []line {
 // coverageLines say how complete the run is.
 func coverageLines(c Coverage) []line {
 	o, r := c.Objects, c.Records
-	text := fmt.Sprintf("Read %s of %s", thousands(o.Read), plural(o.Listed, "object"))
-	text += fmt.Sprintf(" (%s packed, %s of JSON)", volume(c.Bytes.Packed), volume(c.Bytes.Inflated))
+	unread := o.LeftOutBy[ListedOnly] > 0
+	text := fmt.Sprintf("Read %s of %s (%s packed, %s of JSON)", thousands(o.Read), plural(o.Listed, "object"),
+		volume(c.Bytes.Packed), volume(c.Bytes.Inflated))
+	if unread {
+		text = "Listed, but did not read, " + plural(o.Listed, "object")
+	}
 	if len(c.Sources) > 0 {
 		text += " from " + list(c.Sources)
 	}
@@ -101,10 +110,11 @@ func coverageLines(c Coverage) []line {
 			plural(r.Skipped, "record"), inParens(tally(r.SkippedBy))))
 	}
 	switch {
+	case unread && lost == nil:
 	case lost != nil:
 		all = append(all, line{"INCOMPLETE: " + strings.Join(lost, "; ") + ".", bad})
 	case c.Complete && o.Excluded > 0:
-		all = append(all, line{"Everything that was listed was read, but for what was left out on purpose.", good})
+		all = append(all, line{"Everything that was listed was read, but for what was left out.", good})
 	case c.Complete:
 		all = append(all, line{"Everything that was listed was read.", good})
 	case !c.Partial:
@@ -127,8 +137,10 @@ func inParens(s string) string {
 
 func leftOut(o Objects) string {
 	var parts []string
-	if o.Excluded > 0 {
-		parts = append(parts, plural(o.Excluded, "object")+inParens(tally(o.LeftOutBy)))
+	by := maps.Clone(o.LeftOutBy)
+	delete(by, ListedOnly)
+	if n := o.Excluded - o.LeftOutBy[ListedOnly]; n > 0 {
+		parts = append(parts, plural(n, "object")+inParens(tally(by)))
 	}
 	if n := total(o.FoldersBy); n > 0 {
 		parts = append(parts, plural(n, "folder")+inParens(tally(o.FoldersBy)))
@@ -136,7 +148,7 @@ func leftOut(o Objects) string {
 	if parts == nil {
 		return ""
 	}
-	return "Left out on purpose: " + list(parts) + "."
+	return "Left out: " + list(parts) + "."
 }
 
 // surplus explains why more records were seen than are in the result.

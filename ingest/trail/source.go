@@ -80,8 +80,9 @@ func (s *Source) Objects(ctx context.Context, w ingest.Window) iter.Seq2[Object,
 }
 
 // Survey lists without reading: which accounts, Regions and days have log
-// files. Listed counts all that was found, Read stays zero, and folders that
-// could not be listed are counted and named. The error is that of the whole
+// files. Listed counts all that was found, Read stays zero, the log files are
+// excluded as "listed-only", and folders that could not be listed are counted
+// and named. The error is that of the whole
 // run, with the account up to there.
 func (s *Source) Survey(ctx context.Context, w ingest.Window) (ingest.Coverage, error) {
 	var skips ingest.Coverage
@@ -96,6 +97,7 @@ func (s *Source) Survey(ctx context.Context, w ingest.Window) (ingest.Coverage, 
 	}
 	out := s.Coverage()
 	out.Add(skips)
+	out.Exclude("listed-only", out.Listed-ingest.Total(out.Skipped)-ingest.Total(out.Excluded))
 	return out, fatal
 }
 
