@@ -8,7 +8,7 @@ BIN         := $(CURDIR)/bin/trailgate
 GATEWAY     := $(OUT)/versitygw-v1.8.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEADCODE    := golang.org/x/tools/cmd/deadcode@v0.52.0
-GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.7.0
 FUZZTIME    ?= 5s
 BENCHCOUNT  ?= 1
 

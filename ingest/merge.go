@@ -177,20 +177,25 @@ func texts(e *signin.Event) []string {
 
 // Merge reads the sources one after the other and brings their sign-ins
 // together in order of time. The Merger holds the result even with an error:
-// what was read before the context ended, with Coverage.Partial set. Skips are
-// counted, and handed to skipped, if that is not nil, as they come.
+// what was read before the context ended, with Coverage.Partial set, or what
+// the other sources gave; a source that failed as a whole is a skip of
+// CauseSource, and the error is the first such. Skips are counted, and handed
+// to skipped, if that is not nil, as they come.
 func Merge(ctx context.Context, w Window, skipped func(*SkipError), sources ...Source) (*Merger, error) {
 	m := &Merger{Window: w}
 	var failed error
 	for _, s := range sources {
 		err := m.drain(ctx, s, skipped)
-		m.Coverage.Add(s.Coverage())
-		if err != nil && failed == nil {
-			failed = err
-		}
+		c := s.Coverage()
+		m.Coverage.Add(c)
 		if ctx.Err() != nil {
 			m.Coverage.Partial = true
 			return m, context.Cause(ctx)
+		}
+		if err != nil {
+			failed = cmp.Or(failed, err)
+			m.Coverage.Listed++
+			m.Coverage.Skip(&SkipError{Cause: CauseSource, Origin: strings.Join(c.Sources, " "), Err: err})
 		}
 	}
 	return m, failed

@@ -180,6 +180,16 @@ func TestMergeAccountsForEverything(t *testing.T) {
 	}
 }
 
+func TestMergeOneSourceFails(t *testing.T) {
+	broken := source{errs: []error{errors.New("no such bucket")}, cov: ingest.Coverage{Sources: []string{"broken"}}}
+	fine := source{events: []signin.Event{event("1")}, cov: ingest.Coverage{Sources: []string{"fine"}, Listed: 1, Read: 1}}
+	m, err := ingest.Merge(t.Context(), ingest.Window{}, nil, broken, fine)
+	c := m.Coverage
+	if err == nil || c.SignIns != 1 || c.Complete() || c.Skipped[ingest.CauseSource] != 1 || c.Listed != c.Read+ingest.Total(c.Skipped) {
+		t.Errorf("error %v, coverage %+v", err, c)
+	}
+}
+
 func TestMergeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -39,6 +39,7 @@ const (
 	CauseUnknown   Cause = "unknown-format"   // JSON or text, but no carrier of CloudTrail records
 	CauseThrottled Cause = "throttled"        // the API refused for its rate
 	CauseListing   Cause = "listing"          // a folder could not be listed
+	CauseSource    Cause = "source"           // a whole source failed
 
 	CauseNoID   Cause = "no-event-id"   // a sign-in without eventID
 	CauseNoTime Cause = "no-event-time" // a sign-in without a readable eventTime

@@ -98,6 +98,8 @@ func meaning(cause string) string {
 		return "refused for the rate of requests"
 	case "listing":
 		return "a folder could not be listed"
+	case "source":
+		return "a whole source failed"
 	case "no-event-id":
 		return "a sign-in without eventID"
 	case "no-event-time":

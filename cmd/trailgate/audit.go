@@ -58,8 +58,8 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	}
 	m, failed := ingest.Merge(ctx, w, nil, sources...)
 	bar.done()
-	if failed != nil && (ctx.Err() == nil && m.Coverage.Read == 0) {
-		return failed
+	if failed != nil && ctx.Err() == nil && m.Coverage.Read == 0 {
+		return failed // nothing usable
 	}
 	r := newResult(m, w, read)
 	if err := out.write(p, func(to io.Writer) error { return r.write(to, out, out.options(p, read)) }); err != nil {
@@ -67,7 +67,7 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	}
 	p.tellSkips(&m.Coverage, read)
 	switch {
-	case failed != nil:
+	case ctx.Err() != nil:
 		return failed
 	case !m.Coverage.Complete():
 		return errSkipped
