@@ -63,6 +63,14 @@ func (n notation) time(t time.Time) string {
 	return t.UTC().Format(millisecond)
 }
 
+// day is the day of a time, or nothing for none.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return DateOf(t).String()
+}
+
 // limits says how many rows each table of a report shows.
 type limits struct{ principals, findings, signins int }
 
@@ -146,11 +154,22 @@ func endpointGrid(all []Endpoint, n notation) grid {
 	}
 }
 
+// principalGrid leaves out for people what the key says too, and the time of
+// day: the key itself has to fit into a terminal.
 func principalGrid(all []Principal, n notation) grid {
+	if n.people {
+		return grid{
+			head:  []string{"principal", "sign_ins", "failures", "endpoints", "usual_endpoint", "first", "last", "findings"},
+			right: []int{1, 2, 3, 7},
+			rows: cells(slices.Values(all), func(p Principal) []string {
+				return []string{p.Principal, n.count(p.SignIns), n.count(p.Failures), n.count(p.Endpoints), p.UsualEndpoint,
+					day(p.First), day(p.Last), n.count(p.Findings)}
+			}),
+		}
+	}
 	return grid{
 		head: []string{"principal", "identity_type", "sign_ins", "failures", "endpoints", "usual_endpoint",
 			"first", "last", "findings"},
-		right: []int{2, 3, 4, 8},
 		rows: cells(slices.Values(all), func(p Principal) []string {
 			return []string{p.Principal, p.IdentityType, n.count(p.SignIns), n.count(p.Failures),
 				n.count(p.Endpoints), p.UsualEndpoint, n.time(p.First), n.time(p.Last), n.count(p.Findings)}
