@@ -64,7 +64,7 @@ func Skip(origin string, err error) *SkipError {
 		skip.Cause = CauseRecord
 	case record.BadJSON:
 		skip.Cause = CauseBroken
-	case record.NoCarrier:
+	case record.NoCarrier, record.Other:
 		skip.Cause = CauseUnknown
 	case record.Empty:
 		skip.Cause = CauseEmpty

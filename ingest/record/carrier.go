@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"errors"
+	"fmt"
 
 	"trailgate/ingest/signin"
 )
@@ -39,6 +40,9 @@ type outer struct {
 
 // emit decodes a candidate and yields it, if it is a sign-in.
 func (w *walk) emit(raw []byte, in shape) error {
+	if most := w.s.maxRecord(); len(raw) > most {
+		return w.report(BadRecord, fmt.Errorf("a record of %d bytes, more than %d", len(raw), most))
+	}
 	switch in {
 	case records:
 		return w.record(raw, signin.Trail, outer{})
@@ -77,10 +81,10 @@ func (w *walk) sniff(raw []byte) error {
 		return w.eventBridge(raw)
 	case lookup != nil:
 		return w.lookup(raw)
+	case dump != nil && (message == nil || !record(message)):
+		return w.dump(dump)
 	case message != nil:
 		return w.logEvent(raw)
-	case dump != nil:
-		return w.dump(dump)
 	}
 	return w.report(BadLine, errors.New("JSON with the text "+token+" that is no CloudTrail record and no known carrier of one"))
 }
@@ -105,8 +109,11 @@ func (w *walk) lookup(raw []byte) error {
 			o.user = value
 		}
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return w.report(BadRecord, err)
+	case blank(inner) && string(w.s.bytes(o.name)) == token:
+		return w.report(BadRecord, errors.New("a sign-in without CloudTrailEvent"))
 	}
 	return w.nest(inner, signin.Lookup, o)
 }
@@ -170,9 +177,25 @@ func (w *walk) nest(inner []byte, carrier signin.Carrier, o outer) error {
 		inner = bytes.TrimSpace(w.s.inner)
 	}
 	if len(inner) == 0 || inner[0] != '{' {
-		return nil // text, and no record
+		return w.prose(inner)
 	}
 	return w.record(inner, carrier, o)
+}
+
+// record tells whether a raw value is an object, or a string that holds one.
+func record(raw []byte) bool {
+	raw = bytes.TrimLeft(raw, `" `)
+	return len(raw) > 0 && raw[0] == '{'
+}
+
+// prose deals with what is no record where one belongs: a text that merely
+// mentions sign-ins is none of ours, but one with a record in it is a sign-in
+// that cannot be read.
+func (w *walk) prose(b []byte) error {
+	if bytes.Contains(b, []byte(token)) && bytes.Contains(b, []byte("eventName")) {
+		return w.report(BadRecord, errors.New("a record inside something that is no record"))
+	}
+	return nil
 }
 
 // fields calls each for every member of a JSON object, in order, with the key
@@ -188,7 +211,7 @@ func fields(raw []byte, each func(key string, value []byte)) error {
 		case '}':
 			return nil
 		case '"':
-		case 0:
+		case atEnd:
 			return errEnd
 		default:
 			return errSyntax

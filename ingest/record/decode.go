@@ -26,11 +26,14 @@ func (w *walk) record(raw []byte, carrier signin.Carrier, o outer) error {
 		return w.nest(raw, carrier, o)
 	}
 	if raw[0] != '{' {
-		return nil
+		return w.prose(raw)
 	}
 	var f raws
 	if err := fields(raw, f.set); err != nil {
 		return w.report(BadRecord, err)
+	}
+	if f.name == nil && f.source == nil && o.name == nil {
+		return w.prose(raw)
 	}
 	f.complete(o)
 	if string(w.s.bytes(f.name)) != token || string(w.s.bytes(f.source)) != eventSource {
@@ -39,6 +42,9 @@ func (w *walk) record(raw []byte, carrier signin.Carrier, o outer) error {
 	d := decoder{s: w.s}
 	e := d.event(&f)
 	e.Carrier, e.Origin = carrier, w.origin
+	if e.Time.IsZero() {
+		e.Time = when(w.s.bytes(o.time))
+	}
 	var err error
 	switch {
 	case e.ID == "":
@@ -157,8 +163,11 @@ func (d *decoder) event(f *raws) signin.Event {
 		}
 	})
 	d.object(f.addendum, func(key string, value []byte) {
-		if key == "originalEventID" {
+		switch key {
+		case "originalEventID":
 			e.OriginalID = d.once(value)
+		case "reason":
+			e.Updated = d.text(value) == "UPDATED_DATA"
 		}
 	})
 	d.additional(&e, f.additional)

@@ -99,6 +99,14 @@ func FuzzScanReader(f *testing.F) {
 		narrow := record.Scanner{Window: 7}
 		got = collect(t, narrow.ScanReader(bytes.NewReader(doc), "o", 0))
 		if json.Valid(doc) && !bytes.Contains(doc, []byte("\n")) {
+			// A window that small cannot tell whether the text is in the rest.
+			for _, f := range []found{want, got} {
+				for i, k := range f.Kinds {
+					if k == record.NoCarrier {
+						f.Kinds[i] = record.Other
+					}
+				}
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-memory +narrow stream):\n%s", diff)
 			}

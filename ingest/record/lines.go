@@ -10,39 +10,44 @@ const probe = 64
 
 // lines tells whether the document is made of lines that are JSON each, so
 // that a broken one costs no more than itself. One whole line within the first
-// few says so, unless the first line ends where only a document that is spread
-// over lines for reading breaks off.
+// few says so; two, if the first line ends where a document that is spread over
+// lines for reading breaks off.
 func (w *walk) lines() bool {
 	rest := w.buf[w.pos:]
+	need := 1
 	for i := range probe {
 		line, after, more := bytes.Cut(rest, []byte{'\n'})
-		if !more && (w.src != nil || len(line) == len(w.buf)-w.pos) {
+		if !more && (w.src != nil || i == 0) {
 			return false
 		}
-		if i == 0 && bytes.ContainsAny(line[len(bytes.TrimRight(line, " \t\r"))-1:], "{[,:") {
-			return false
+		line = trim(line)
+		if i == 0 && len(line) > 0 && line[0] == '{' && bytes.IndexByte([]byte("{[,:"), line[len(line)-1]) >= 0 {
+			need = 2
 		}
-		if len(line) > 0 && line[0] == '{' && whole(line) && len(bytes.TrimSpace(after)) > 0 {
-			return true
+		if len(rest) > 0 && rest[0] == '{' && whole(line) && (i > 0 || len(bytes.TrimSpace(after)) > 0) {
+			if need--; need == 0 {
+				return true
+			}
 		}
 		rest = after
 	}
 	return false
 }
 
-// whole tells whether the line is made of complete JSON values.
+// trim takes white space and a byte order mark off a line.
+func trim(line []byte) []byte {
+	return bytes.Trim(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")), " \t\r")
+}
+
+// whole tells whether the line is made of complete JSON objects or arrays.
 func whole(line []byte) bool {
-	line = bytes.TrimRight(line, " \t\r")
-	if len(line) < 2 || line[len(line)-1] != '}' {
-		return false
-	}
 	w := walk{buf: line}
 	for w.pos < len(line) {
-		if w.value() != nil {
+		if c := w.space(); c != '{' && c != '[' || w.value() != nil {
 			return false
 		}
 	}
-	return true
+	return len(line) > 0
 }
 
 // eachLine walks a document made of lines.
@@ -62,8 +67,7 @@ func (w *walk) eachLine() error {
 		if done {
 			end = len(w.buf)
 		}
-		line := bytes.Trim(w.buf[w.keep:end], " \t\r")
-		if err := w.line(line); err != nil {
+		if err := w.line(trim(w.buf[w.keep:end])); err != nil {
 			return err
 		}
 		w.pos = min(end+1, len(w.buf))
@@ -76,12 +80,11 @@ func (w *walk) line(line []byte) error {
 	if len(line) == 0 {
 		return nil
 	}
-	first, last := line[0], line[len(line)-1]
-	if first != '{' && first != '[' || last != '}' && last != ']' {
+	if !possible(line) {
+		if whole(line) {
+			return nil
+		}
 		return w.report(BadLine, errors.New("a line that is not JSON"))
-	}
-	if hint(line) == len(line) {
-		return nil
 	}
 	one := walk{s: w.s, origin: w.origin, yield: w.yield, buf: line, base: w.base + int64(w.keep)}
 	err := one.eachValue()

@@ -24,6 +24,11 @@ import (
 // DefaultLimit is the limit that a limit of 0 stands for: 1 GiB.
 const DefaultLimit = 1 << 30
 
+// DefaultMaxRecord is the largest record that is decoded: 8 MiB. CloudTrail's
+// own limit is 256 KB, and 1 MB for some events of CloudTrail Lake (CloudTrail
+// User Guide, "CloudTrail log file examples").
+const DefaultMaxRecord = 8 << 20
+
 // Kind classifies what could not be read.
 type Kind uint8
 
@@ -35,7 +40,8 @@ const (
 	BadRecord                 // a record with the text ConsoleLogin whose structure is broken
 	BadLine                   // one line of many that is no record and no carrier of any
 	BadJSON                   // not JSON from Offset on
-	NoCarrier                 // JSON or text that carries no CloudTrail records
+	NoCarrier                 // text that mentions sign-ins, in no form that is known
+	Other                     // neither JSON nor gzip, and no word of sign-ins
 	Empty                     // no bytes
 	TooLarge                  // over the limit
 	Truncated                 // gzip: the stream ends early
@@ -65,7 +71,8 @@ func (e *Error) Single() bool { return e.Kind <= BadLine }
 // strings and the state of the inflater, so one kept per worker saves memory
 // and time; it is for one goroutine.
 type Scanner struct {
-	Window int // bytes that ScanReader holds at first; 0 means 1 MiB
+	Window    int // bytes that ScanReader holds at first; 0 means 1 MiB
+	MaxRecord int // bytes of JSON of one record; 0 means DefaultMaxRecord
 
 	strings map[string]string
 	scratch []byte // an unquoted string, until it is copied
@@ -93,13 +100,13 @@ func (s *Scanner) Scan(data []byte, origin string) iter.Seq2[signin.Event, error
 }
 
 // ScanReader is Scan over a reader, gzip or plain, in memory that does not
-// grow with its length: a window of a few MiB, more only while a single record
-// or line needs it, up to limit bytes; 0 means DefaultLimit. Sign-ins are
-// yielded as they come, so those before a damaged place are kept.
+// grow with its length: a window of a few MiB, more only while a single value
+// or line needs it, up to limit bytes; 0, and more than that, mean 256 MiB.
+// Sign-ins are yielded as they come, so those before a damaged place are kept.
 func (s *Scanner) ScanReader(r io.Reader, origin string, limit int64) iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
-		if limit <= 0 {
-			limit = DefaultLimit
+		if limit <= 0 || limit > maxWindow {
+			limit = maxWindow
 		}
 		size := s.Window
 		if size <= 0 {
@@ -108,7 +115,7 @@ func (s *Scanner) ScanReader(r io.Reader, origin string, limit int64) iter.Seq2[
 		if s.window == nil {
 			s.window = make([]byte, 0, size)
 		}
-		w := &walk{s: s, origin: origin, yield: yield, buf: s.window[:0], limit: int(limit), size: size}
+		w := &walk{s: s, origin: origin, yield: yield, buf: s.window[:0], limit: max(int(limit), 2*size), size: size}
 		w.src = s.sniff(r)
 		w.run()
 		s.scanned = w.base + int64(len(w.buf))
@@ -116,6 +123,13 @@ func (s *Scanner) ScanReader(r io.Reader, origin string, limit int64) iter.Seq2[
 			s.window = w.buf[:0] // one that had to grow for a huge record is let go
 		}
 	}
+}
+
+func (s *Scanner) maxRecord() int {
+	if s.MaxRecord > 0 {
+		return s.MaxRecord
+	}
+	return DefaultMaxRecord
 }
 
 // Scanned is how many inflated bytes the last ScanReader has read.

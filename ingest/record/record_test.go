@@ -86,6 +86,19 @@ func TestScanShapes(t *testing.T) {
 		{"byte order mark", "\ufeff" + rec("1"), found{IDs: []string{"record 1"}}},
 		{"array", `[` + rec("1") + `,` + api + `,` + rec("2") + `]`, found{IDs: []string{"record 1", "record 2"}}},
 		{"array of documents", `[{"Records":[` + rec("1") + `]}]`, found{Kinds: []record.Kind{record.BadLine}}},
+		{"array in an array", `{"Records":[[` + rec("1") + `]]}`, found{Kinds: []record.Kind{record.BadRecord}}},
+		{"envelope in Records", `{"Records":[{"detail":` + rec("1") + `}]}`, found{Kinds: []record.Kind{record.BadRecord}}},
+		{"elastic with a message", `{"message":"ConsoleLogin","event":{"original":` + quote(rec("1")) + `}}`, found{IDs: []string{"record 1"}}},
+		{"syslog before the record", `{"message":` + quote("<13> host "+rec("1")) + `}`, found{Kinds: []record.Kind{record.BadRecord}}},
+		{"lookup without the record", `{"Events":[{"EventId":"1","EventName":"ConsoleLogin","Username":"alice"}]}`, found{Kinds: []record.Kind{record.BadRecord}}},
+		{"NUL between documents", rec("1") + "\x00" + rec("2"), found{IDs: []string{"record 1"}, Kinds: []record.Kind{record.BadJSON}}},
+		{"NUL between records", `{"Records":[` + rec("1") + ",\x00" + rec("2") + `]}`, found{IDs: []string{"trail 1"}, Kinds: []record.Kind{record.BadJSON}}},
+		{"broken line without the text", rec("1") + "\n" + api[:40] + "}\n" + rec("3"), found{IDs: []string{"record 1", "record 3"}, Kinds: []record.Kind{record.BadLine}}},
+		{"text before the lines", "# exported\n" + rec("1") + "\n" + rec("2"), found{IDs: []string{"record 1", "record 2"}, Kinds: []record.Kind{record.BadLine}}},
+		{"byte order mark before a later line", rec("1") + "\n\ufeff" + rec("2"), found{IDs: []string{"record 1", "record 2"}}},
+		{"cut behind a nested array", `{"Records":[` + rec("1") + `,{"eventVersion":"1.08","resources":[{"ARN":"x"}]}`, found{IDs: []string{"trail 1"}, Kinds: []record.Kind{record.BadJSON}}},
+		{"text in UTF-16", "\xff\xfe{\x00C\x00o\x00n\x00s\x00o\x00l\x00e\x00L\x00o\x00g\x00i\x00n\x00", found{Kinds: []record.Kind{record.NoCarrier}}},
+		{"other text", "hello, world", found{Kinds: []record.Kind{record.Other}}},
 		{"lines", rec("1") + "\n" + api + "\n" + rec("2"), found{IDs: []string{"record 1", "record 2"}}},
 		{"lines with CRLF and blank ones", rec("1") + "\r\n\r\n" + rec("2") + "\r\n", found{IDs: []string{"record 1", "record 2"}}},
 		{"lines of files", `{"Records":[` + rec("1") + "]}\n" + `{"Records":[` + rec("2") + "]}\n", found{IDs: []string{"trail 1", "trail 2"}}},
@@ -133,7 +146,7 @@ func TestScanShapes(t *testing.T) {
 			for _, window := range []int{0, 16, 300, 5000} {
 				s := record.Scanner{Window: window}
 				got := collect(t, s.ScanReader(iotest.OneByteReader(strings.NewReader(c.doc)), "o", 0))
-				if window == 0 || window > 1000 || !strings.HasPrefix(c.name, "broken ") { // a window that small cannot tell lines
+				if window == 0 || window > 1000 || !strings.Contains(c.name, "line") && !strings.Contains(c.name, "text") { // a window that small cannot tell lines
 					if diff := cmp.Diff(c.want, got); diff != "" && !laterEnd(c.want, got) {
 						t.Errorf("ScanReader with window %d (-want +got):\n%s", window, diff)
 					}
@@ -189,6 +202,7 @@ func TestDecode(t *testing.T) {
 		{"an error and no outcome", `"responseElements":null,"errorCode":"AccessDenied","errorMessage":"no"`, func(e *signin.Event) {
 			e.Outcome, e.ErrorCode, e.ErrorMessage = signin.Failure, "AccessDenied", "no"
 		}},
+		{"update", `"addendum":{"reason":"UPDATED_DATA","originalEventID":"0"}`, func(e *signin.Event) { e.OriginalID, e.Updated = "0", true }},
 		{"addendum", `"addendum":{"reason":"DELIVERY_DELAY","originalEventID":"0"}`, func(e *signin.Event) { e.OriginalID = "0" }},
 		{"endpoint by its old key", `"additionalEventData":{"x-amzn-vpce-id":"vpce-0example"}`, func(e *signin.Event) {
 			e.VPCEndpoint, e.LoginTo, e.Mobile, e.MFA = "vpce-0example", "", signin.Unset, signin.MFAUnknown
@@ -271,6 +285,15 @@ func (forever) Read(p []byte) (int, error) {
 		p[i] = 'a'
 	}
 	return len(p), nil
+}
+
+func TestRecordsAreBounded(t *testing.T) {
+	long := rec("1", `"userAgent":"`+strings.Repeat("a", 1000)+`"`)
+	s := record.Scanner{MaxRecord: 1500}
+	got := collect(t, s.Scan([]byte(`{"Records":[`+long+`,`+rec("2")+`]}`), "o"))
+	if diff := cmp.Diff(found{IDs: []string{"trail 2"}, Kinds: []record.Kind{record.BadRecord}}, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestReaderFails(t *testing.T) {

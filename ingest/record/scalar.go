@@ -36,8 +36,9 @@ func flag(s string) signin.Flag {
 // 1970. Zero if it is none of these or no year that CloudTrail has seen or
 // will see.
 func when(b []byte) time.Time {
-	s := strings.TrimSpace(string(b))
-	for _, layout := range [...]string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00"} {
+	s := strings.ToUpper(strings.TrimSpace(string(b)))
+	for _, layout := range [...]string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05",
+		"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05Z07"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return plausible(t.UTC())
 		}

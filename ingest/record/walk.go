@@ -28,7 +28,9 @@ type walk struct {
 	src   io.Reader
 	err   error // why src gives no more
 
-	next int // in memory: where the next possible sign-in has its token, len(buf) where there is none
+	// In memory: the next places, at or after pos, of the token and of an
+	// escaped letter, with which it could be spelt; len(buf) where there is none.
+	token, letter int
 }
 
 // run walks the whole document and yields what it finds.
@@ -38,12 +40,15 @@ func (w *walk) run() {
 	}
 	var err error
 	switch first := w.start(); {
-	case first == 0:
+	case first == atEnd:
 		err = &Error{Kind: Empty, Err: errors.New("empty")}
-	case first != '{' && first != '[':
-		err = &Error{Kind: NoCarrier, Offset: w.offset(), Err: errors.New("neither JSON nor gzip")}
-	case first == '{' && w.lines():
+	case first != '[' && w.lines():
 		err = w.eachLine()
+	case first != '{' && first != '[':
+		err = &Error{Kind: Other, Offset: w.offset(), Err: errors.New("neither JSON nor gzip")}
+		if mentions(w.buf) {
+			err = &Error{Kind: NoCarrier, Offset: w.offset(), Err: errors.New("text with " + token + " that is neither JSON nor gzip")}
+		}
 	default:
 		err = w.eachValue()
 	}
@@ -71,7 +76,7 @@ func (w *walk) fill() {
 }
 
 // start moves to the first byte that counts and returns it.
-func (w *walk) start() byte {
+func (w *walk) start() int {
 	w.pos = len(w.buf) - len(bytes.TrimPrefix(w.buf, []byte("\xef\xbb\xbf")))
 	c := w.space()
 	w.keep = w.pos
@@ -91,7 +96,8 @@ func (w *walk) report(kind Kind, err error) error {
 // eachValue walks a document made of values, one behind the other.
 func (w *walk) eachValue() error {
 	if w.src == nil {
-		if w.seek(); w.next == len(w.buf) && w.sound() {
+		w.token, w.letter = -1, -1
+		if w.seek() == len(w.buf) && w.sound() {
 			return nil
 		}
 	}
@@ -101,7 +107,7 @@ func (w *walk) eachValue() error {
 		w.keep = w.pos
 		var err error
 		switch c {
-		case 0:
+		case atEnd:
 			return nil
 		case '{':
 			err = w.object()
@@ -120,11 +126,23 @@ func (w *walk) eachValue() error {
 }
 
 // sound tells, by its two ends, whether a document in memory is a whole log
-// file, so that what holds no sign-in need not be walked. Any other document
-// is walked to its end.
+// file, so that what holds no sign-in need not be walked: it begins as one,
+// and its last record is whole and is followed by the end of Records. Any
+// other document is walked to its end.
 func (w *walk) sound() bool {
-	rest := bytes.TrimRight(w.buf, " \t\r\n")
-	return bytes.HasPrefix(w.buf, []byte(`{"Records":[`)) && bytes.HasSuffix(rest, []byte("]}"))
+	if !bytes.HasPrefix(w.buf, []byte(`{"Records":[`)) {
+		return false
+	}
+	last := walk{buf: bytes.TrimRight(w.buf, " \t\r\n")}
+	if string(last.buf) == `{"Records":[]}` {
+		return true
+	}
+	// No string holds these bytes: in one, the quotes would be escaped.
+	last.pos = bytes.LastIndex(last.buf, []byte(`{"eventVersion":`))
+	if last.pos < 1 || last.buf[last.pos-1] != ',' && last.buf[last.pos-1] != '[' {
+		return false
+	}
+	return last.value() == nil && string(last.buf[last.pos:]) == "]}"
 }
 
 // broken turns a syntax error into one with a place.
@@ -150,7 +168,7 @@ func (w *walk) object() error {
 			}
 			return w.candidate(top)
 		case '"':
-		case 0:
+		case atEnd:
 			return errEnd
 		default:
 			return errSyntax
@@ -186,10 +204,10 @@ func (w *walk) object() error {
 // expect moves behind the byte c.
 func (w *walk) expect(c byte) error {
 	switch w.space() {
-	case c:
+	case int(c):
 		w.pos++
 		return nil
-	case 0:
+	case atEnd:
 		return errEnd
 	}
 	return errSyntax
@@ -200,7 +218,7 @@ func (w *walk) elements(in shape) error {
 	w.pos++
 	for {
 		switch w.space() {
-		case 0:
+		case atEnd:
 			return errEnd
 		case ']':
 			w.pos++
@@ -225,41 +243,67 @@ func (w *walk) elements(in shape) error {
 func (w *walk) candidate(in shape) error {
 	raw := w.buf[w.keep:w.pos]
 	if w.src != nil {
-		if hint(raw) == len(raw) {
+		if !possible(raw) {
 			return nil
 		}
 		return w.emit(raw, in)
 	}
-	if w.next >= w.pos {
+	if min(w.token, w.letter) >= w.pos {
 		return nil
 	}
 	if err := w.emit(raw, in); err != nil {
 		return err
 	}
-	if w.seek(); w.next == len(w.buf) && w.sound() {
+	if w.seek() == len(w.buf) && w.sound() {
 		return errDone
 	}
 	return nil
 }
 
-// seek finds the next place from pos on that makes a value a candidate.
-func (w *walk) seek() { w.next = w.pos + hint(w.buf[w.pos:]) }
-
-// hint is the first place of the token, or of an escaped letter, with which
-// the token could be spelt; len(b) where there is neither.
-func hint(b []byte) int {
-	at := bytes.Index(b, []byte(token))
-	if at < 0 {
-		at = len(b)
+// seek finds the next place from pos on that makes a value a candidate. What
+// was found ahead is kept, so that a document is searched once, however many
+// candidates it has.
+func (w *walk) seek() int {
+	if w.token < w.pos {
+		w.token = w.pos + tokenIn(w.buf[w.pos:])
 	}
+	if w.letter < w.pos {
+		w.letter = w.pos + letterIn(w.buf[w.pos:])
+	}
+	return min(w.token, w.letter)
+}
+
+// possible tells whether a value may be a sign-in or hold one.
+func possible(b []byte) bool { return tokenIn(b) < len(b) || letterIn(b) < len(b) }
+
+// tokenIn is the first place of the token, len(b) where there is none.
+func tokenIn(b []byte) int {
+	if at := bytes.Index(b, []byte(token)); at >= 0 {
+		return at
+	}
+	return len(b)
+}
+
+// letterIn is the first place of an escaped letter, len(b) where there is none.
+func letterIn(b []byte) int {
 	for from := 0; ; {
-		i := bytes.Index(b[from:at], []byte(`\u00`))
+		i := bytes.Index(b[from:], []byte(`\u00`))
 		if i < 0 {
-			return at
+			return len(b)
 		}
 		from += i + 4
-		if from < at && b[from] >= '4' && b[from] <= '7' {
+		if from < len(b) && b[from] >= '4' && b[from] <= '7' {
 			return from - 4
 		}
 	}
+}
+
+// mentions tells whether a text that is no JSON speaks of sign-ins, be it in
+// UTF-16, as some shells write it.
+func mentions(b []byte) bool {
+	wide := make([]byte, 0, 2*len(token))
+	for _, c := range []byte(token) {
+		wide = append(wide, c, 0)
+	}
+	return bytes.Contains(b, []byte(token)) || bytes.Contains(b, wide[:len(wide)-1])
 }

@@ -11,6 +11,9 @@ import (
 // windowSize is how much of a stream is held at first, unless Scanner.Window says.
 const windowSize = 1 << 20
 
+// maxWindow is how much of a stream is held at the most, for a single value.
+const maxWindow = 256 << 20
+
 // errEnd is met where the bytes end inside a value.
 var errEnd = errors.New("the document ends early")
 
@@ -74,20 +77,23 @@ func (w *walk) end(err error) {
 	}
 }
 
-// space moves to the next byte that is not white space and returns it; 0 at
-// the end.
-func (w *walk) space() byte {
+// atEnd is what space gives at the end: no byte has this value, NUL included.
+const atEnd = -1
+
+// space moves to the next byte that is not white space and returns it, or
+// atEnd.
+func (w *walk) space() int {
 	for {
 		for w.pos < len(w.buf) {
 			switch c := w.buf[w.pos]; c {
 			case ' ', '\t', '\r', '\n':
 				w.pos++
 			default:
-				return c
+				return int(c)
 			}
 		}
 		if !w.more() {
-			return 0
+			return atEnd
 		}
 	}
 }
@@ -96,14 +102,14 @@ func (w *walk) space() byte {
 // its end is checked: strings, escapes and depth.
 func (w *walk) value() error {
 	switch w.space() {
-	case 0:
+	case atEnd:
 		return errEnd
 	case '{', '[':
 		return w.nested()
 	case '"':
 		w.pos++
 		return w.str()
-	case ',', ':', '}', ']':
+	case ',', ':', '}', ']', 0:
 		return errSyntax
 	}
 	return w.scalar()
@@ -116,7 +122,7 @@ func (w *walk) scalar() error {
 			switch w.buf[w.pos] {
 			case ',', '}', ']', ' ', '\t', '\r', '\n':
 				return nil
-			case '"', '{', '[', ':':
+			case '"', '{', '[', ':', 0:
 				return errSyntax
 			}
 			w.pos++
