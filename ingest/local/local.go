@@ -8,6 +8,7 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -28,7 +29,7 @@ type Source struct {
 	Path     string                // a file or folder; "-" is Stdin
 	Stdin    io.Reader             // read once, when Path is "-"; a Read that blocks is left behind when the context ends
 	Workers  int                   // files read at once; 0 means one a core
-	Limit    int64                 // most bytes of one record or line; 0 means record.DefaultLimit
+	Limit    int64                 // most bytes of one value or record; 0 means what package record sets
 	Progress func(ingest.Progress) // called from the iterating goroutine; may be nil
 
 	coverage ingest.Coverage
@@ -42,6 +43,14 @@ type file struct {
 	path  string
 	named bool // by the user, not found in a folder
 	err   error
+}
+
+// origin names the file in events and skips.
+func (f file) origin() string {
+	if f.path == "-" {
+		return "stdin"
+	}
+	return f.path
 }
 
 // batch is what a worker hands over: some sign-ins of a file, and at its end
@@ -137,7 +146,11 @@ func (s *Source) files() ([]file, error) {
 		return []file{{path: s.Path, named: true}}, nil
 	}
 	var out []file
-	err = filepath.WalkDir(s.Path, func(path string, d fs.DirEntry, err error) error {
+	root := s.Path
+	if link, err := os.Lstat(root); err == nil && link.Mode()&fs.ModeSymlink != 0 {
+		root += string(filepath.Separator) // what it points to, not the link
+	}
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			out = append(out, file{path: path, err: err})
@@ -149,6 +162,9 @@ func (s *Source) files() ([]file, error) {
 		}
 		return nil
 	})
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("read %q: no files in it", s.Path)
+	}
 	return out, err
 }
 
@@ -175,6 +191,9 @@ func (s *Source) start(ctx context.Context, files []file) <-chan batch {
 	for range min(workers, len(files)) {
 		group.Go(func() {
 			r := reader{ctx: ctx, out: out, limit: s.Limit, stdin: s.Stdin}
+			if s.Limit > 0 && s.Limit < record.DefaultMaxRecord {
+				r.scanner.MaxRecord = int(s.Limit)
+			}
 			for f := range next {
 				if r.read(f) != nil {
 					return // the context has ended, as the consumer knows

@@ -87,6 +87,8 @@ func TestFolder(t *testing.T) {
 		"named.gz":      rec("5"),
 		"README.txt":    "words",
 		".hidden.json":  rec("9"),
+		"utf16.txt":     "\xff\xfeC\x00o\x00n\x00s\x00o\x00l\x00e\x00L\x00o\x00g\x00i\x00n\x00",
+		"headed.txt":    "# exported\n" + rec("8") + "\n",
 		"broken.json":   "words",
 		"cut.gz":        pack(t, rec("9"))[:40],
 		"garbage.gz":    pack(t, rec("6")) + "garbage",
@@ -96,15 +98,15 @@ func TestFolder(t *testing.T) {
 	})
 	s := &local.Source{Path: dir}
 	want := outcome{
-		IDs:    []string{"1", "2", "3", "4", "5", "6", "7"},
-		Causes: []string{"broken-json", "empty", "no-event-id", "trailing-garbage", "truncated", "unknown-format"},
+		IDs:    []string{"1", "2", "3", "4", "5", "6", "7", "8"},
+		Causes: []string{"broken-json", "broken-record", "empty", "no-event-id", "trailing-garbage", "truncated", "unknown-format", "unknown-format"},
 	}
 	for range 2 { // a source may be read again
 		if diff := cmp.Diff(want, read(t.Context(), s)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		c := s.Coverage()
-		if c.Listed != 12 || c.Read != 5 || ingest.Total(c.Excluded) != 2 || c.Packed == 0 || c.Inflated == 0 {
+		if c.Listed != 14 || c.Read != 6 || ingest.Total(c.Excluded) != 2 || c.Packed == 0 || c.Inflated == 0 {
 			t.Errorf("coverage: %+v", c)
 		}
 	}
@@ -186,6 +188,38 @@ func TestStreamNeedsNoMemory(t *testing.T) {
 	}
 	if n != 10_000 || s.Coverage().Inflated != int64(len(text))*10_000 {
 		t.Errorf("%d sign-ins, coverage %+v", n, s.Coverage())
+	}
+}
+
+func TestInterruptedStdinKeepsWhatWasFound(t *testing.T) {
+	in, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		if _, err := io.WriteString(w, rec("1")+"\n"+rec("2")+"\n"+strings.Repeat("{}\n", 1<<20)); err != nil {
+			t.Error(err)
+		}
+		cancel() // all of it was read by then, and nothing more comes
+	}()
+	got := read(ctx, &local.Source{Path: "-", Stdin: in})
+	if diff := cmp.Diff(outcome{IDs: []string{"1", "2"}, Err: context.Canceled.Error()}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFolderThatIsALink(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(folder(t, map[string]string{"a.json": rec("1")}), link); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(outcome{IDs: []string{"1"}}, read(t.Context(), &local.Source{Path: link})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEmptyFolder(t *testing.T) {
+	if got := read(t.Context(), &local.Source{Path: t.TempDir()}); !strings.Contains(got.Err, "no files in it") {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -36,11 +36,11 @@ type reader struct {
 // read reads one file and hands over what is in it. Its error is the context's.
 func (r *reader) read(f file) error {
 	if f.err != nil {
-		return r.skipped(&ingest.SkipError{Cause: ingest.CauseListing, Origin: f.path, Err: f.err})
+		return r.skipped(&ingest.SkipError{Cause: ingest.CauseListing, Origin: f.origin(), Err: f.err})
 	}
 	h, info, err := r.open(f)
 	if err != nil {
-		return r.skipped(&ingest.SkipError{Cause: cause(err), Origin: f.path, Err: err})
+		return r.skipped(&ingest.SkipError{Cause: cause(err), Origin: f.origin(), Err: err})
 	}
 	if info != nil {
 		if why := leaveOut(f, info); why != "" {
@@ -52,7 +52,7 @@ func (r *reader) read(f file) error {
 	}
 	err = r.scan(f, h, info)
 	if shut := h.Close(); err == nil && shut != nil {
-		return r.skipped(&ingest.SkipError{Cause: cause(shut), Origin: f.path, Err: shut})
+		return r.skipped(&ingest.SkipError{Cause: cause(shut), Origin: f.origin(), Err: shut})
 	}
 	return err
 }
@@ -71,7 +71,7 @@ func (r *reader) scan(f file, h io.Reader, info fs.FileInfo) error {
 func (r *reader) whole(f file, in *counter, end *ending) error {
 	var err error
 	if r.packed, err = readAll(r.packed[:0], in); err != nil {
-		return r.skipped(&ingest.SkipError{Cause: cause(err), Origin: f.path, Err: err})
+		return r.skipped(&ingest.SkipError{Cause: cause(err), Origin: f.origin(), Err: err})
 	}
 	end.packed = in.n
 	data, err := r.scanner.Inflate(r.inflated[:0], r.packed, wholeInflated)
@@ -82,12 +82,12 @@ func (r *reader) whole(f file, in *counter, end *ending) error {
 		r.inflated = data
 	}
 	end.inflated = int64(len(data))
-	return r.drain(f, chain(r.scanner.Scan(data, f.path), len(data) > 0, err), end, func() {})
+	return r.drain(f, chain(r.scanner.Scan(data, f.origin()), len(data) > 0, err), end, func() {})
 }
 
 // stream reads a file through a window.
 func (r *reader) stream(f file, from io.Reader, end *ending, in *counter) error {
-	return r.drain(f, r.scanner.ScanReader(from, f.path, r.limit), end, func() {
+	return r.drain(f, r.scanner.ScanReader(from, f.origin(), r.limit), end, func() {
 		end.packed, end.inflated = in.n, r.scanner.Scanned()
 	})
 }
@@ -113,16 +113,17 @@ func chain(scan iter.Seq2[signin.Event, error], some bool, err error) iter.Seq2[
 }
 
 // drain hands over a stream in batches. The first error about the whole file is
-// its only one.
+// its only one. When the context ends, what was found until then is handed
+// over all the same: the consumer reads until the workers are gone.
 func (r *reader) drain(f file, events iter.Seq2[signin.Event, error], end *ending, count func()) error {
 	var b batch
 	for e, err := range events {
-		if r.ctx.Err() != nil {
-			return r.ctx.Err()
+		if err != nil && r.ctx.Err() != nil {
+			break // the reader ended with the context
 		}
 		if err != nil {
-			skip := ingest.Skip(f.path, err)
-			if skip.Cause == ingest.CauseUnknown && !f.named && !claims(f.path) {
+			skip := ingest.Skip(f.origin(), err)
+			if kind(err) == record.Other && !f.named && !claims(f.path) {
 				end.excluded = "not-cloudtrail"
 				break
 			}
@@ -142,6 +143,7 @@ func (r *reader) drain(f file, events iter.Seq2[signin.Event, error], end *endin
 		}
 	}
 	if r.ctx.Err() != nil {
+		r.out <- b
 		return r.ctx.Err()
 	}
 	count()
