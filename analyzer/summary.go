@@ -17,6 +17,7 @@ type Summary struct {
 	SignIns  int
 	Failures int
 	Scopes   [3]int // by Scope; adds up to SignIns
+	Named    int    // distinct principals that can be named
 	Hidden   int    // sign-ins that no principal can be named for
 	First    time.Time
 	Last     time.Time
@@ -66,7 +67,9 @@ func (s *Summary) Add(e *signin.Event, v Verdict) {
 	if s.principals == nil {
 		s.accounts, s.endpoints, s.principals = map[string]bool{}, map[place]*EndpointCount{}, map[string]*PrincipalCount{}
 	}
-	s.accounts[e.Account] = true
+	if e.Account != "" {
+		s.accounts[e.Account] = true
+	}
 	failed := 0
 	if e.Outcome == signin.Failure {
 		failed = 1
@@ -76,8 +79,7 @@ func (s *Summary) Add(e *signin.Event, v Verdict) {
 	s.Scopes[v.Scope]++
 	widen(&s.First, &s.Last, e.Time)
 
-	key := e.Principal()
-	named := !strings.HasSuffix(key, "/unknown")
+	key, named := e.Principal(), e.Named()
 	if !named {
 		s.Hidden++
 	}
@@ -85,6 +87,9 @@ func (s *Summary) Add(e *signin.Event, v Verdict) {
 	if p == nil {
 		p = &PrincipalCount{Principal: key, IdentityType: e.Identity.Type}
 		s.principals[key] = p
+		if named {
+			s.Named++
+		}
 	}
 	p.IdentityType = min(p.IdentityType, e.Identity.Type)
 	p.SignIns++
@@ -124,17 +129,6 @@ func widen(first, last *time.Time, t time.Time) {
 	if t.After(*last) {
 		*last = t
 	}
-}
-
-// Named is how many distinct principals can be named.
-func (s *Summary) Named() int {
-	n := 0
-	for key := range s.principals {
-		if !strings.HasSuffix(key, "/unknown") {
-			n++
-		}
-	}
-	return n
 }
 
 // Accounts are the accounts whose logs hold the sign-ins, sorted.

@@ -31,7 +31,7 @@ func TestSummary(t *testing.T) {
 		for _, i := range rnd.Perm(len(all)) {
 			s.Add(&all[i], analyzer.Classify(all[i]))
 		}
-		if s.SignIns != 6 || s.Failures != 2 || s.Hidden != 1 || s.Named() != 2 || !s.First.Equal(at) || !s.Last.Equal(at.Add(5*time.Hour)) {
+		if s.SignIns != 6 || s.Failures != 2 || s.Hidden != 1 || s.Named != 2 || !s.First.Equal(at) || !s.Last.Equal(at.Add(5*time.Hour)) {
 			t.Fatalf("summary: %+v", s)
 		}
 		if diff := cmp.Diff([3]int{1, 3, 2}, [3]int{s.Scopes[analyzer.ScopeUnknown], s.Scopes[analyzer.ScopeGlobal], s.Scopes[analyzer.ScopeRegional]}); diff != "" {

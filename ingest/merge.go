@@ -129,12 +129,13 @@ func (m *Merger) Events() iter.Seq[signin.Event] {
 }
 
 // fuller compares two copies of one sign-in: positive if a is to be kept
-// rather than b. More fields count first; then the original before its
-// redelivery, the carrier, the version, and at last every text, so that equal
+// rather than b. More fields count first; then an update, since it is there to
+// correct, the original before its redelivery, the carrier, the version, and at last every text, so that equal
 // results mean equal copies.
 func fuller(a, b *signin.Event) int {
 	return cmp.Or(
 		cmp.Compare(fields(a), fields(b)),
+		cmp.Compare(ord(a.Updated), ord(b.Updated)),
 		cmp.Compare(len(b.OriginalID), len(a.OriginalID)),
 		cmp.Compare(b.Carrier, a.Carrier),
 		strings.Compare(a.Version, b.Version),
@@ -142,6 +143,13 @@ func fuller(a, b *signin.Event) int {
 		strings.Compare(b.ID, a.ID),
 		slices.Compare(texts(b), texts(a)),
 	)
+}
+
+func ord(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // fields counts what a copy says.

@@ -33,6 +33,7 @@ func TestMergerKeepsTheFullest(t *testing.T) {
 	host := func(e *signin.Event) { e.Host = "signin.aws.amazon.com" }
 	of := func(id string) func(*signin.Event) { return func(e *signin.Event) { e.OriginalID = id } }
 	bridge := func(e *signin.Event) { e.Carrier, e.Region = signin.EventBridge, "global" }
+	updated := func(e *signin.Event) { e.Updated = true }
 	later := func(e *signin.Event) { e.Origin = "b" }
 	for _, c := range []struct {
 		name string
@@ -44,6 +45,7 @@ func TestMergerKeepsTheFullest(t *testing.T) {
 		{"fuller copy", []signin.Event{event("1"), event("1", host, later)}, []signin.Event{event("1", host, later)}},
 		{"redelivery that says no more", []signin.Event{event("2", of("1")), event("1")}, []signin.Event{event("1")}},
 		{"update that says more", []signin.Event{event("2", of("1"), host), event("1")}, []signin.Event{event("2", of("1"), host)}},
+		{"update that corrects", []signin.Event{event("2", of("1"), updated), event("1")}, []signin.Event{event("2", of("1"), updated)}},
 		{"two updates of a lost original", []signin.Event{event("2", of("1")), event("3", of("1"), host)}, []signin.Event{event("3", of("1"), host)}},
 		{"an update that joins two", []signin.Event{event("1"), event("3", of("2")), event("2", of("1"))}, []signin.Event{event("1")}},
 		{"the trail's copy before EventBridge's", []signin.Event{event("1", bridge), event("1")}, []signin.Event{event("1")}},

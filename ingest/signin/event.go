@@ -14,6 +14,7 @@ import "time"
 type Event struct {
 	ID         string    // eventID
 	OriginalID string    // addendum.originalEventID of a redelivered or updated record
+	Updated    bool      // addendum.reason is UPDATED_DATA: this copy corrects the original
 	Time       time.Time // eventTime, UTC
 	Version    string    // eventVersion
 	Account    string    // recipientAccountId, else the identity's account

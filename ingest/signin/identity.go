@@ -127,6 +127,18 @@ func (id Identity) assumed() (role, session string, ok bool) {
 //	ACCOUNT/root                 the root user
 //	ACCOUNT/unknown              hidden or absent: nobody to name
 func (e Event) Principal() string {
+	key, _ := e.principal()
+	return key
+}
+
+// Named tells whether there is a principal to name, so that sign-ins of the
+// same key are the same person's.
+func (e Event) Named() bool {
+	_, named := e.principal()
+	return named
+}
+
+func (e Event) principal() (key string, named bool) {
 	id := e.Identity
 	account := id.owner()
 	if account == "" {
@@ -134,29 +146,29 @@ func (e Event) Principal() string {
 	}
 	switch id.Type {
 	case TypeRoot:
-		return account + "/root"
+		return account + "/root", true
 	case TypeIAMUser:
 		name := id.UserName
 		if name == "" {
 			name = afterLast(resource(id.ARN, "user/"), '/')
 		}
 		if name != "" && name != Hidden {
-			return account + "/user/" + name
+			return account + "/user/" + name, true
 		}
 	case TypeAssumedRole:
 		role, session := id.RoleName(), id.SessionName()
 		if session != "" && id.IdentityCenter() {
-			return "identity-center/" + session
+			return "identity-center/" + session, true
 		}
 		if role != "" && session != "" {
-			return account + "/role/" + role + "/" + session
+			return account + "/role/" + role + "/" + session, true
 		}
 	default:
 		if name := id.federatedName(); name != "" && name != Hidden {
-			return account + "/federated/" + name
+			return account + "/federated/" + name, true
 		}
 	}
-	return account + "/unknown"
+	return account + "/unknown", false
 }
 
 // federatedName is the name of a federated user: from the ARN, else from

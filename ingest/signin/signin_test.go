@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"strings"
 	"testing"
 
 	"trailgate/ingest/signin"
@@ -40,6 +41,9 @@ func TestPrincipal(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := signin.Event{Account: "999988887777", Identity: c.id}
+			if e.Named() == strings.HasSuffix(c.want, "/unknown") {
+				t.Errorf("named: %v", e.Named())
+			}
 			if got := e.Principal(); got != c.want {
 				t.Errorf("principal %q, want %q", got, c.want)
 			}
