@@ -152,8 +152,11 @@ func parseFile(file, account string, kind Kind) (time.Time, bool) {
 			return time.Time{}, false
 		}
 		stamp, unique := tail[:14], strings.TrimPrefix(tail[14:], "_")
-		at, ok := parseStamp(stamp)
-		return at, ok && isWord(unique)
+		// Digits that are no time are taken, as by AWS's own library; they
+		// prove nothing about when the file came.
+		at, _ := parseStamp(stamp)
+		shaped := stamp[8] == 'T' && stamp[13] == 'Z' && digits(stamp[:8]) && digits(stamp[9:13])
+		return at, shaped && isWord(unique)
 	}
 	if kind == Digest {
 		name = strings.TrimSuffix(name, "_backfill")

@@ -225,6 +225,7 @@ func (l *lister) book(ctx context.Context, f folder, got listed) error {
 // leaf lists the log files of one account and Region, in one go.
 func (l *lister) leaf(ctx context.Context, f folder) error {
 	var excluded [Aggregated + 1]int
+	var strange []string // JSON files that are no log files by their names
 	shard, outside := ingest.Shard{Account: f.account, Region: f.region}, 0
 	defer func() {
 		l.mu.Lock()
@@ -233,6 +234,10 @@ func (l *lister) leaf(ctx context.Context, f folder) error {
 			l.cov.Exclude(Kind(kind).String(), n)
 		}
 		l.cov.Exclude(outsideWindow, outside)
+		if len(strange) > 0 {
+			l.cov.Remarks = append(l.cov.Remarks, fmt.Sprintf("%d JSON files among the log files of %s in %s are none by their names and were left out, such as %q; name one as a source to have it read",
+				len(strange), f.account, f.region, l.store.Origin(strange[0])))
+		}
 		l.cov.Shards = append(l.cov.Shards, shard)
 	}()
 	for e, err := range l.store.List(ctx, l.request(f)) {
@@ -258,6 +263,9 @@ func (l *lister) leaf(ctx context.Context, f folder) error {
 		switch {
 		case kind != LogFile:
 			excluded[kind]++
+			if kind == Other && strings.HasSuffix(strings.TrimSuffix(e.Key, ".gz"), ".json") {
+				strange = append(strange, e.Key)
+			}
 			continue
 		case l.outside(name):
 			outside++

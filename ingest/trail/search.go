@@ -112,7 +112,10 @@ func (l *lister) search(ctx context.Context, start folder) ([]folder, error) {
 	var found []folder
 	level, budget := []folder{start}, searchFolders
 	for depth := 0; len(level) > 0; depth++ {
-		level, budget = l.bound(level, depth, budget)
+		var cut *ingest.SkipError
+		if level, budget, cut = l.bound(level, depth, budget); cut != nil && !l.sendSkip(cut) {
+			return nil, ctx.Err()
+		}
 		var next []folder
 		for i, got := range l.listAll(ctx, level) {
 			if err := l.bookSearch(got, depth == 0, level[i]); err != nil {
@@ -133,7 +136,7 @@ func (l *lister) search(ctx context.Context, start folder) ([]folder, error) {
 
 // bound cuts a level to what the search may still list. Folders named AWSLogs
 // are always listed.
-func (l *lister) bound(level []folder, depth, budget int) ([]folder, int) {
+func (l *lister) bound(level []folder, depth, budget int) ([]folder, int, *ingest.SkipError) {
 	slices.SortStableFunc(level, func(a, b folder) int {
 		return cmp.Or(cmp.Compare(b.level, a.level), cmp.Compare(a.prefix, b.prefix))
 	})
@@ -145,14 +148,14 @@ func (l *lister) bound(level []folder, depth, budget int) ([]folder, int) {
 			budget--
 			continue
 		}
-		l.remark(fmt.Sprintf("the search for AWSLogs folders ended at its bound of %d folders and %d levels: %d folders such as %q were not searched",
-			searchFolders, searchDepth, len(level)-i, l.store.Origin(f.prefix)))
 		for range level[i:] {
 			l.excludeFolder(notSearched)
 		}
-		return level[:i], budget
+		return level[:i], budget, &ingest.SkipError{Cause: ingest.CauseListing, Origin: l.store.Origin(f.prefix),
+			Err: fmt.Errorf("the search for AWSLogs folders ended at its bound of %d folders and %d levels, with %d folders from here on not searched: name a prefix nearer to AWSLogs",
+				searchFolders, searchDepth, len(level)-i)}
 	}
-	return level, budget
+	return level, budget, nil
 }
 
 // listAll lists folders in parallel; its answers stand in their order.
@@ -184,8 +187,8 @@ func (l *lister) bookSearch(got listed, start bool, f folder) error {
 		}
 	}
 	if got.more {
-		l.remark(fmt.Sprintf("only the first %d entries of %q were looked at in the search for AWSLogs folders",
-			searchEntries, l.store.Origin(f.prefix)))
+		got.skips = append(got.skips, &ingest.SkipError{Cause: ingest.CauseListing, Origin: l.store.Origin(f.prefix),
+			Err: fmt.Errorf("only the first %d entries were looked at in the search for AWSLogs folders", searchEntries)})
 	}
 	l.exclude(Other.String(), got.objects)
 	for range got.odd {

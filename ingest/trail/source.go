@@ -72,7 +72,7 @@ func (s *Source) Objects(ctx context.Context, w ingest.Window) iter.Seq2[Object,
 			err = ctx.Err()
 		}
 		s.cov = s.account(run.lister)
-		s.cov.Partial = left || err != nil
+		s.cov.Partial = left || ctx.Err() != nil
 		if err != nil && !left {
 			yield(Object{}, err)
 		}

@@ -60,7 +60,7 @@ func (s *Source) stream(ctx context.Context, w ingest.Window, yield func(signin.
 		err = ctx.Err()
 	}
 	s.cov = st.account()
-	s.cov.Partial = gone || err != nil
+	s.cov.Partial = gone || ctx.Err() != nil
 	switch {
 	case gone:
 	case err != nil:
