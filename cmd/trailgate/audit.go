@@ -61,14 +61,17 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	if failed != nil && ctx.Err() == nil && m.Coverage.Read == 0 {
 		return failed // nothing usable
 	}
-	r := newResult(m, w, read)
-	if err := out.write(p, func(to io.Writer) error { return r.write(to, out, out.options(p, read)) }); err != nil {
+	r := newResult(m, w, p.now(), read)
+	err = out.write(p, m.Coverage.Partial, func(to io.Writer) error { return r.write(to, out, out.options(p, read)) })
+	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	p.tellSkips(&m.Coverage, read)
 	switch {
 	case ctx.Err() != nil:
 		return failed
+	case m.Coverage.Read == 0 && m.Coverage.Seen == 0 && !m.Coverage.Complete():
+		return errNothing
 	case !m.Coverage.Complete():
 		return errSkipped
 	}
@@ -83,14 +86,14 @@ type result struct {
 	document report.Document
 }
 
-func newResult(m *ingest.Merger, w ingest.Window, read *readFlags) *result {
+func newResult(m *ingest.Merger, w ingest.Window, now time.Time, read *readFlags) *result {
 	r := &result{merged: m, classify: analyzer.Classifier{Table: read.table}}
 	for e := range m.Events() {
 		r.summary.Add(&e, r.classify.Classify(e))
 	}
 	r.document = report.Document{
 		Summary:    summary(&r.summary, w, m.Coverage.Partial),
-		Coverage:   coverage(&m.Coverage, w, read.table),
+		Coverage:   coverage(&m.Coverage, w, now, read.table),
 		SignIns:    signIns(m.Events(), r.classify),
 		Endpoints:  endpoints(&r.summary),
 		Principals: principals(&r.summary),

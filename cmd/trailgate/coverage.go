@@ -58,14 +58,15 @@ func survey(ctx context.Context, p *process, args []string, read *readFlags, out
 		all.Add(c)
 		if err != nil {
 			failed = err
+			all.Partial = ctx.Err() != nil
 			break
 		}
 	}
 	if failed != nil && (ctx.Err() == nil || all.Listed == 0) {
 		return failed
 	}
-	c := coverage(&all, w, read.table)
-	err = out.write(p, func(to io.Writer) error { return writeCoverage(to, c, out, out.options(p, read)) })
+	c := coverage(&all, w, p.now(), read.table)
+	err = out.write(p, all.Partial, func(to io.Writer) error { return writeCoverage(to, c, out, out.options(p, read)) })
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}

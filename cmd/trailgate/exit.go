@@ -35,6 +35,9 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // been said by then.
 var errSkipped = errors.New("something was skipped")
 
+// errNothing ends a run that found objects and could read none of them.
+var errNothing = errors.New("nothing could be read")
+
 // hinted is an error that knows what would help.
 type hinted struct {
 	err  error
@@ -51,7 +54,7 @@ func (p *process) conclude(ctx context.Context, err error) int {
 		return exitComplete
 	case errors.Is(err, errSkipped):
 		return exitSkipped
-	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
+	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
 		p.complain("interrupted: what was finished is reported as partial")
 		return exitInterrupted
 	}

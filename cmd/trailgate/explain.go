@@ -43,7 +43,7 @@ says what the verdict on it is and why.`,
 			if err != nil {
 				return err
 			}
-			return out.write(p, func(w io.Writer) error {
+			return out.write(p, false, func(w io.Writer) error {
 				for i, e := range all {
 					if err := e.write(w, i, out.format); err != nil {
 						return err

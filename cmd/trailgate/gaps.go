@@ -13,7 +13,10 @@ import (
 // narrowed tells whether the user asked for parts of trails only, so that the
 // Regions that are missing are no wonder.
 func narrowed(sources []string) bool {
-	return !slices.ContainsFunc(sources, func(s string) bool { return !strings.Contains(s, "/CloudTrail/") })
+	return !slices.ContainsFunc(sources, func(s string) bool {
+		_, below, layout := strings.Cut(s[max(strings.LastIndex(s, "AWSLogs/"), 0):], "/CloudTrail/")
+		return !layout || strings.Trim(below, "/") == "" || !strings.Contains(s, "AWSLogs/")
+	})
 }
 
 // absent names, for each account, the Regions of its partition that have no
@@ -23,7 +26,7 @@ func absent(shards []ingest.Shard, table endpoint.Table) []report.Absence {
 	for _, account := range accountsOf(shards) {
 		has := regionsOf(shards, account)
 		var missing []string
-		for _, partition := range partitionsOf(has, table) {
+		for _, partition := range partitionsOf(shards, account, table) {
 			for _, r := range table.Regions(partition) {
 				if !slices.Contains(has, r.Name) {
 					missing = append(missing, r.Name)
@@ -78,11 +81,12 @@ func regionsOf(shards []ingest.Shard, account string) []string {
 	return out
 }
 
-// partitionsOf gives the partitions that the Regions belong to.
-func partitionsOf(regions []string, table endpoint.Table) []string {
+// partitionsOf gives the partitions that the Regions belong to,
+// of an account, whether they have log files or only folders.
+func partitionsOf(shards []ingest.Shard, account string, table endpoint.Table) []string {
 	var out []string
-	for _, r := range regions {
-		if p := table.Partition(r); p != "" && !slices.Contains(out, p) {
+	for _, s := range shards {
+		if p := table.Partition(s.Region); s.Account == account && p != "" && !slices.Contains(out, p) {
 			out = append(out, p)
 		}
 	}

@@ -12,11 +12,17 @@ import (
 
 // write hands write the place that -o names. A file is written beside its
 // place and renamed, so a failed run leaves none and no reader sees half of it.
-func (f *outFlags) write(p *process, write func(io.Writer) error) error {
+// What an interrupted run has got to does not take that place: it goes to a
+// file of its own, named so.
+func (f *outFlags) write(p *process, partial bool, write func(io.Writer) error) error {
 	if f.toStdout() {
 		return buffered(p.stdout, write)
 	}
 	path := f.out
+	if partial {
+		path += ".partial"
+		p.complain(fmt.Sprintf("partial: what was finished goes to %q", path))
+	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // the link stays, what it points to is replaced
 	}
@@ -43,6 +49,11 @@ func replace(path string, write func(io.Writer) error) (err error) {
 	h, err := beside(path)
 	if err != nil {
 		return err
+	}
+	if old, err := os.Stat(path); err == nil {
+		if err := h.Chmod(old.Mode().Perm()); err != nil {
+			return errors.Join(err, h.Close(), os.Remove(h.Name()))
+		}
 	}
 	defer func() {
 		if err != nil {

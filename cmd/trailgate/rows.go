@@ -76,14 +76,14 @@ func principals(s *analyzer.Summary) []report.Principal {
 func summary(s *analyzer.Summary, w ingest.Window, partial bool) report.Summary {
 	return report.Summary{
 		Tool: "trailgate", Version: version, Since: w.Since, Until: w.Until, First: s.First, Last: s.Last,
-		SignIns: s.SignIns, Failures: s.Failures, Principals: s.Named(), Accounts: s.Accounts(), Partial: partial,
+		SignIns: s.SignIns, Failures: s.Failures, Principals: s.Named, Accounts: s.Accounts(), Partial: partial,
 		Scopes: report.Scopes{Regional: s.Scopes[analyzer.ScopeRegional], Global: s.Scopes[analyzer.ScopeGlobal], Unknown: s.Scopes[analyzer.ScopeUnknown]},
 	}
 }
 
 // coverage makes the account of a run ready to be printed: with the days and
 // Regions that have no log files.
-func coverage(c *ingest.Coverage, w ingest.Window, table endpoint.Table) report.Coverage {
+func coverage(c *ingest.Coverage, w ingest.Window, now time.Time, table endpoint.Table) report.Coverage {
 	out := report.Coverage{
 		Complete: c.Complete(), Partial: c.Partial, Sources: c.Sources,
 		Objects: report.Objects{Listed: c.Listed, Read: c.Read, Skipped: ingest.Total(c.Skipped), Excluded: ingest.Total(c.Excluded),
@@ -98,10 +98,13 @@ func coverage(c *ingest.Coverage, w ingest.Window, table endpoint.Table) report.
 		out.Remarks = slices.Concat(c.Remarks, gaps(c.Shards, table))
 		out.Absent = absent(c.Shards, table)
 	}
+	if files(c.Shards) == 0 && len(c.Shards) > 0 {
+		out.Remarks = append(out.Remarks, "no log file lies in the window: no sign-in could have been seen")
+	}
 	for _, s := range c.Skips {
 		out.Skips = append(out.Skips, report.Skip{Cause: string(s.Cause), Origin: s.Origin, Reason: s.Err.Error(), Record: s.Record})
 	}
-	from, to := span(c.Shards, w)
+	from, to := span(c.Shards, w, now)
 	for _, s := range c.Shards {
 		out.Places = append(out.Places, placeRow(s, from, to))
 	}
@@ -117,8 +120,10 @@ func words(m map[ingest.Cause]int) map[string]int {
 }
 
 // span is the range of days in which log files are to be expected: the
-// window's, and where that is open, from the first to the last day of any.
-func span(shards []ingest.Shard, w ingest.Window) (from, to ingest.Day) {
+// window's, and where that is open, from the first to the last day of any. A
+// window that is open at its end reaches to yesterday: today's files may not
+// be there yet.
+func span(shards []ingest.Shard, w ingest.Window, now time.Time) (from, to ingest.Day) {
 	first := true
 	for _, s := range shards {
 		for _, d := range s.Days {
@@ -128,11 +133,12 @@ func span(shards []ingest.Shard, w ingest.Window) (from, to ingest.Day) {
 			from, to = min(from, d), max(to, d)
 		}
 	}
+	yesterday := ingest.DayOf(now) - 1
 	if !w.Since.IsZero() {
-		from = ingest.DayOf(w.Since)
+		from, to = ingest.DayOf(w.Since), max(to, yesterday)
 	}
 	if !w.Until.IsZero() {
-		to = ingest.DayOf(w.Until.Add(-time.Nanosecond))
+		to = min(ingest.DayOf(w.Until.Add(-time.Nanosecond)), max(to, yesterday))
 	}
 	return from, to
 }
@@ -142,10 +148,19 @@ func placeRow(s ingest.Shard, from, to ingest.Day) report.Place {
 	if n := len(s.Days); n > 0 {
 		p.FirstDay, p.LastDay = report.Date(s.Days[0]), report.Date(s.Days[n-1])
 	}
-	for d := from; d <= to && len(s.Days) > 0; d++ {
+	for d := from; d <= to && from > 0; d++ {
 		if _, has := slices.BinarySearch(s.Days, d); !has {
 			p.DaysWithoutFiles = append(p.DaysWithoutFiles, report.Date(d))
 		}
 	}
 	return p
+}
+
+// files counts the log files of all shards.
+func files(shards []ingest.Shard) int {
+	n := 0
+	for _, s := range shards {
+		n += s.Objects
+	}
+	return n
 }

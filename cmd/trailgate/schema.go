@@ -27,7 +27,7 @@ func newSchema(p *process) *cobra.Command {
 			if report.Columns(kind) == nil {
 				return usagef("--rows %q: give one of signins, endpoints, principals, coverage", string(kind))
 			}
-			return out.write(p, func(w io.Writer) error {
+			return out.write(p, false, func(w io.Writer) error {
 				if out.format == "json" {
 					return report.WriteSchemaJSON(w, kind)
 				}

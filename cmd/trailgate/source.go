@@ -74,7 +74,7 @@ func (p *process) source(ctx context.Context, arg string, f *readFlags, c *clien
 	bucket := &trail.Source{Store: trail.Disk{Root: root}, Prefix: prefix, Name: arg, Workers: f.workers, MaxInflated: f.limit}
 	var none *trail.NoTrailError
 	switch err := bucket.Probe(ctx); {
-	case errors.As(err, &none):
+	case errors.As(err, &none) && prefix == "":
 		return files, nil
 	case err != nil:
 		return nil, fmt.Errorf("source %q: %w", arg, err)
