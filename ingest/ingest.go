@@ -87,4 +87,16 @@ type Progress struct {
 	Packed  int64 // packed bytes of the objects found so far
 	SignIns int   // sign-ins found so far, duplicates included
 	Final   bool  // Listed and Packed will not grow any more
+
+	Reach []Reach // of a source that asks an API Region by Region; the receiver's own
+	Rate  float64 // its requests a second, of late
+	Quota float64 // its requests a second at the most
+}
+
+// Reach is how far back in time a Region of an account has been read.
+type Reach struct {
+	Account string
+	Region  string
+	Back    time.Time // every event from here on has been read; zero: none yet
+	Done    bool      // there will be no more
 }

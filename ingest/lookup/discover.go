@@ -1,0 +1,198 @@
+package lookup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/account"
+	"github.com/aws/aws-sdk-go-v2/service/account/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"golang.org/x/sync/errgroup"
+
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest"
+)
+
+// doors is how many accounts are entered at once.
+const doors = 16
+
+// entered is an account whose credentials work.
+type entered struct {
+	id      string // empty where it could not be found out
+	config  aws.Config
+	cache   *aws.CredentialsCache
+	regions []string // sorted
+	chosen  string   // how the Regions were chosen, in words
+	remarks []string
+	skip    *ingest.SkipError // instead of all the above: it could not be entered
+
+	mu         sync.Mutex
+	generation int // of the credentials
+}
+
+// enter enters all accounts and finds out their Regions.
+func (s *Source) enter(ctx context.Context) ([]*entered, error) {
+	out := make([]*entered, len(s.Accounts))
+	var group errgroup.Group
+	group.SetLimit(doors)
+	for i, a := range s.Accounts {
+		group.Go(func() error {
+			out[i] = s.enterOne(ctx, a)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	slices.SortStableFunc(out, func(a, b *entered) int { return strings.Compare(a.id, b.id) })
+	for i := 1; i < len(out); i++ {
+		if out[i].id == out[i-1].id && out[i].id != "" {
+			return nil, fmt.Errorf("account %s is to be looked up twice: its quota is one", out[i].id)
+		}
+	}
+	return out, nil
+}
+
+func (s *Source) enterOne(ctx context.Context, a Account) *entered {
+	ctx, cancel := context.WithTimeout(ctx, s.regionTimeout())
+	defer cancel()
+	e := &entered{config: a.Config.Copy()}
+	var ok bool
+	if e.cache, ok = a.Config.Credentials.(*aws.CredentialsCache); !ok {
+		e.cache = aws.NewCredentialsCache(a.Config.Credentials)
+		e.config.Credentials = e.cache
+	}
+	partition, err := e.identify(ctx, a.Role)
+	if err != nil {
+		origin := a.Role
+		if origin == "" {
+			origin = s.name()
+		}
+		e.skip = &ingest.SkipError{Cause: causeOf(err), Origin: origin, Err: err}
+		return e
+	}
+	if len(s.Regions) > 0 {
+		e.regions, e.chosen = slices.Compact(slices.Sorted(slices.Values(s.Regions))), "as named"
+		return e
+	}
+	e.regions, err = e.enabled(ctx)
+	if e.chosen = "all that are enabled"; err == nil {
+		return e
+	}
+	if partition == "" {
+		partition = s.Table.Partition(a.Config.Region)
+	}
+	if partition == "" {
+		partition = endpoint.AWS
+	}
+	for _, r := range s.Table.Regions(partition) {
+		e.regions = append(e.regions, r.Name)
+	}
+	e.chosen = "all that the built-in table has"
+	e.remarks = append(e.remarks, fmt.Sprintf("%s: which Regions are enabled could not be asked (account:ListRegions: %v), so the %d of the built-in table were tried; a sign-in in a newer Region would not have been seen",
+		e.title(), said{err}, len(e.regions)))
+	return e
+}
+
+// identify makes sure that there are credentials and finds out whose account
+// it is, and in which partition.
+func (e *entered) identify(ctx context.Context, role string) (partition string, err error) {
+	if role != "" {
+		parts := strings.SplitN(role, ":", 6)
+		if len(parts) != 6 {
+			return "", fmt.Errorf("role %q is no ARN", role)
+		}
+		partition, e.id = parts[1], parts[4]
+		if _, err := e.cache.Retrieve(ctx); err != nil {
+			return "", &DeniedError{Action: "sts:AssumeRole", Err: said{err}}
+		}
+		return partition, nil
+	}
+	if _, err := e.cache.Retrieve(ctx); err != nil {
+		return "", fmt.Errorf("get credentials: %w", err)
+	}
+	who, err := sts.NewFromConfig(e.config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		if o := outcomeOf(err); o == denied || o == expired {
+			return "", brief(o, err)
+		}
+		e.remarks = append(e.remarks, fmt.Sprintf("whose account it is could not be asked (sts:GetCallerIdentity: %v)", said{err}))
+		return "", nil
+	}
+	e.id = aws.ToString(who.Account)
+	if parts := strings.SplitN(aws.ToString(who.Arn), ":", 3); len(parts) == 3 {
+		partition = parts[1]
+	}
+	return partition, nil
+}
+
+// causeOf classifies why an account could not be entered.
+func causeOf(err error) ingest.Cause {
+	switch o := outcomeOf(err); {
+	case o == broken && errors.Is(err, context.DeadlineExceeded):
+		return ingest.CauseTransport
+	case o == throttled:
+		return ingest.CauseThrottled
+	}
+	return ingest.CauseDenied
+}
+
+// enabled asks which Regions are enabled, or about to be, or no longer quite.
+func (e *entered) enabled(ctx context.Context) ([]string, error) {
+	pages := account.NewListRegionsPaginator(account.NewFromConfig(e.config), &account.ListRegionsInput{
+		MaxResults: aws.Int32(50),
+		RegionOptStatusContains: []types.RegionOptStatus{types.RegionOptStatusEnabled, types.RegionOptStatusEnabledByDefault,
+			types.RegionOptStatusEnabling, types.RegionOptStatusDisabling},
+	})
+	var out []string
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Regions {
+			if name := aws.ToString(r.RegionName); name != "" {
+				out = append(out, name)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("the answer names none")
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// title names the account in a remark.
+func (e *entered) title() string {
+	if e.id == "" {
+		return "the account"
+	}
+	return "account " + e.id
+}
+
+// credentials tells which generation of credentials is in use.
+func (e *entered) credentials() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.generation
+}
+
+// refresh lets the credentials of a generation go. Of several Regions that
+// find them expired, the first does it.
+func (e *entered) refresh(generation int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.generation == generation {
+		e.generation++
+		e.cache.Invalidate()
+	}
+}

@@ -1,0 +1,276 @@
+package lookup
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A run that can be resumed keeps two files. FILE says what was asked; it is
+// written whole, beside its place, and renamed. FILE.pages has a line for each
+// page, with its events and where the Region stands behind it, written before
+// anything of the page is yielded. A line that is not whole is the page that
+// was in flight, and is asked for again. So the pages alone are the state, and
+// nothing has to be written twice.
+const (
+	journalVersion = 1
+	pagesSuffix    = ".pages"
+)
+
+// header is FILE.
+type header struct {
+	Version  int       `json:"version"`
+	Asked    string    `json:"asked"` // the window, in the asker's words
+	Filter   string    `json:"filter"`
+	Clamp    bool      `json:"clamp"`
+	Regions  []string  `json:"regions"` // as named; none: those enabled
+	Accounts []string  `json:"accounts"`
+	Since    time.Time `json:"since"` // the window when it was first asked for
+	Until    time.Time `json:"until"`
+	Start    time.Time `json:"start"` // the same as it is sent
+	End      time.Time `json:"end"`
+	Cut      string    `json:"cut,omitempty"`
+}
+
+// id tells the pages of one run from those of another.
+func (h header) id() (string, error) {
+	b, err := json.Marshal(h)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+// ResumeError is a resume file that is not for this question.
+type ResumeError struct {
+	Path   string
+	Reason string
+}
+
+// Error says in what the file differs.
+func (e *ResumeError) Error() string { return fmt.Sprintf("resume file %q: %s", e.Path, e.Reason) }
+
+// matches compares the question of a file with the one that is asked, as far
+// as that is known before any account is entered.
+func (h *header) matches(asked header) error {
+	differs := func(what string, was, is any) error {
+		return fmt.Errorf("it is for another question: %s %v, not %v", what, was, is)
+	}
+	switch {
+	case h.Version != asked.Version:
+		return fmt.Errorf("it has version %d, this program writes %d", h.Version, asked.Version)
+	case h.Asked != asked.Asked:
+		return differs("the window", h.Asked, asked.Asked)
+	case h.Filter != asked.Filter:
+		return differs("the filter", h.Filter, asked.Filter)
+	case h.Clamp != asked.Clamp:
+		return differs("cutting the window", h.Clamp, asked.Clamp)
+	case !slices.Equal(h.Regions, asked.Regions):
+		return differs("the Regions named", h.Regions, asked.Regions)
+	case asked.Accounts != nil && !slices.Equal(h.Accounts, asked.Accounts):
+		return differs("the accounts", h.Accounts, asked.Accounts)
+	}
+	return nil
+}
+
+// readHeader reads FILE; nil where there is none.
+func readHeader(path string) (*header, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("resume file: %w", err)
+	}
+	var h header
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&h); err != nil {
+		return nil, &ResumeError{path, fmt.Sprintf("it is no resume file: %v", err)}
+	}
+	return &h, nil
+}
+
+// step is a line of FILE.pages.
+type step struct {
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	Start   int64  `json:"start"` // Unix seconds, as sent
+	End     int64  `json:"end"`
+	Next    string `json:"next,omitempty"`
+	Again   bool   `json:"again,omitempty"`
+	Done    bool   `json:"done,omitempty"`
+	Events  []item `json:"events"`
+}
+
+// title is the first line of FILE.pages.
+type title struct {
+	Pages string `json:"pages"` // header.id
+}
+
+// journal is FILE.pages, open for appending.
+type journal struct {
+	file *os.File
+	mu   sync.Mutex
+}
+
+// openJournal opens the files at path, or makes them.
+func openJournal(path string, asked header) (*journal, error) {
+	h, err := readHeader(path)
+	if err != nil {
+		return nil, err
+	}
+	if h == nil {
+		return createJournal(path, asked)
+	}
+	if err := h.matches(asked); err != nil {
+		return nil, &ResumeError{path, err.Error()}
+	}
+	f, err := os.OpenFile(path+pagesSuffix, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("resume file: %w", err)
+	}
+	id, err := h.id()
+	var first title
+	if err == nil {
+		var line []byte
+		if line, err = bufio.NewReader(f).ReadBytes('\n'); err == nil {
+			err = json.Unmarshal(line, &first)
+		}
+	}
+	if err != nil || first.Pages != id {
+		return nil, errors.Join(&ResumeError{path, fmt.Sprintf("%s is not of the same run", filepath.Base(path)+pagesSuffix)}, f.Close())
+	}
+	return &journal{file: f}, nil
+}
+
+// createJournal makes the pages first: a header that is in its place has them.
+func createJournal(path string, h header) (j *journal, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("resume file: %w", err)
+		}
+	}()
+	id, err := h.id()
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+pagesSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	j = &journal{file: f}
+	if err := errors.Join(j.line(title{id}), f.Sync(), replace(path, h)); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return j, nil
+}
+
+// replace writes FILE beside its place and renames it.
+func replace(path string, h header) (err error) {
+	b, err := json.MarshalIndent(h, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(append(b, '\n'))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// replay hands over the pages, in the order in which they were written, and
+// then cuts off what is not whole. It is to be called once, before append.
+func (j *journal) replay(take func(step) (bool, error)) error {
+	if _, err := j.file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("resume file: %w", err)
+	}
+	in := bufio.NewReaderSize(j.file, 1<<16)
+	whole := int64(0)
+	for first := true; ; first = false {
+		line, err := in.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("resume file: %w", err)
+		}
+		var s step
+		if err != nil || !first && json.Unmarshal(line, &s) != nil {
+			break
+		}
+		whole += int64(len(line))
+		if first {
+			continue
+		}
+		if more, err := take(s); !more || err != nil {
+			return err
+		}
+	}
+	if err := j.file.Truncate(whole); err != nil {
+		return fmt.Errorf("resume file: %w", err)
+	}
+	if _, err := j.file.Seek(whole, io.SeekStart); err != nil {
+		return fmt.Errorf("resume file: %w", err)
+	}
+	return nil
+}
+
+// append writes a page. It may be called from several goroutines.
+func (j *journal) append(s step) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.line(s); err != nil {
+		return fmt.Errorf("resume file: %w", err)
+	}
+	return nil
+}
+
+// line writes a line at once, so that what breaks off is the last of them.
+func (j *journal) line(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = j.file.Write(append(b, '\n'))
+	return err
+}
+
+func (j *journal) close() error {
+	if err := j.file.Close(); err != nil {
+		return fmt.Errorf("resume file: %w", err)
+	}
+	return nil
+}
+
+// Forget removes the resume file and its pages, once their sign-ins have gone
+// where they were to go. That there are none is no error.
+func (s *Source) Forget() error {
+	if s.Resume == "" {
+		return nil
+	}
+	for _, path := range [...]string{s.Resume, s.Resume + pagesSuffix} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("resume file: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package lookup
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"trailgate/ingest"
+)
+
+// outcome is what an answer means for the Region that gave it.
+type outcome uint8
+
+const (
+	answered  outcome = iota // a page
+	throttled                // slow down and ask again
+	expired                  // refresh the credentials and ask again
+	lostToken                // begin anew behind the oldest event
+	badWindow                // the time range is not accepted
+	denied                   // leave the Region
+	odd                      // leave the Region: the request itself is not accepted
+	broken                   // ask again: the network, or the service's own trouble
+)
+
+// outcomeOf classifies what LookupEvents said. The codes are those of the
+// CloudTrail API Reference, "LookupEvents" and "Common Error Types"; some come
+// with and without "Exception" at their end.
+func outcomeOf(err error) outcome {
+	if err == nil {
+		return answered
+	}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return broken
+	}
+	switch strings.TrimSuffix(api.ErrorCode(), "Exception") {
+	case "Throttling", "ThrottledException", "Throttled", "RequestThrottled", "RequestLimitExceeded", "TooManyRequests", "SlowDown", "PriorRequestNotComplete":
+		return throttled
+	case "ExpiredToken", "RequestExpired", "TokenRefreshRequired":
+		return expired
+	case "InvalidNextToken":
+		return lostToken
+	case "InvalidTimeRange":
+		return badWindow
+	case "AccessDenied", "NotAuthorized", "UnauthorizedOperation", "AuthFailure", "OptInRequired", "SubscriptionRequired",
+		"UnrecognizedClient", "InvalidClientTokenId", "InvalidAccessKeyId", "MissingAuthenticationToken", "InvalidSignature",
+		"SignatureDoesNotMatch", "IncompleteSignature", "OperationNotPermitted", "UnsupportedOperation":
+		return denied
+	}
+	if api.ErrorFault() == smithy.FaultServer || status(err) >= 500 || status(err) == 429 || status(err) == 0 {
+		return broken
+	}
+	return odd
+}
+
+// status is the HTTP status of an answer, or 0 where there was none.
+func status(err error) int {
+	var answer interface{ HTTPStatusCode() int }
+	if errors.As(err, &answer) {
+		return answer.HTTPStatusCode()
+	}
+	return 0
+}
+
+// cause is the skip's cause, where a Region is given up with this error.
+func (o outcome) cause() ingest.Cause {
+	switch o {
+	case throttled:
+		return ingest.CauseThrottled
+	case expired, denied:
+		return ingest.CauseDenied
+	}
+	return ingest.CauseTransport
+}
+
+// lateError is a Region that gave no page for its timeout, with the last
+// answer.
+type lateError struct {
+	after time.Duration
+	err   error
+}
+
+func (e *lateError) Error() string { return fmt.Sprintf("no page for %s: %v", e.after, e.err) }
+func (e *lateError) Unwrap() error { return e.err }
+
+// DeniedError is an action of IAM that the caller may not do.
+type DeniedError struct {
+	Action string // such as cloudtrail:LookupEvents
+	Err    error
+}
+
+// Error names the action and what AWS said.
+func (e *DeniedError) Error() string { return fmt.Sprintf("%s: %v", e.Action, e.Err) }
+
+// Unwrap gives what AWS said.
+func (e *DeniedError) Unwrap() error { return e.Err }
+
+// said puts what AWS said briefly. The whole is behind it.
+type said struct{ err error }
+
+// Error gives code and message of an answer, or else the error's own words.
+func (e said) Error() string {
+	var api smithy.APIError
+	if !errors.As(e.err, &api) {
+		return e.err.Error()
+	}
+	switch text := api.ErrorMessage(); {
+	case text == "":
+		return api.ErrorCode()
+	default:
+		return fmt.Sprintf("%s %q", api.ErrorCode(), text)
+	}
+}
+
+func (e said) Unwrap() error { return e.err }
+
+// brief puts an error of LookupEvents into words, by what it means.
+func brief(o outcome, err error) error {
+	var late *lateError
+	if errors.As(err, &late) {
+		return fmt.Errorf("no page for %s, the last answer: %w", late.after, brief(o, late.err))
+	}
+	switch o {
+	case denied:
+		var api smithy.APIError
+		if errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "UnrecognizedClient") {
+			return fmt.Errorf("the Region does not know these credentials; it may not be enabled for the account: %w", said{err})
+		}
+		return &DeniedError{Action: "cloudtrail:LookupEvents", Err: said{err}}
+	case expired:
+		return fmt.Errorf("the credentials have expired: %w", said{err})
+	}
+	return said{err}
+}

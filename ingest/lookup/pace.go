@@ -1,0 +1,73 @@
+package lookup
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// How a Region is paced. The quota is taken for a bucket that fills at Quota
+// and holds burst; a little less is drawn from it than runs in.
+const (
+	burst    = 2
+	headroom = 0.99
+)
+
+// pace keeps the requests to one Region within the quota. Between sending a
+// request and its answer nobody knows when AWS has counted it: it is booked
+// when the answer is there. So the level is never above that of a bucket on the
+// other side, however long requests take, and no pace is lost to their length.
+type pace struct {
+	limiter *rate.Limiter
+	full    rate.Limit
+	now     func() time.Time
+}
+
+func newPace(quota float64, now func() time.Time) *pace {
+	full := rate.Limit(quota * headroom)
+	return &pace{limiter: rate.NewLimiter(full, burst), full: full, now: now}
+}
+
+// wait returns once a request may be sent, or with the context's error.
+func (p *pace) wait(ctx context.Context) error {
+	for {
+		missing := 1 - p.limiter.TokensAt(p.now())
+		if missing <= 0 {
+			return ctx.Err()
+		}
+		if err := pause(ctx, time.Duration(missing/float64(p.limiter.Limit())*float64(time.Second))+time.Microsecond); err != nil {
+			return err
+		}
+	}
+}
+
+// took books a request whose answer is there.
+func (p *pace) took() { p.limiter.ReserveN(p.now(), 1) }
+
+// throttled slows down: somebody else is drawing on the same quota, or it is
+// smaller than it was taken for.
+func (p *pace) throttled() {
+	now := p.now()
+	p.limiter.SetBurstAt(now, 1)
+	p.limiter.SetLimitAt(now, max(p.full/4, p.limiter.Limit()*0.7))
+}
+
+// eased speeds up again, by little.
+func (p *pace) eased() {
+	if now := p.limiter.Limit(); now < p.full {
+		p.limiter.SetLimitAt(p.now(), min(p.full, now*1.05))
+	}
+}
+
+// pause waits until the time is over or the context ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

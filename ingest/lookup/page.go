@@ -1,0 +1,113 @@
+package lookup
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+
+	"trailgate/ingest"
+	"trailgate/ingest/record"
+	"trailgate/ingest/signin"
+)
+
+// item is an event of a page, in the names of the API.
+type item struct {
+	EventID         string    `json:"EventId"`
+	EventName       string    `json:",omitempty"`
+	EventSource     string    `json:",omitempty"`
+	EventTime       time.Time `json:",omitzero"`
+	Username        string    `json:",omitempty"`
+	CloudTrailEvent string    `json:",omitempty"`
+}
+
+// document is a page in the shape that package record reads.
+type document struct{ Events []item }
+
+// items takes the events of an answer over.
+func items(events []types.Event) []item {
+	out := make([]item, 0, len(events))
+	for _, e := range events {
+		out = append(out, item{
+			EventID: aws.ToString(e.EventId), EventName: aws.ToString(e.EventName), EventSource: aws.ToString(e.EventSource),
+			EventTime: aws.ToTime(e.EventTime), Username: aws.ToString(e.Username), CloudTrailEvent: aws.ToString(e.CloudTrailEvent),
+		})
+	}
+	return out
+}
+
+// reading is what a page says.
+type reading struct {
+	events []signin.Event
+	skips  []*ingest.SkipError // of single records
+	bytes  int64               // of the records
+}
+
+// read decodes the events of a page.
+func read(s *record.Scanner, all []item, origin string) (reading, error) {
+	var out reading
+	for _, it := range all {
+		out.bytes += int64(len(it.CloudTrailEvent))
+		raw, err := json.Marshal(document{Events: []item{it}})
+		if err != nil {
+			return out, err
+		}
+		found := 0
+		for e, err := range s.Scan(raw, origin) {
+			found++
+			if err != nil {
+				out.skips = append(out.skips, ingest.Skip(origin, err))
+				continue
+			}
+			out.events = append(out.events, e)
+		}
+		// What the API calls a sign-in and is none was written by another
+		// service under the same name; without a record, it is lost.
+		if found == 0 && (it.EventSource == "" || it.EventSource == eventSource) {
+			out.skips = append(out.skips, &ingest.SkipError{Cause: ingest.CauseRecord, Origin: origin, Record: true,
+				Err: errors.New("event " + it.EventID + " without a readable record in CloudTrailEvent")})
+		}
+	}
+	return out, nil
+}
+
+const eventSource = "signin.amazonaws.com"
+
+// overlapSpan is how far before its oldest event a window begins anew.
+const overlapSpan = time.Second
+
+// overlap remembers the events of the oldest second and the one before, so
+// that a window that is begun anew there gives each once.
+type overlap struct {
+	oldest time.Time
+	ids    map[string]time.Time
+}
+
+// add remembers the events of a page.
+func (o *overlap) add(all []item) {
+	if o.ids == nil {
+		o.ids = map[string]time.Time{}
+	}
+	for _, it := range all {
+		if !it.EventTime.IsZero() && (o.oldest.IsZero() || it.EventTime.Before(o.oldest)) {
+			o.oldest = it.EventTime
+		}
+		o.ids[it.EventID] = it.EventTime
+	}
+	for id, at := range o.ids {
+		if at.After(o.oldest.Add(overlapSpan)) {
+			delete(o.ids, id)
+		}
+	}
+}
+
+// without leaves out the events that have been there.
+func (o *overlap) without(all []item) []item {
+	return slices.DeleteFunc(all, func(it item) bool {
+		_, known := o.ids[it.EventID]
+		return known && it.EventID != ""
+	})
+}

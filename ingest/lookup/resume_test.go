@@ -1,0 +1,235 @@
+package lookup_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"trailgate/fixtures/cloudtrail"
+	"trailgate/ingest"
+	"trailgate/ingest/lookup"
+)
+
+// TestResume interrupts a run again and again, in two ways, and wants every
+// sign-in in the end, with no page asked for twice but those in flight.
+func TestResume(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		cancel bool // the context, rather than leaving the iterator
+	}{{"interrupted", true}, {"left", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				now := clock(today())
+				server := &cloudtrail.Server{Clock: now}
+				want := slices.Concat(fill(server, own, "us-east-1", 730), fill(server, own, "eu-north-1", 420), fill(server, other, "us-west-2", 90))
+				path := filepath.Join(t.TempDir(), "state")
+				open := func() *lookup.Source {
+					return &lookup.Source{Accounts: []lookup.Account{role(server, own), role(server, other)}, Now: now, Resume: path, Asked: "90d"}
+				}
+				for stop := 60; stop < 1100; stop += 140 {
+					ctx, cancel := context.WithCancel(t.Context())
+					got := read(ctx, open(), ingest.Window{}, func(n int) bool {
+						if n == stop && c.cancel {
+							cancel()
+						}
+						return n == stop && !c.cancel
+					})
+					cancel()
+					addsUp(t, got)
+					if !got.cov.Partial || c.cancel != errors.Is(got.err, context.Canceled) {
+						t.Fatalf("stopped at %d: ended with %v, partial %v", stop, got.err, got.cov.Partial)
+					}
+				}
+				got := read(t.Context(), open(), ingest.Window{}, nil)
+				wantIDs(t, want, got.ids)
+				addsUp(t, got)
+				if n := server.Counts(); got.err != nil || n.Repeats > 8*3 {
+					t.Errorf("ended with %v, %d pages were read twice in 8 interruptions of 3 Regions", got.err, n.Repeats)
+				}
+				// Once complete it costs nothing to read again, until forgotten.
+				before := server.Counts().Pages
+				src := open()
+				again := read(t.Context(), src, ingest.Window{}, nil)
+				wantIDs(t, want, again.ids)
+				if n := server.Counts().Pages - before; n != 0 {
+					t.Errorf("a complete run asked for %d further pages", n)
+				}
+				if err := src.Forget(); err != nil {
+					t.Error(err)
+				}
+				if left, err := filepath.Glob(path + "*"); err != nil || len(left) > 0 {
+					t.Errorf("left behind: %v %v", left, err)
+				}
+			})
+		})
+	}
+}
+
+// TestResumeWindow settles a window by the clock of the first run, not of the
+// second.
+func TestResumeWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := clock(today())
+		server := &cloudtrail.Server{Clock: now}
+		fill(server, own, "us-east-1", 730)
+		path := filepath.Join(t.TempDir(), "state")
+		open := func() *lookup.Source {
+			return &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, Resume: path, Asked: "2d"}
+		}
+		w := func() ingest.Window { return ingest.Window{Since: now().Add(-48 * time.Hour)} }
+		first, err := open().Settle(w())
+		if err != nil {
+			t.Fatal(err)
+		}
+		read(t.Context(), open(), first, func(n int) bool { return n > 100 })
+		wait := time.NewTimer(time.Hour)
+		<-wait.C
+		src := open()
+		second, err := src.Settle(w())
+		if err != nil || !second.Since.Equal(first.Since) {
+			t.Errorf("settled from %v, then from %v (%v)", first.Since, second.Since, err)
+		}
+		if got := read(t.Context(), src, second, nil); len(got.ids) != 730 || server.Counts().Requests[cloudtrail.LookupEvents] > 18 {
+			t.Errorf("%d sign-ins and %v after %d requests", len(got.ids), got.err, server.Counts().Requests[cloudtrail.LookupEvents])
+		}
+	})
+}
+
+func TestResumeRefuses(t *testing.T) {
+	dir := t.TempDir()
+	now := clock(today())
+	server := &cloudtrail.Server{}
+	fill(server, own, "us-east-1", 60)
+	fill(server, other, "us-east-1", 60)
+	base := func() *lookup.Source {
+		return &lookup.Source{Accounts: []lookup.Account{role(server, own)}, Now: now, Resume: filepath.Join(dir, "state"), Asked: "90d"}
+	}
+	if got := read(t.Context(), base(), ingest.Window{}, nil); got.err != nil {
+		t.Fatal(got.err)
+	}
+	for name, body := range map[string]string{"foreign": `{"hello":1}`, "text": "no JSON"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copied, err := os.ReadFile(filepath.Join(dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pages := range map[string]string{"mixed": `{"pages":"0123"}` + "\n", "empty": ""} {
+		if err := errors.Join(os.WriteFile(filepath.Join(dir, name), copied, 0o600), os.WriteFile(filepath.Join(dir, name+".pages"), []byte(pages), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*lookup.Source)
+		says   string
+	}{
+		{"another window", func(s *lookup.Source) { s.Asked = "80d" }, "the window 90d, not 80d"},
+		{"other Regions", func(s *lookup.Source) { s.Regions = []string{"us-east-1"} }, "the Regions named [], not [us-east-1]"},
+		{"another account", func(s *lookup.Source) { s.Accounts = []lookup.Account{role(server, other)} }, "the accounts [111122223333], not [444455556666]"},
+		{"cut", func(s *lookup.Source) { s.Clamp = true }, "cutting the window"},
+		{"a foreign file", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "foreign") }, "it is no resume file"},
+		{"no JSON", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "text") }, "it is no resume file"},
+		{"pages of another run", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "mixed") }, "mixed.pages is not of the same run"},
+		{"pages lost", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "empty") }, "empty.pages is not of the same run"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			src := base()
+			c.change(src)
+			before := server.Counts().Pages
+			got := read(t.Context(), src, ingest.Window{}, nil)
+			var resume *lookup.ResumeError
+			if !errors.As(got.err, &resume) || !strings.Contains(got.err.Error(), c.says) || len(got.ids) > 0 {
+				t.Errorf("%d sign-ins, ended with %v; want a ResumeError with %q", len(got.ids), got.err, c.says)
+			}
+			if n := server.Counts().Pages - before; n > 0 {
+				t.Errorf("%d pages were asked for", n)
+			}
+		})
+	}
+}
+
+// state makes a complete resume file over a server of 130 sign-ins.
+func state(t testing.TB, path string) (open func() *lookup.Source, want []string, pages []byte) {
+	t.Helper()
+	now := clock(today())
+	server := &cloudtrail.Server{}
+	want = fill(server, own, "us-east-1", 100)
+	open = func() *lookup.Source {
+		return &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, Resume: path, Asked: "90d"}
+	}
+	if got := read(context.Background(), open(), ingest.Window{}, nil); got.err != nil {
+		t.Fatal(got.err)
+	}
+	pages, err := os.ReadFile(path + ".pages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open, want, pages
+}
+
+// TestTornPages cuts the pages off wherever a crash may: at every line's end
+// and around it.
+func TestTornPages(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	open, want, pages := state(t, path)
+	var cuts []int
+	for at := bytes.IndexByte(pages, '\n') + 1; at < len(pages); at += bytes.IndexByte(pages[at:], '\n') + 1 {
+		cuts = append(cuts, at, at+1, at+len(pages[at:])/3, len(pages)-1)
+	}
+	if len(cuts) < 8 {
+		t.Fatalf("only %d places to cut", len(cuts))
+	}
+	for _, cut := range cuts {
+		if err := os.WriteFile(path+".pages", pages[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := read(t.Context(), open(), ingest.Window{}, nil)
+		wantIDs(t, want, got.ids)
+		if got.err != nil {
+			t.Errorf("cut at %d of %d: ended with %v", cut, len(pages), got.err)
+		}
+	}
+}
+
+// FuzzPages puts anything behind the first line of the pages: it must not cost
+// a sign-in that the server has, unless it says in so many words that it was
+// read.
+func FuzzPages(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "state")
+	open, want, pages := state(f, path)
+	first := bytes.IndexByte(pages, '\n') + 1
+	f.Add(pages[first:])
+	f.Add(pages[first : first+500])
+	f.Add([]byte("{}\n"))
+	f.Add([]byte(`{"account":"111122223333","region":"us-east-1","next":"?","events":[{}]}` + "\n"))
+	f.Add([]byte(`{"account":"111122223333","region":"nowhere","done":true,"events":null}` + "\n\n"))
+	f.Fuzz(func(t *testing.T, tail []byte) {
+		if bytes.Contains(tail, []byte("us-east-1")) && !bytes.HasPrefix(pages[first:], tail) {
+			t.Skip("a state of the Region that was made up")
+		}
+		if err := os.WriteFile(path+".pages", append(bytes.Clone(pages[:first]), tail...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		src := open()
+		src.Regions, src.RegionTimeout = nil, time.Second
+		got := read(t.Context(), src, ingest.Window{}, nil)
+		if got.err != nil {
+			t.Fatalf("ended with %v", got.err)
+		}
+		for _, id := range want {
+			if _, ok := slices.BinarySearch(got.ids, id); !ok {
+				t.Fatalf("sign-in %s is missing", id)
+			}
+		}
+	})
+}
