@@ -1,6 +1,7 @@
-// Package analyzer says through which endpoint a sign-in came. In come
-// sign-ins, out go verdicts on them, and the verdicts in words. It is pure: no
-// I/O, no clock, no AWS; what it is told is all that it knows.
+// Package analyzer says through which endpoint a sign-in came, and whether
+// that was to be expected. In come sign-ins, a policy, and what was learned
+// before; out go verdicts, findings, and both in words. It is pure: no I/O, no
+// clock, no AWS; what it is told is all that it knows.
 package analyzer
 
 import (

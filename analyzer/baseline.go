@@ -1,0 +1,254 @@
+package analyzer
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/signin"
+)
+
+// HalfLife is the time in which a sign-in loses half of its weight in a
+// Baseline: a quarter of a year, so that a habit of every few weeks is still
+// remembered and a Region that somebody has left fades within the year.
+const HalfLife = 90 * 24 * time.Hour
+
+// Baseline is what has been learned from sign-ins: for every principal, role
+// and account, and for the whole organization, how often each endpoint was
+// used. Beside it stands what a Judge has to remember from one run to the
+// next: recent failures, addresses, and bursts that may go on. The zero
+// Baseline knows nothing and is ready.
+//
+// The probability of an endpoint is that of a hierarchical
+// Dirichlet-multinomial model. With n(e) decayed sign-ins at endpoint e, N in
+// all, and a weight k, each level is the posterior mean under a Dirichlet
+// prior that is centred on the level above:
+//
+//	P(e | level) = (n(e) + k * P(e | level above)) / (N + k)
+//
+// The levels are the principal, for role sessions the role, the account, the
+// organization, and above them all endpoints alike. (Gelman, Carlin, Stern,
+// Dunson, Vehtari, Rubin: Bayesian Data Analysis, 3rd edition, sections 3.4
+// and 5.2, for the model and for the hierarchy; MacKay and Peto: A
+// Hierarchical Dirichlet Language Model, 1995, for a prior that is the
+// distribution one level up.) So somebody with little history borrows from
+// their account, and somebody with much does not. Surprise is -log2 P, in bits.
+//
+// A sign-in of age t weighs 2^(-t/HalfLife). Only successes are learned. For
+// IAM users the global endpoint and the three Regions that may stand for it
+// are one.
+//
+// A Baseline is for one Judge at a time and for one goroutine. Sums are made
+// in a fixed order and the saved form is exact, so that neither batches nor
+// restarts change a result.
+type Baseline struct {
+	at       moment // the last sign-in that was taken in
+	org      tally
+	accounts map[string]*tally
+	roles    map[string]*tally
+	people   map[string]*habit
+	homes    map[string][]string // Identity Center home and endpoint -> the first people seen
+	sources  map[string]*source  // address -> who failed from there
+	hidden   map[string][]int64  // account and address -> when hidden names failed
+	bursts   map[string]*burst
+}
+
+// moment is the place of a sign-in in the order of time and id.
+type moment struct {
+	Time time.Time `json:"time"`
+	ID   string    `json:"id"`
+}
+
+// before tells whether the sign-in comes after the mark.
+func (m moment) before(e *signin.Event) bool {
+	c := m.Time.Compare(e.Time)
+	return c < 0 || c == 0 && m.ID < e.ID
+}
+
+// habit is what one principal does.
+type habit struct {
+	Places    tally    `json:"places"`
+	Addresses []string `json:"addresses,omitempty"` // of successes, the latest first
+	Failures  []int64  `json:"failures,omitempty"`  // Unix seconds, the latest last
+	MFA       int64    `json:"mfa,omitempty"`       // last use of a second factor
+	Last      int64    `json:"last,omitempty"`      // last success at a known endpoint
+	LastPlace string   `json:"last_place,omitempty"`
+	LastFrom  string   `json:"last_from,omitempty"`
+}
+
+// maxAddresses is how many addresses of a principal are remembered.
+const maxAddresses = 16
+
+// The weights of the levels: how many sign-ins of its own a level needs to
+// count as much as the level above it. That of a principal is small, since
+// most people never change their endpoint, and those above are large enough
+// to keep the first days of a trail quiet.
+const (
+	weightPrincipal = 0.5
+	weightRole      = 5
+	weightAccount   = 20
+	weightOrg       = 20
+)
+
+// endpoints is how many endpoints are alike above all levels: the Regions of
+// the commercial partition and the global endpoint.
+const endpoints = 35
+
+// Through is the time of the last sign-in that was taken in, zero if none was.
+func (b *Baseline) Through() time.Time { return b.at.Time }
+
+// Principals is how many principals the baseline knows.
+func (b *Baseline) Principals() int { return len(b.people) }
+
+// open makes the zero Baseline writable.
+func (b *Baseline) open() {
+	if b.people != nil {
+		return
+	}
+	b.accounts, b.roles, b.people = map[string]*tally{}, map[string]*tally{}, map[string]*habit{}
+	b.homes, b.sources, b.hidden, b.bursts = map[string][]string{}, map[string]*source{}, map[string][]int64{}, map[string]*burst{}
+}
+
+// outlook is what the baseline expects of somebody at one moment.
+type outlook struct {
+	surprise float64 // bits
+	own      int     // sign-ins of the principal learned so far
+	here     int     // of them at this endpoint
+	share    float64 // of the principal's habit that is this endpoint
+	account  int     // sign-ins of the account learned so far
+	common   float64 // share of the account's that is this endpoint
+	used     bool    // by anybody in the account
+}
+
+// expect tells how surprising an endpoint is at a moment. It does not learn.
+func (b *Baseline) expect(s *sight) outlook {
+	var o outlook
+	prior := 1.0 / endpoints
+	if s.fold && s.class == Global {
+		prior = float64(1+len(endpoint.ProxiedRegions())) / endpoints
+	}
+	p, _, _, _ := b.org.mix(s, prior, weightOrg)
+	p, o.common, o.used, o.account = b.accounts[s.e.Account].mix(s, p, weightAccount)
+	if s.role != "" {
+		p, _, _, _ = b.roles[s.role].mix(s, p, weightRole)
+	}
+	if s.habit != nil {
+		t := &s.habit.Places
+		p, o.share, _, o.own = t.mix(s, p, weightPrincipal)
+		for _, c := range t.At {
+			if s.stands(c.Endpoint) {
+				o.here += c.Times
+			}
+		}
+	} else {
+		p, _, _, _ = (*tally)(nil).mix(s, p, weightPrincipal)
+	}
+	o.surprise = bits(p)
+	return o
+}
+
+// learn takes in one sign-in, which comes after all before it.
+func (b *Baseline) learn(s *sight) {
+	e := s.e
+	b.at = moment{e.Time, e.ID}
+	if !s.named {
+		return
+	}
+	h := s.habit
+	if h == nil {
+		h = &habit{}
+		b.people[s.principal] = h
+	}
+	switch e.Outcome {
+	case signin.Failure:
+		if e.ErrorCode == "" {
+			h.Failures = append(recent(h.Failures, s.unix-int64(maxWindow/time.Second)), s.unix)
+			h.Failures = h.Failures[max(0, len(h.Failures)-maxFailures):]
+		}
+		return
+	case signin.Success:
+	default:
+		return
+	}
+	h.Failures = nil
+	h.remember(e.SourceIP)
+	if e.MFA == signin.MFAYes {
+		h.MFA = s.unix
+	}
+	if !s.known {
+		return
+	}
+	h.Last, h.LastPlace, h.LastFrom = s.unix, s.class, e.SourceIP
+	h.Places.add(s.v.Endpoint, s.unix)
+	b.org.add(s.v.Endpoint, s.unix)
+	entry(b.accounts, e.Account).add(s.v.Endpoint, s.unix)
+	if s.role != "" {
+		entry(b.roles, s.role).add(s.v.Endpoint, s.unix)
+	}
+	if s.home != "" {
+		pair := s.home + " " + s.v.Endpoint
+		if who := b.homes[pair]; len(who) < maxHomePeople && !slices.Contains(who, s.principal) {
+			b.homes[pair] = append(who, s.principal)
+		}
+	}
+}
+
+func entry(m map[string]*tally, key string) *tally {
+	t := m[key]
+	if t == nil {
+		t = &tally{}
+		m[key] = t
+	}
+	return t
+}
+
+// remember puts an address first.
+func (h *habit) remember(address string) {
+	i := slices.Index(h.Addresses, address)
+	switch {
+	case address == "" || i == 0:
+		return
+	case i > 0:
+		copy(h.Addresses[1:i+1], h.Addresses[:i])
+	case len(h.Addresses) < maxAddresses:
+		h.Addresses = slices.Insert(h.Addresses, 0, address)
+	default:
+		copy(h.Addresses[1:], h.Addresses)
+	}
+	h.Addresses[0] = address
+}
+
+// familiar tells whether the principal has signed in from the address.
+func (h *habit) familiar(address string) bool {
+	return h != nil && slices.Contains(h.Addresses, address)
+}
+
+// usual names the endpoints that make up a tenth or more of a tally, the most
+// used first.
+func (t *tally) usual() []string {
+	if t == nil {
+		return nil
+	}
+	total := t.total()
+	var often []count
+	for _, c := range t.At {
+		if c.N >= total/10 {
+			often = append(often, c)
+		}
+	}
+	slices.SortFunc(often, func(a, b count) int {
+		switch {
+		case a.N > b.N:
+			return -1
+		case a.N < b.N:
+			return 1
+		}
+		return strings.Compare(a.Endpoint, b.Endpoint)
+	})
+	names := make([]string, len(often))
+	for i, c := range often {
+		names[i] = c.Endpoint
+	}
+	return names
+}

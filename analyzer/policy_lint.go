@@ -1,0 +1,142 @@
+package analyzer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/signin"
+)
+
+// maxCombinations bounds the work of looking for dead rules: how often one
+// matcher is held against another, over the whole policy.
+const maxCombinations = 5_000_000
+
+func (p *Policy) warn(at position, format string, args ...any) Problem {
+	w := problem(p.file, p.source, at, format, args...)
+	w.Warning = true
+	return w
+}
+
+// lint looks for what cannot be meant.
+func (p *Policy) lint() Problems {
+	var out Problems
+	budget := maxCombinations
+	for i := range p.rules {
+		r := &p.rules[i]
+		if why := r.match.contradiction(); why != "" {
+			out = append(out, p.warn(r.at, "rule %q can never match: %s", r.name, why))
+			continue
+		}
+		if by := p.swallowed(i, &budget); by != "" {
+			out = append(out, p.warn(r.at, "rule %q can never decide: whoever it matches, %s matches first", r.name, by))
+		}
+		out = append(out, p.wide(r)...)
+	}
+	out = append(out, p.wide(&p.fallback)...)
+	for i := range p.exceptions {
+		if why := p.exceptions[i].match.contradiction(); why != "" {
+			out = append(out, p.warn(p.exceptions[i].at, "exception %q can never match: %s", p.exceptions[i].label, why))
+		}
+	}
+	return out
+}
+
+// wide warns of a glob that lets IAM users in by more doors than it says.
+func (p *Policy) wide(r *rule) Problems {
+	a := &r.allow
+	if a.strict || !a.class || !r.match.admits(traitIdentity, signin.TypeIAMUser) || len(r.match[traitRole])+len(r.match[traitSession]) > 0 {
+		return nil
+	}
+	if a.has(Global) || slices.ContainsFunc(a.names, endpoint.Proxied) {
+		return nil
+	}
+	var by string
+	for _, g := range a.globs {
+		for _, region := range endpoint.ProxiedRegions() {
+			if by == "" && g.match(region) {
+				by = fmt.Sprintf("%q takes in %s", string(g), region)
+			}
+		}
+	}
+	return Problems{p.warn(r.at, "%s lets IAM users in at the global endpoint as well: %s, which for them counts as one with global; "+
+		"strict: true keeps them apart", r.called(), by)}
+}
+
+func (r *rule) called() string {
+	if r.name == defaultsName {
+		return "the policy's defaults"
+	}
+	return fmt.Sprintf("rule %q", r.name)
+}
+
+// admits tells whether a trait of this value could be matched.
+func (m *matcher) admits(t trait, value string) bool {
+	return len(m[t]) == 0 || slices.ContainsFunc(m[t], func(p pattern) bool { return p.fold(value) })
+}
+
+// contradiction says why nobody can ever match, or nothing. Only AssumedRole
+// identities have a role and a session, and those have no user name.
+func (m *matcher) contradiction() string {
+	role := len(m[traitRole])+len(m[traitSession]) > 0
+	named := func(types ...string) bool {
+		return slices.ContainsFunc(types, func(t string) bool { return m.admits(traitIdentity, t) })
+	}
+	switch {
+	case role && len(m[traitUser]) > 0:
+		return "nobody has a user name and a role at once"
+	case role && !named(signin.TypeAssumedRole):
+		return "only the identity " + signin.TypeAssumedRole + " has a role and a session"
+	case len(m[traitUser]) > 0 && !named(signin.TypeIAMUser, signin.TypeFederatedUser, "SAMLUser", "WebIdentityUser"):
+		return "identities of this kind have no user name"
+	}
+	return ""
+}
+
+// swallowed names the earlier rules that leave nobody to the ith, or nothing.
+// The rule is split into combinations of one pattern a trait, each of which has
+// to be covered whole by one earlier rule.
+func (p *Policy) swallowed(i int, budget *int) string {
+	m := &p.rules[i].match
+	count := 1
+	for t := range m {
+		count *= max(1, len(m[t]))
+		if count*i > *budget {
+			return ""
+		}
+	}
+	*budget -= count * i
+	var by []string
+	for n := range count {
+		var single [traits]*pattern
+		for t := range m {
+			if k := len(m[t]); k > 0 {
+				single[t] = &m[t][n%k]
+				n /= k
+			}
+		}
+		j := slices.IndexFunc(p.rules[:i], func(r rule) bool { return r.match.covers(&single) })
+		if j < 0 {
+			return ""
+		}
+		name := fmt.Sprintf("rule %q (line %d)", p.rules[j].name, p.rules[j].at.line)
+		if !slices.Contains(by, name) {
+			by = append(by, name)
+		}
+	}
+	return strings.Join(by, " or ")
+}
+
+// covers tells whether the matcher fits whatever all the single patterns fit.
+func (m *matcher) covers(single *[traits]*pattern) bool {
+	for t := range m {
+		if len(m[t]) == 0 {
+			continue
+		}
+		if single[t] == nil || !slices.ContainsFunc(m[t], func(p pattern) bool { return p.covers(single[t]) }) {
+			return false
+		}
+	}
+	return true
+}

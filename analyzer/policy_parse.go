@@ -1,0 +1,301 @@
+package analyzer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/signin"
+)
+
+// PolicyVersion is the version of policy files that ParsePolicy reads.
+const PolicyVersion = "1"
+
+// The keys of a policy file, in the order in which they are told to people.
+func rootKeys() []string {
+	return []string{"version", "rules", "defaults", "exceptions", "detections"}
+}
+
+func ruleKeys() []string {
+	return []string{"name", "match", "allow", "signin_url", "strict", "severity"}
+}
+
+func defaultsKeys() []string { return []string{"allow", "signin_url", "strict", "severity"} }
+
+func exceptionKeys() []string {
+	return []string{"name", "match", "allow", "signin_url", "strict", "until", "reason"}
+}
+
+func detectionKeys() []string {
+	return []string{"enabled", "severity", "threshold", "count", "window"}
+}
+
+func matchKeys() []string {
+	keys := make([]string, traits)
+	for t := range traits {
+		keys[t] = t.String()
+	}
+	return keys
+}
+
+// reader makes a Policy of a document.
+type reader struct {
+	*document
+	table endpoint.Table
+	p     *Policy
+}
+
+// ParsePolicy reads a policy file, of which file is the name for messages. The
+// error is a Problems: everything that is wrong, not the first thing only. The
+// table says which Regions there are, and resolves sign-in URLs as explain
+// does.
+func ParsePolicy(file string, data []byte, table endpoint.Table) (*Policy, error) {
+	d, text := newDocument(file, data)
+	r := reader{document: d, table: table, p: &Policy{file: file, source: d.source}}
+	if root := d.root(text); root != nil {
+		r.read(root)
+	}
+	if len(d.problems) > 0 {
+		return nil, d.problems.sorted()
+	}
+	r.p.globs = d.globs
+	r.p.warnings = r.p.lint().sorted()
+	return r.p, nil
+}
+
+func (r *reader) read(root ast.Node) {
+	fields, ok := r.mapping(root, position{1, 1}, "the policy", rootKeys())
+	if !ok {
+		return
+	}
+	// Rules take their severity from the defaults where they have none, so
+	// these come first, wherever they stand.
+	severity := SeverityMedium
+	versioned := false
+	for _, f := range fields {
+		switch f.key {
+		case "version":
+			versioned = true
+			if v, ok := r.text(f.value, f.at, "version"); ok && v != PolicyVersion {
+				r.fail(at(f.value), "version %.60q: this program reads version %s", v, PolicyVersion)
+			}
+		case "defaults":
+			r.defaults(f)
+			if r.p.fallback.severity != 0 {
+				severity = r.p.fallback.severity
+			}
+		}
+	}
+	if !versioned {
+		r.fail(position{1, 1}, "version is missing: write version: %s", PolicyVersion)
+	}
+	r.p.fallback.severity = severity
+	for _, f := range fields {
+		switch f.key {
+		case "rules":
+			for i, n := range r.entries(f) {
+				r.rule(i, n, f.at, severity)
+			}
+		case "exceptions":
+			for i, n := range r.entries(f) {
+				r.exception(i, n, f.at)
+			}
+		case "detections":
+			r.detections(f)
+		}
+	}
+}
+
+func (r *reader) defaults(f field) {
+	d := rule{name: defaultsName, at: f.at}
+	fields, ok := r.mapping(f.value, f.at, defaultsName, defaultsKeys())
+	if !ok {
+		return
+	}
+	r.common(&d, fields)
+	r.p.fallback = d
+}
+
+func (r *reader) rule(i int, n ast.Node, owner position, severity Severity) {
+	out := rule{name: fmt.Sprintf("rule %d", i+1), severity: severity, at: owner}
+	what := out.name
+	before := len(r.problems)
+	fields, ok := r.mapping(n, owner, what, ruleKeys())
+	if !ok {
+		return
+	}
+	misspelt := len(r.problems) > before // which may have been the key that is missed
+	out.at = start(n)
+	for _, f := range fields {
+		if f.key != "name" {
+			continue
+		}
+		name, ok := r.text(f.value, f.at, "name")
+		if !ok {
+			continue
+		}
+		if name == defaultsName || slices.ContainsFunc(r.p.rules, func(o rule) bool { return o.name == name }) {
+			r.fail(start(f.value), "the name %.60q is taken: findings name the rule, so each has its own", name)
+		}
+		out.name = name
+	}
+	r.common(&out, fields)
+	if !out.allow.given && !misspelt {
+		r.fail(out.at, "%s says nothing of endpoints: give allow: [global, REGION, ...] or signin_url: URL", what)
+	}
+	r.p.rules = append(r.p.rules, out)
+}
+
+// common reads what rules and defaults share.
+func (r *reader) common(out *rule, fields []field) {
+	for _, f := range fields {
+		switch f.key {
+		case "match":
+			out.match = r.matcher(f)
+		case "severity":
+			out.severity = r.severity(f)
+		}
+	}
+	out.allow = r.allowance(fields)
+}
+
+func (r *reader) severity(f field) Severity {
+	word, ok := r.text(f.value, f.at, "severity")
+	if !ok {
+		return 0
+	}
+	s, err := ParseSeverity(word)
+	if err != nil {
+		r.fail(at(f.value), "%s", err)
+	}
+	return s
+}
+
+func (r *reader) exception(i int, n ast.Node, owner position) {
+	what := fmt.Sprintf("exception %d", i+1)
+	before := len(r.problems)
+	fields, ok := r.mapping(n, owner, what, exceptionKeys())
+	if !ok {
+		return
+	}
+	misspelt := len(r.problems) > before
+	x := exception{at: start(n), allow: r.allowance(fields)}
+	missing := map[string]string{
+		"match": "say for whom", "until": "say for how long, as 2026-12-31", "reason": "say why, for whoever reads it next",
+	}
+	for _, f := range fields {
+		delete(missing, f.key)
+		switch f.key {
+		case "match":
+			x.match = r.matcher(f)
+		case "until":
+			x.until = r.until(f)
+		case "reason":
+			x.reason, _ = r.text(f.value, f.at, "reason")
+		case "name":
+			x.label, _ = r.text(f.value, f.at, "name")
+		}
+	}
+	for _, key := range [...]string{"match", "until", "reason"} {
+		if hint, ok := missing[key]; ok && !misspelt {
+			r.fail(x.at, "%s has no %s: %s", what, key, hint)
+		}
+	}
+	if !x.allow.given && !misspelt {
+		r.fail(x.at, "%s says nothing of endpoints: give allow: [global, REGION, ...] or signin_url: URL", what)
+	}
+	if x.label == "" {
+		x.label = x.reason
+	}
+	x.label = fmt.Sprintf("%s (line %d)", x.label, x.at.line)
+	if slices.ContainsFunc(r.p.exceptions, func(o exception) bool { return o.label == x.label }) {
+		x.label = fmt.Sprintf("%s, column %d)", strings.TrimSuffix(x.label, ")"), x.at.column)
+	}
+	r.p.exceptions = append(r.p.exceptions, x)
+}
+
+// until reads the end of an exception: a UTC day, to its end, or a moment.
+func (r *reader) until(f field) time.Time {
+	s, ok := r.text(f.value, f.at, "until")
+	if !ok {
+		return time.Time{}
+	}
+	if day, err := time.Parse(time.DateOnly, s); err == nil {
+		return day.AddDate(0, 0, 1)
+	}
+	moment, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		r.fail(at(f.value), "until %.60q is no date: write 2026-12-31, which includes that day (UTC), or 2026-12-31T18:00:00Z", s)
+	}
+	return moment.UTC()
+}
+
+func (r *reader) matcher(f field) matcher {
+	var m matcher
+	n, ok := r.plain(f.value, f.at)
+	if !ok || n == nil {
+		if ok {
+			r.fail(f.at, "match is empty: leave it out if the rule is for everybody")
+		}
+		return m
+	}
+	fields, _ := r.mapping(n, f.at, "match", matchKeys())
+	for _, c := range fields {
+		t := trait(slices.Index(matchKeys(), c.key))
+		nodes := r.list(c)
+		if seq, empty := c.value.(*ast.SequenceNode); empty && len(seq.Values) == 0 {
+			r.fail(c.at, "%s is an empty list, which nobody matches: leave it out or name somebody", c.key)
+		}
+		for _, n := range nodes {
+			if s, ok := r.text(n, c.at, c.key); ok {
+				m[t] = append(m[t], r.pattern(t, s, start(n)))
+			}
+		}
+	}
+	return m
+}
+
+// pattern makes a glob of a text and looks whether it can match anything.
+func (r *reader) pattern(t trait, text string, where position) pattern {
+	p := pattern{glob: glob(text), at: where, text: text, id: r.globs}
+	r.globs++
+	switch t {
+	case traitAccount:
+		if !p.wild() && (len(text) != 12 || strings.Trim(text, "0123456789") != "") {
+			r.fail(where, "account %.60q: an account id has 12 digits", text)
+		}
+	case traitIdentity:
+		p.by = byWord
+		r.oneOf(&p, "identity", identityTypes())
+	case traitOutcome:
+		p.by = byWord
+		r.oneOf(&p, "outcome", []string{signin.Success.String(), signin.Failure.String(), signin.OutcomeUnknown.String()})
+	case traitUser, traitRole:
+		switch {
+		case strings.HasPrefix(text, "arn:"):
+			p.by = byARN
+		case strings.Contains(text, "/"):
+			p.by = byPath
+			p.glob = glob("/" + strings.TrimPrefix(text, "/"))
+		}
+	}
+	return p
+}
+
+// identityTypes are the types that CloudTrail documents (CloudTrail User
+// Guide, "CloudTrail userIdentity element").
+func identityTypes() []string {
+	return []string{signin.TypeIAMUser, signin.TypeRoot, signin.TypeAssumedRole, signin.TypeFederatedUser, "SAMLUser", "WebIdentityUser",
+		"IdentityCenterUser", "Role", "Directory", "AWSAccount", "AWSService", "Unknown"}
+}
+
+// oneOf wants a glob to match one of the words that the records have.
+func (r *reader) oneOf(p *pattern, what string, words []string) {
+	if !slices.ContainsFunc(words, p.fold) {
+		r.fail(p.at, "%s %.60q is none that CloudTrail records%s", what, p.text, suggest(p.text, words))
+	}
+}

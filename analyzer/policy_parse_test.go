@@ -1,0 +1,314 @@
+package analyzer_test
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trailgate/analyzer"
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/signin"
+)
+
+// TestMistakes makes each mistake once, in a policy that is right otherwise.
+func TestMistakes(t *testing.T) {
+	const head = "version: 1\nrules:\n"
+	for _, c := range []struct{ name, policy, want string }{
+		{"empty", "", "p.yaml: the file is empty: a policy begins with version: 1"},
+		{"a comment", "# nothing\n", "p.yaml: the file is empty: a policy begins with version: 1"},
+		{"a list", "- version: 1\n", "p.yaml:1:1: the policy: want a mapping with version, rules, defaults, exceptions, detections, not a list"},
+		{"no version", "rules: []\n", "p.yaml:1:1: version is missing: write version: 1"},
+		{"other version", "version: 2\n", `p.yaml:1:10: version "2": this program reads version 1`},
+		{"two documents", "version: 1\n---\nversion: 1\n", "p.yaml:3:8: a second document begins here: a policy is one"},
+		{"unknown key", "version: 1\nrulez: []\n", `p.yaml:2:1: unknown key "rulez" in the policy: did you mean "rules"?`},
+		{"unknown key without a neighbour", "version: 1\nfoo: []\n", `p.yaml:2:1: unknown key "foo" in the policy: want one of version, rules, defaults, exceptions, detections`},
+		{"rules as a mapping", "version: 1\nrules: {allow: [global]}\n", "p.yaml:2:8: rules: want a list, each entry with a dash in front, not a mapping"},
+		{"no endpoints", head + "  - match: {user: a}\n", "p.yaml:3:5: rule 1 says nothing of endpoints: give allow: [global, REGION, ...] or signin_url: URL"},
+		{"unknown key in a rule", head + "  - {name: x, alow: [global]}\n", `p.yaml:3:15: unknown key "alow" in rule 1: did you mean "allow"?`},
+		{"unknown matcher", head + "  - {match: {group: a}, allow: [global]}\n",
+			`p.yaml:3:14: unknown key "group" in match: want one of account, identity, user, role, session, outcome`},
+		{"unknown Region", head + "  - allow:\n      - eu-west-1\n      - eu-wset-2\n", `p.yaml:5:9: unknown Region "eu-wset-2": did you mean "eu-west-2"?`},
+		{"new Region", head + "  - allow: [xx-nowhere-7]\n", `p.yaml:3:13: unknown Region "xx-nowhere-7": if it is a new one, add it with a regions file (--regions-file)`},
+		{"no Region at all", head + "  - allow: [everywhere]\n", `p.yaml:3:13: unknown Region "everywhere": want global, a Region, a glob of Regions such as "eu-*", or idc-home`},
+		{"glob of no Region", head + "  - allow: [\"zz-*\"]\n", `p.yaml:3:13: "zz-*" matches no endpoint: neither global nor any Region`},
+		{"URL as a Region", head + "  - allow: [signin.aws.amazon.com]\n", `p.yaml:3:13: "signin.aws.amazon.com" looks like a URL or a host: give it as signin_url instead of allow`},
+		{"both", head + "  - {allow: [global], signin_url: \"https://signin.aws.amazon.com/console\"}\n",
+			"p.yaml:3:23: both allow and signin_url: the endpoints are given by the one or the other"},
+		{"foreign URL", head + "  - signin_url: https://signin.aws.example/console\n",
+			`p.yaml:3:17: signin_url does not tell the endpoint: "signin.aws.example" is under no partition's sign-in domain: it is no AWS sign-in endpoint. ` +
+				"If it leads to one all the same, it is a proxy between the user and AWS, and it sees their password."},
+		{"no URL", head + "  - signin_url: ftp://example.com\n", `p.yaml:3:17: parse sign-in url "ftp://example.com": scheme "ftp": want https`},
+		{"replica that is no Region", head + "  - allow: [\"idc-home+[eu-west-11]\"]\n", `p.yaml:3:13: unknown Region "eu-west-11": did you mean "eu-west-1"?`},
+		{"home misspelt", head + "  - allow: [idc-hme]\n", `p.yaml:3:13: unknown Region "idc-hme": did you mean "idc-home"?`},
+		{"account", head + "  - {match: {account: 1234}, allow: [global]}\n", `p.yaml:3:23: account "1234": an account id has 12 digits`},
+		{"identity", head + "  - {match: {identity: IamUsr}, allow: [global]}\n", `p.yaml:3:24: identity "IamUsr" is none that CloudTrail records: did you mean "IAMUser"?`},
+		{"outcome", head + "  - {match: {outcome: failed}, allow: [global]}\n", `p.yaml:3:23: outcome "failed" is none that CloudTrail records: want one of success, failure, unknown`},
+		{"severity", head + "  - {allow: [global], severity: hi}\n", `p.yaml:3:33: severity "hi": want low, medium, high or critical`},
+		{"strict", head + "  - {allow: [global], strict: perhaps}\n", "p.yaml:3:31: strict: want true or false"},
+		{"empty match", head + "  - match:\n    allow: [global]\n", "p.yaml:3:5: match is empty: leave it out if the rule is for everybody"},
+		{"empty matcher", head + "  - {match: {user: []}, allow: [global]}\n", "p.yaml:3:14: user is an empty list, which nobody matches: leave it out or name somebody"},
+		{"a mapping for a text", head + "  - {match: {user: [{a: b}]}, allow: [global]}\n", "p.yaml:3:21: user: want a text, not a mapping"},
+		{"name taken", head + "  - {name: a, allow: [global]}\n  - {name: a, match: {user: b}, allow: [global]}\n", `p.yaml:4:12: the name "a" is taken: findings name the rule, so each has its own`},
+		{"name of the defaults", head + "  - {name: defaults, allow: [global]}\n", `p.yaml:3:12: the name "defaults" is taken: findings name the rule, so each has its own`},
+		{"exception without end", "version: 1\nexceptions:\n  - {match: {user: a}, allow: [global], reason: r}\n", "p.yaml:3:5: exception 1 has no until: say for how long, as 2026-12-31"},
+		{"exception without reason", "version: 1\nexceptions:\n  - {match: {user: a}, allow: [global], until: 2026-12-31}\n", "p.yaml:3:5: exception 1 has no reason: say why, for whoever reads it next"},
+		{"no date", "version: 1\nexceptions:\n  - {match: {user: a}, allow: [global], until: 31.12.2026, reason: r}\n",
+			`p.yaml:3:48: until "31.12.2026" is no date: write 2026-12-31, which includes that day (UTC), or 2026-12-31T18:00:00Z`},
+		{"unknown detection", "version: 1\ndetections:\n  mfa.absnt: {enabled: true}\n", `p.yaml:3:3: unknown key "mfa.absnt" in detections: did you mean "mfa.absent"?`},
+		{"unknown setting", "version: 1\ndetections:\n  endpoint.new: {treshold: 8}\n", `p.yaml:3:18: unknown key "treshold" in endpoint.new: did you mean "threshold"?`},
+		{"threshold", "version: 1\ndetections:\n  endpoint.new: {threshold: .nan}\n", `p.yaml:3:29: threshold ".nan": want a number of bits above 0`},
+		{"count", "version: 1\ndetections:\n  auth.spray: {count: 1.5}\n", `p.yaml:3:23: count "1.5": want a whole number from 1`},
+		{"window", "version: 1\ndetections:\n  auth.spray: {window: 0h}\n", `p.yaml:3:24: window "0h": want a duration such as 10m, 6h or 7d`},
+		{"a tab", "version: 1\nrules:\n\t- allow: [global]\n", "p.yaml:3:1: a tab in the indentation: YAML wants spaces"},
+		{"a star", head + "  - allow: [*]\n", `p.yaml:3:13: a glob that starts with * has to be quoted: "*"`},
+		{"a star before a word", head + "  - {match: {user: *-admin}, allow: [global]}\n",
+			`p.yaml:3:20: an unquoted * starts a YAML alias, which a policy does not use: put a glob in quotes, "*"`},
+		{"an anchor", head + "  - {match: {user: &a b}, allow: [global]}\n", "p.yaml:3:20: an unquoted & starts a YAML anchor, which a policy does not use"},
+		{"brackets in brackets", head + "  - allow: [idc-home+[eu-west-1]]\n", `p.yaml:3:13: quote it inside a list: "idc-home+[REGION]"`},
+		{"a bracket left open", head + "  - allow: [global\n  - allow: [global]\n", "p.yaml:4:3: not YAML: ',' or ']' must be specified"},
+		{"a key twice", head + "  - {allow: [global], allow: [global]}\n", `p.yaml:3:23: not YAML: mapping key "allow" already defined at [3:6]`},
+		{"nested without end", strings.Repeat("[", 100), "p.yaml:1:65: brackets are nested more than 64 deep"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := analyzer.ParsePolicy("p.yaml", []byte(c.policy), endpoint.Table{})
+			var problems analyzer.Problems
+			if p != nil || !errors.As(err, &problems) {
+				t.Fatalf("%v, %v", p, err)
+			}
+			if len(problems) != 1 || err.Error() != c.want {
+				t.Errorf(" got %s\nwant %s", errors.Join(each(problems)...), c.want)
+			}
+		})
+	}
+}
+
+func each(problems analyzer.Problems) []error {
+	var out []error
+	for _, p := range problems {
+		out = append(out, p)
+	}
+	return out
+}
+
+func TestEveryMistakeAtOnce(t *testing.T) {
+	_, err := analyzer.ParsePolicy("p.yaml", []byte("\ufeffversion: 1\r\nrules:\r\n  - {näme: x, alow: [global]}\r\nrulez: 1\r\n"), endpoint.Table{})
+	var problems analyzer.Problems
+	if !errors.As(err, &problems) || len(problems) != 3 || !strings.HasSuffix(err.Error(), "(and 2 more)") {
+		t.Fatalf("%v", err)
+	}
+	want := []string{
+		`p.yaml:3:15: unknown key "alow" in rule 1: did you mean "allow"?`,
+		`    3 |   - {näme: x, alow: [global]}`,
+		`      |               ^`,
+	}
+	if diff := cmp.Diff(want, problems[1].Lines()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestLongLine(t *testing.T) {
+	_, err := analyzer.ParsePolicy("p.yaml", []byte("version: 1\nrules: [{allow: [global], match: {user: ["+strings.Repeat("someone, ", 99)+"{}]}}]"), endpoint.Table{})
+	var problems analyzer.Problems
+	if !errors.As(err, &problems) {
+		t.Fatalf("%v", err)
+	}
+	lines := problems[0].Lines()
+	if len(lines[1]) > 140 || lines[1][strings.IndexByte(lines[2], '^')] != '{' {
+		t.Errorf("%s", strings.Join(lines, "\n"))
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for _, c := range []struct {
+		name, policy string
+		want         []string
+	}{
+		{"swallowed by everybody", "- {allow: [global]}\n- {match: {user: a}, allow: [global]}", []string{`rule "rule 2" can never decide: whoever it matches, rule "rule 1" (line 3) matches first`}},
+		{"swallowed by a glob", `- {name: a, match: {user: "al*"}, allow: [global]}` + "\n" + `- {name: b, match: {user: "al?ce*", outcome: failure}, allow: [global]}`,
+			[]string{`rule "b" can never decide: whoever it matches, rule "a" (line 3) matches first`}},
+		{"swallowed by two", "- {name: a, match: {user: a}, allow: [global]}\n- {name: b, match: {user: [b, d]}, allow: [global]}\n- {name: c, match: {user: [a, b]}, allow: [global]}",
+			[]string{`rule "c" can never decide: whoever it matches, rule "a" (line 3) or rule "b" (line 4) matches first`}},
+		{"any name is any path", `- {name: a, match: {user: "*"}, allow: [global]}` + "\n" + `- {name: b, match: {user: "/apac/*"}, allow: [global]}`,
+			[]string{`rule "b" can never decide: whoever it matches, rule "a" (line 3) matches first`}},
+		{"not swallowed by half", "- {match: {user: a}, allow: [global]}\n- {match: {user: [a, b]}, allow: [global]}", nil},
+		{"not swallowed by one with more to match", "- {match: {user: a, outcome: success}, allow: [global]}\n- {match: {user: a}, allow: [global]}", nil},
+		{"not swallowed by a narrower glob", `- {match: {user: "a?"}, allow: [global]}` + "\n" + `- {match: {user: "a*"}, allow: [global]}`, nil},
+		{"a path does not swallow a name", `- {match: {user: "/*"}, allow: [global]}` + "\n" + `- {match: {user: a}, allow: [global]}`, nil},
+		{"a user with a role", "- {match: {user: a, role: b}, allow: [global]}", []string{`rule "rule 1" can never match: nobody has a user name and a role at once`}},
+		{"a role of users", "- {match: {identity: IAMUser, role: b}, allow: [global]}", []string{`rule "rule 1" can never match: only the identity AssumedRole has a role and a session`}},
+		{"a name of root", "- {match: {identity: Root, user: b}, allow: [global]}", []string{`rule "rule 1" can never match: identities of this kind have no user name`}},
+		{"a glob that takes in a proxied Region", `- {allow: ["eu-*"]}`,
+			[]string{`rule "rule 1" lets IAM users in at the global endpoint as well: "eu-*" takes in eu-north-1, which for them counts as one with global; strict: true keeps them apart`}},
+		{"the same, strictly", `- {allow: ["eu-*"], strict: true}`, nil},
+		{"the same, of roles", `- {match: {role: a}, allow: ["eu-*"]}`, nil},
+		{"the same, with global", `- {allow: ["eu-*", global]}`, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, w := range policy(t, "rules:\n"+c.policy).Warnings() {
+				got = append(got, w.Text)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestSchemaHasTheSameKeys asks the parser which keys it knows, by giving it
+// one that it does not.
+func TestSchemaHasTheSameKeys(t *testing.T) {
+	b, err := analyzer.PolicySchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type node struct {
+		Properties map[string]json.RawMessage
+		Items      *json.RawMessage
+		Additional *bool `json:"additionalProperties"`
+	}
+	var root struct {
+		node
+		Defs map[string]node `json:"$defs"`
+	}
+	parse := func(raw []byte) (n node) {
+		if err := json.Unmarshal(raw, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if err := json.Unmarshal(b, &root); err != nil {
+		t.Fatal(err)
+	}
+	item := func(key string) node { return parse(*parse(root.Properties[key]).Items) }
+	detections := parse(root.Properties["detections"])
+	for _, c := range []struct {
+		name, policy string
+		schema       node
+	}{
+		{"root", "zzzzzz: 1\n", root.node},
+		{"rule", "rules: [{zzzzzz: 1}]", item("rules")},
+		{"match", "rules: [{match: {zzzzzz: 1}}]", root.Defs["match"]},
+		{"defaults", "defaults: {zzzzzz: 1}", parse(root.Properties["defaults"])},
+		{"exception", "exceptions: [{zzzzzz: 1}]", item("exceptions")},
+		{"detections", "detections: {zzzzzz: 1}", detections},
+		{"detection", "detections: {root.signin: {zzzzzz: 1}}", parse(detections.Properties["root.signin"])},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := analyzer.ParsePolicy("p.yaml", []byte("version: 1\n"+c.policy), endpoint.Table{})
+			found := regexp.MustCompile(`unknown key "zzzzzz" in [^:]*: want one of ([^\n]*)`).FindStringSubmatch(errorsOf(err))
+			if found == nil {
+				t.Fatalf("%v", err)
+			}
+			want := strings.Split(found[1], ", ")
+			slices.Sort(want)
+			var got []string
+			for key := range c.schema.Properties {
+				got = append(got, key)
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-parser +schema):\n%s", diff)
+			}
+			if c.schema.Additional == nil || *c.schema.Additional {
+				t.Error("the schema takes other keys too")
+			}
+		})
+	}
+}
+
+func errorsOf(err error) string {
+	var problems analyzer.Problems
+	if !errors.As(err, &problems) {
+		return ""
+	}
+	return errors.Join(each(problems)...).Error()
+}
+
+// FuzzPolicy must not panic, must say where a mistake is, and must warn of a
+// dead rule only if it is dead.
+func FuzzPolicy(f *testing.F) {
+	f.Add([]byte("version: 1\n"+sample), "alice", "AWSReservedSSO_x", "eu-west-1")
+	for _, s := range []string{"version: 1\nrules: [{match: {user: \"a*\"}, allow: [\"*\"]}, {match: {user: [ab, \"a?c\"]}, allow: [idc-home]}]",
+		"? [a]\n: {b: *c}", "<<: {version: 1}", "version: !!str 1\nrules:\n- allow: |\n    global\n", "\tversion: 1", "%YAML 1.2\n---\nversion: 1"} {
+		f.Add([]byte(s), "abc", "r", "us-east-2")
+	}
+	f.Fuzz(func(t *testing.T, data []byte, name, role, region string) {
+		p, err := analyzer.ParsePolicy("p.yaml", data, endpoint.Table{})
+		if err != nil {
+			var problems analyzer.Problems
+			if !errors.As(err, &problems) || len(problems) == 0 {
+				t.Fatalf("%v", err)
+			}
+			for _, problem := range problems {
+				if strings.Count(string(data), "\n")+strings.Count(string(data), "\r")+1 < problem.Line || problem.Line < 0 || problem.Line > 0 && problem.Column < 1 {
+					t.Errorf("%v is not in the file", problem)
+				}
+				problem.Lines()
+			}
+			return
+		}
+		dead := map[int]bool{}
+		for _, w := range p.Warnings() {
+			dead[w.Line] = dead[w.Line] || strings.Contains(w.Text, " can never ")
+		}
+		tally := analyzer.Tally{Policy: p}
+		for _, id := range []signin.Identity{named(name), {Type: "IAMUser", Account: "111122223333", UserName: name},
+			{Type: "AssumedRole", Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/" + role + "/" + name}, root()} {
+			e := at(id, region, "")
+			d := judge(p, e)
+			if d.Allowed && !d.Judged || d.Judged == (d.Why != "") || d.Judged && (d.Rule == "" || d.Severity == 0) {
+				t.Errorf("%+v", d)
+			}
+			if d.Judged && dead[d.Line] && onlyRuleAt(data, d.Line) {
+				t.Errorf("%+v decided by a rule that is said to be dead", d)
+			}
+			tally.Add(&e, d)
+		}
+		tally.Exceptions()
+		tally.Unreached()
+	})
+}
+
+// onlyRuleAt tells whether a line surely holds one rule at most.
+func onlyRuleAt(data []byte, line int) bool {
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data)), "\n")
+	return line <= len(lines) && strings.Count(lines[line-1], "{")+strings.Count(lines[line-1], "allow") <= 1
+}
+
+// FuzzGlob holds the matcher against regular expressions, and what is said of
+// dead rules against the matcher.
+func FuzzGlob(f *testing.F) {
+	f.Add("a*b?c", "aXbYc", "a*")
+	f.Add("***", "", "?")
+	f.Add("*é?", "xéy", "*é*")
+	f.Fuzz(func(t *testing.T, glob, name, other string) {
+		word := regexp.MustCompile(`^[a-zé*?.-]{1,20}$`)
+		if !word.MatchString(glob) || !word.MatchString(other) || !regexp.MustCompile(`^[a-zé.-]{1,20}$`).MatchString(name) {
+			return
+		}
+		matches := func(g string) bool {
+			re := strings.NewReplacer("*", ".*", "?", ".", ".", `\.`).Replace(g)
+			return regexp.MustCompile("^(?:" + re + ")$").MatchString(name)
+		}
+		p := policy(t, "rules:\n- {name: first, match: {user: \""+glob+"\"}, allow: [global]}\n- {name: second, match: {user: \""+other+"\"}, allow: [global]}\n")
+		want := ""
+		switch {
+		case matches(glob):
+			want = "first"
+		case matches(other):
+			want = "second"
+		}
+		if d := judge(p, at(named(name), "eu-west-1", "")); d.Rule != want {
+			t.Errorf("%q by %q and %q: %+v, want rule %q", name, glob, other, d, want)
+		}
+		if want == "second" && len(p.Warnings()) > 0 {
+			t.Errorf("%q decides on %q, but: %v", other, name, p.Warnings())
+		}
+	})
+}

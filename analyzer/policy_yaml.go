@@ -1,0 +1,295 @@
+package analyzer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// maxPolicy bounds a policy file, maxNesting how deep its brackets may go. A
+// real one is far from both.
+const (
+	maxPolicy  = 1 << 20
+	maxNesting = 64
+)
+
+// document is a YAML file being read, and what was found wrong with it.
+type document struct {
+	file     string
+	source   []string
+	problems Problems
+	globs    int
+}
+
+// field is one key of a mapping with its value.
+type field struct {
+	key   string
+	at    position // of the key
+	value ast.Node
+}
+
+func newDocument(file string, data []byte) (*document, []byte) {
+	// YAML lets a lone carriage return end a line, and so must the count of lines.
+	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(data), "\ufeff"))
+	d := &document{file: file}
+	for line := range strings.Lines(text) {
+		d.source = append(d.source, strings.TrimSuffix(line, "\n"))
+	}
+	return d, []byte(text)
+}
+
+func problem(file string, source []string, at position, format string, args ...any) Problem {
+	p := Problem{File: file, Line: at.line, Column: at.column, Text: fmt.Sprintf(format, args...)}
+	if at.line > 0 && at.line <= len(source) {
+		p.Source = source[at.line-1]
+	}
+	return p
+}
+
+// fail notes an error.
+func (d *document) fail(at position, format string, args ...any) {
+	d.problems = append(d.problems, problem(d.file, d.source, at, format, args...))
+}
+
+// root parses the text and gives the one document in it.
+func (d *document) root(text []byte) ast.Node {
+	if len(text) > maxPolicy {
+		d.fail(position{}, "the file has %d bytes: a policy has at most %d", len(text), maxPolicy)
+		return nil
+	}
+	if at, deep := nesting(d.source); deep {
+		d.fail(at, "brackets are nested more than %d deep", maxNesting)
+		return nil
+	}
+	f, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		d.syntax(err)
+		return nil
+	}
+	var root ast.Node
+	for _, doc := range f.Docs {
+		switch {
+		case doc.Body == nil:
+		case root != nil:
+			d.fail(at(doc.Body), "a second document begins here: a policy is one")
+			return nil
+		default:
+			root = doc.Body
+		}
+	}
+	if root == nil {
+		d.fail(position{}, "the file is empty: a policy begins with version: 1")
+	}
+	return root
+}
+
+// nesting finds the place at which brackets are nested too deep for a parser
+// that calls itself. It counts those in texts and comments as well, which only
+// makes it stricter.
+func nesting(source []string) (position, bool) {
+	depth := 0
+	for i, line := range source {
+		for j, c := range []rune(line) {
+			switch c {
+			case '[', '{':
+				depth++
+			case ']', '}':
+				depth = max(0, depth-1)
+			}
+			if depth > maxNesting {
+				return position{i + 1, j + 1}, true
+			}
+		}
+	}
+	return position{}, false
+}
+
+// syntax notes what the YAML parser says, with the two mistakes spelt out that
+// people make most often.
+func (d *document) syntax(err error) {
+	var where interface {
+		GetMessage() string
+		GetToken() *token.Token
+	}
+	if !errors.As(err, &where) || where.GetToken() == nil {
+		text, _, _ := strings.Cut(err.Error(), "\n")
+		d.fail(position{}, "not YAML: %.200q", text)
+		return
+	}
+	p := where.GetToken().Position
+	spot := position{max(1, min(p.Line, len(d.source))), max(1, p.Column)}
+	line := ""
+	if len(d.source) > 0 {
+		line = d.source[spot.line-1]
+	}
+	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	star := strings.IndexByte(line, '*')
+	switch {
+	case strings.Contains(indent, "\t"):
+		d.fail(position{spot.line, strings.IndexByte(indent, '\t') + 1}, "a tab in the indentation: YAML wants spaces")
+	case star > 0 && strings.ContainsAny(line[star-1:star], " [,"):
+		d.fail(position{spot.line, len([]rune(line[:star])) + 1}, `a glob that starts with * has to be quoted: "*"`)
+	case strings.Contains(line, "idc-home+["):
+		d.fail(position{spot.line, len([]rune(line[:strings.Index(line, "idc-home+[")])) + 1}, `quote it inside a list: "idc-home+[REGION]"`)
+	default:
+		d.fail(spot, "not YAML: %.200s", strings.ToValidUTF8(where.GetMessage(), "?"))
+	}
+}
+
+func at(n ast.Node) position {
+	t := n.GetToken()
+	if t == nil || t.Position == nil {
+		return position{}
+	}
+	return position{t.Position.Line, t.Position.Column}
+}
+
+// start is where a node begins to the eye: a mapping's own token is a colon.
+func start(n ast.Node) position {
+	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
+		return at(m.Values[0].Key)
+	}
+	return at(n)
+}
+
+// plain takes a tag off and refuses anchors and aliases: a policy is to be
+// read from top to bottom.
+func (d *document) plain(n ast.Node, owner position) (ast.Node, bool) {
+	switch n := n.(type) {
+	case nil, *ast.NullNode:
+		return nil, true
+	case *ast.TagNode:
+		return d.plain(n.Value, owner)
+	case *ast.AliasNode:
+		d.fail(at(n), `an unquoted * starts a YAML alias, which a policy does not use: put a glob in quotes, "*"`)
+		return nil, false
+	case *ast.AnchorNode:
+		d.fail(at(n), "an unquoted & starts a YAML anchor, which a policy does not use")
+		return nil, false
+	}
+	return n, true
+}
+
+// mapping reads the fields of a mapping, in the order of the file, and notes
+// keys that are not among the known ones or stand there twice. It is false if
+// it is no mapping.
+func (d *document) mapping(n ast.Node, owner position, what string, known []string) ([]field, bool) {
+	n, ok := d.plain(n, owner)
+	if !ok {
+		return nil, false
+	}
+	var pairs []*ast.MappingValueNode
+	switch n := n.(type) {
+	case nil:
+		d.fail(owner, "%s is empty: want a mapping with %s", what, strings.Join(known, ", "))
+		return nil, false
+	case *ast.MappingNode:
+		pairs = n.Values
+	case *ast.MappingValueNode:
+		pairs = []*ast.MappingValueNode{n}
+	default:
+		d.fail(start(n), "%s: want a mapping with %s, not %s", what, strings.Join(known, ", "), kindOf(n))
+		return nil, false
+	}
+	var out []field
+	for _, pair := range pairs {
+		f := field{at: at(pair.Key), value: pair.Value}
+		key, ok := scalar(pair.Key)
+		f.key = key
+		switch {
+		case !ok:
+			d.fail(f.at, "%s: a key has to be a word", what)
+		case !slices.Contains(known, f.key):
+			d.fail(f.at, "unknown key %.60q in %s%s", f.key, what, suggest(f.key, known))
+		case slices.ContainsFunc(out, func(o field) bool { return o.key == f.key }):
+			d.fail(f.at, "%s stands twice in %s", f.key, what)
+		default:
+			out = append(out, f)
+		}
+	}
+	return out, true
+}
+
+// list reads a sequence. A single value counts as a list of one.
+func (d *document) list(f field) []ast.Node {
+	n, ok := d.plain(f.value, f.at)
+	switch n := n.(type) {
+	case nil:
+		if ok {
+			d.fail(f.at, "%s is empty", f.key)
+		}
+		return nil
+	case *ast.SequenceNode:
+		return n.Values
+	default:
+		return []ast.Node{n}
+	}
+}
+
+// entries reads a sequence of mappings.
+func (d *document) entries(f field) []ast.Node {
+	if n, ok := d.plain(f.value, f.at); ok && n != nil {
+		if _, ok := n.(*ast.SequenceNode); !ok {
+			d.fail(start(n), "%s: want a list, each entry with a dash in front, not %s", f.key, kindOf(n))
+			return nil
+		}
+	}
+	return d.list(f)
+}
+
+// text reads a scalar as it is written, whatever YAML takes it for: an account
+// id keeps its leading zeros.
+func (d *document) text(n ast.Node, owner position, what string) (string, bool) {
+	n, ok := d.plain(n, owner)
+	if !ok {
+		return "", false
+	}
+	if n == nil {
+		d.fail(owner, "%s is empty", what)
+		return "", false
+	}
+	s, ok := scalar(n)
+	switch {
+	case !ok:
+		d.fail(start(n), "%s: want a text, not %s", what, kindOf(n))
+	case strings.TrimSpace(s) == "":
+		d.fail(at(n), "%s is empty", what)
+		return "", false
+	}
+	return s, ok
+}
+
+func scalar(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.LiteralNode:
+		if n.Value == nil {
+			return "", true
+		}
+		return strings.TrimSpace(n.Value.Value), true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.GetToken().Value, true
+	}
+	return "", false
+}
+
+func kindOf(n ast.Node) string {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.NullNode:
+		return "nothing"
+	}
+	if _, ok := scalar(n); ok {
+		return "a single value"
+	}
+	return "this"
+}
