@@ -21,17 +21,27 @@ const auditFormats = "table, json, jsonl, csv, markdown, html, parquet"
 func newAudit(p *process) *cobra.Command {
 	var read readFlags
 	var out outFlags
+	var expect judgeFlags
 	cmd := &cobra.Command{
 		Use:   "audit SOURCE...",
-		Short: "Read, classify and report the console sign-ins of one or more sources",
+		Short: "Read, classify, judge and report the console sign-ins of one or more sources",
 		Long: `Audit reads the sources, finds the console sign-ins, each once, says through
-which endpoint each one came, and what could not be read.
+which endpoint each one came, who came through one that was not expected, and
+what could not be read.
+
+What is expected comes from a policy (--policy) and from history: what the sign-ins
+before each one show, and with --baseline what earlier runs have learned.
 
 A source is s3://BUCKET[/PREFIX], a folder (a copy of a trail bucket, or any
-CloudTrail JSON), a file, or - for standard input.`,
+CloudTrail JSON), a file, or - for standard input. Without access to a bucket it is
+lookup://, the Event history of the last 90 days in all enabled Regions, or
+lookup://REGION,REGION.`,
 		Example: `  trailgate audit s3://my-trail-bucket --since 30d
   trailgate audit ./trail --format csv -o signins.csv
-  trailgate audit s3://my-trail-bucket/AWSLogs/111122223333/ --rows principals`,
+  trailgate audit lookup:// --resume audit.state
+  trailgate audit s3://my-trail-bucket/AWSLogs/111122223333/ --rows principals
+  trailgate audit s3://my-trail-bucket --since 1d --policy policy.yaml --fail-on high \
+      --baseline learned.json --save-baseline learned.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := out.check(p, cmd.Flags(), "table", "json", "jsonl", "csv", "markdown", "html", "parquet"); err != nil {
 				return err
@@ -40,20 +50,28 @@ CloudTrail JSON), a file, or - for standard input.`,
 			if err != nil {
 				return err
 			}
-			return audit(cmd.Context(), p, args, &read, &out, window)
+			judgement, err := expect.open(p, read.table)
+			if err != nil {
+				return err
+			}
+			return audit(cmd.Context(), p, args, &read, &out, window, judgement)
 		},
 	}
 	read.register(cmd.Flags())
 	out.register(cmd.Flags(), auditFormats)
 	out.registerRows(cmd.Flags())
+	expect.register(cmd.Flags())
 	return cmd
 }
 
-// audit is the ad-hoc run: read, classify, report.
-func audit(ctx context.Context, p *process, args []string, read *readFlags, out *outFlags, w ingest.Window) error {
+// audit is the ad-hoc run: read, classify, judge, report.
+func audit(ctx context.Context, p *process, args []string, read *readFlags, out *outFlags, w ingest.Window, j *judgement) error {
 	bar := p.newProgress(read)
 	sources, err := p.sources(ctx, args, read, bar.show)
 	if err != nil {
+		return err
+	}
+	if w, err = settle(sources, w); err != nil {
 		return err
 	}
 	m, failed := ingest.Merge(ctx, w, nil, sources...)
@@ -61,15 +79,30 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	if failed != nil && ctx.Err() == nil && m.Coverage.Read == 0 {
 		return failed // nothing usable
 	}
-	r := newResult(m, w, p.now(), read)
+	r := newResult(m, w, p.now(), read, j)
+	j.describe(&r.document, out.format)
 	err = out.write(p, m.Coverage.Partial, func(to io.Writer) error { return r.write(to, out, out.options(p, read)) })
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	p.tellSkips(&m.Coverage, read)
+	if err := p.letGo(sources, &m.Coverage, read); err != nil {
+		return err
+	}
+	p.tellProblems(j.tally.Exceptions())
+	if ctx.Err() != nil {
+		return failed // and the baseline stays what it was
+	}
+	// What a source that failed would have told must not be passed by.
+	if failed != nil && j.save != "" {
+		p.complain("the baseline was not saved, since a source could not be read: " + failed.Error())
+	} else if err := j.writeBaseline(); err != nil {
+		return err
+	}
+	verdict := j.verdict()
 	switch {
-	case ctx.Err() != nil:
-		return failed
+	case verdict != nil:
+		return verdict
 	case m.Coverage.Read == 0 && m.Coverage.Seen == 0 && !m.Coverage.Complete():
 		return errNothing
 	case !m.Coverage.Complete():
@@ -86,11 +119,14 @@ type result struct {
 	document report.Document
 }
 
-func newResult(m *ingest.Merger, w ingest.Window, now time.Time, read *readFlags) *result {
+func newResult(m *ingest.Merger, w ingest.Window, now time.Time, read *readFlags, j *judgement) *result {
 	r := &result{merged: m, classify: analyzer.Classifier{Table: read.table}}
 	for e := range m.Events() {
-		r.summary.Add(&e, r.classify.Classify(e))
+		v := r.classify.Classify(e)
+		r.summary.Add(&e, v)
+		j.add(&e, v)
 	}
+	j.conclude()
 	r.document = report.Document{
 		Summary:    summary(&r.summary, w, m.Coverage.Partial),
 		Coverage:   coverage(&m.Coverage, w, now, read.table),
@@ -115,6 +151,8 @@ func (r *result) write(to io.Writer, out *outFlags, o report.Options) error {
 		return report.WriteHTML(to, d, o)
 	}
 	switch report.Kind(out.rows) {
+	case report.Findings:
+		return writeRows(to, out.format, d.Findings, r.metadata())
 	case report.Endpoints:
 		return writeRows(to, out.format, each(d.Endpoints), r.metadata())
 	case report.Principals:

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"trailgate/ingest/lookup"
 	"trailgate/ingest/trail"
 )
 
@@ -23,13 +24,10 @@ type clients struct {
 	config *aws.Config
 }
 
-// load reads the configuration and takes on the role to be assumed.
+// load reads the configuration.
 func (c *clients) load(ctx context.Context) (aws.Config, error) {
 	if c.config != nil {
 		return *c.config, nil
-	}
-	if len(c.flags.roles) > 1 {
-		return aws.Config{}, usagef("several --role-arn: a bucket is read with one")
 	}
 	options := []func(*config.LoadOptions) error{
 		config.WithAppID("trailgate"),
@@ -37,7 +35,7 @@ func (c *clients) load(ctx context.Context) (aws.Config, error) {
 		// As many connections are kept as there are requests in flight, or
 		// each would be made anew.
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(2*trail.DefaultWorkers, c.flags.workers)
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(2*trail.DefaultWorkers, lookup.DefaultWorkers, c.flags.workers)
 		})),
 	}
 	if c.flags.profile != "" {
@@ -50,13 +48,20 @@ func (c *clients) load(ctx context.Context) (aws.Config, error) {
 	if c.flags.endpointURL != "" {
 		cfg.BaseEndpoint = aws.String(c.flags.endpointURL)
 	}
-	if len(c.flags.roles) == 1 {
-		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), c.flags.roles[0], func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = "trailgate"
-		})
-		cfg.Credentials = aws.NewCredentialsCache(role)
-	}
 	c.config = &cfg
+	return cfg, nil
+}
+
+// as gives the configuration with which a role is taken on; empty: with the
+// caller's own credentials.
+func (c *clients) as(ctx context.Context, role string) (aws.Config, error) {
+	cfg, err := c.load(ctx)
+	if err != nil || role == "" {
+		return cfg, err
+	}
+	cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), role, func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = "trailgate"
+	}))
 	return cfg, nil
 }
 
@@ -64,7 +69,15 @@ func (c *clients) load(ctx context.Context) (aws.Config, error) {
 // of the user's choice the bucket is addressed by path, and lies where the
 // configuration says.
 func (c *clients) s3(ctx context.Context, bucket string) (*s3.Client, error) {
-	cfg, err := c.load(ctx)
+	role := ""
+	switch len(c.flags.roles) {
+	case 0:
+	case 1:
+		role = c.flags.roles[0]
+	default:
+		return nil, usagef("several --role-arn: a bucket is read with one")
+	}
+	cfg, err := c.as(ctx, role)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"trailgate/ingest"
+	"trailgate/ingest/lookup"
 	"trailgate/ingest/trail"
 	"trailgate/report"
 )
@@ -20,6 +21,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitSkipped     = 3
+	exitFindings    = 4
 	exitInterrupted = 130
 )
 
@@ -52,6 +54,8 @@ func (p *process) conclude(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitComplete
+	case errors.Is(err, errFindings):
+		return exitFindings // a skip has been said as well
 	case errors.Is(err, errSkipped):
 		return exitSkipped
 	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
@@ -63,7 +67,9 @@ func (p *process) conclude(ctx context.Context, err error) int {
 		p.complain("hint: " + hint)
 	}
 	var usage usageError
-	if errors.As(err, &usage) {
+	var window *lookup.WindowError
+	var resume *lookup.ResumeError
+	if errors.As(err, &usage) || errors.As(err, &window) || errors.As(err, &resume) {
 		return exitUsage
 	}
 	return exitFailed
@@ -83,6 +89,9 @@ func hintFor(err error) string {
 	var denied *trail.DeniedError
 	var none *trail.NoTrailError
 	var usage usageError
+	var window *lookup.WindowError
+	var resume *lookup.ResumeError
+	var refused *lookup.DeniedError
 	var api smithy.APIError
 	text := err.Error()
 	switch {
@@ -94,6 +103,12 @@ func hintFor(err error) string {
 		return "the policies under \"What it may do\" in the README list the actions that reading a trail bucket takes"
 	case errors.As(err, &usage):
 		return "see trailgate help"
+	case errors.As(err, &window):
+		return "the bucket of a trail (s3://BUCKET) has what is older than 90 days; --clamp-window asks for the rest without it"
+	case errors.As(err, &resume):
+		return "give the command that wrote the file, name another file, or remove it and FILE.pages beside it to begin anew"
+	case errors.As(err, &refused):
+		return "grant " + refused.Action + "; the policy under \"Without a bucket\" in the README lists all actions that it takes"
 	case errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket":
 		return "check the bucket's name; aws cloudtrail describe-trails prints the names of trail buckets"
 	case errors.As(err, &api) && strings.Contains(api.ErrorCode(), "ExpiredToken"):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,13 +22,15 @@ import (
 func newExplain(p *process) *cobra.Command {
 	var read readFlags
 	var out outFlags
+	var expect judgeFlags
 	cmd := &cobra.Command{
 		Use:   "explain X",
 		Short: "Say in words what a sign-in URL, a host, or a record tells of the endpoint, and why",
 		Long: `Explain takes a sign-in URL or a host and says through which endpoint people who
 open it will come, and in which Region CloudTrail will record them. Or it takes a
 record, as text, as a file, or on standard input (-), in any carrier shape, and
-says what the verdict on it is and why.`,
+says what the verdict on it is and why. With --policy or --baseline it also says
+what is expected of the person, and which rule decided.`,
 		Example: `  trailgate explain https://example.signin.aws.amazon.com/console
   trailgate explain eu-west-1.signin.aws.amazon.com
   trailgate explain - < record.json`,
@@ -39,11 +42,15 @@ says what the verdict on it is and why.`,
 			if err := read.readTable(); err != nil {
 				return err
 			}
-			all, err := p.explain(cmd.Context(), args[0], read.table)
+			judge, err := expect.judge(p, read.table)
 			if err != nil {
 				return err
 			}
-			return out.write(p, false, func(w io.Writer) error {
+			all, failed := p.explain(cmd.Context(), args[0], read.table, judge)
+			if len(all) == 0 {
+				return failed
+			}
+			err = out.write(p, false, func(w io.Writer) error {
 				for i, e := range all {
 					if err := e.write(w, i, out.format); err != nil {
 						return err
@@ -51,9 +58,15 @@ says what the verdict on it is and why.`,
 				}
 				return nil
 			})
+			if err == nil && failed != nil {
+				p.complain("skipped: " + failed.Error())
+				err = errSkipped
+			}
+			return err
 		},
 	}
 	out.register(cmd.Flags(), "table (words), json")
+	expect.registerExpectations(cmd.Flags())
 	cmd.Flags().StringVar(&read.regionsFile, "regions-file", "", "`file` with Regions that the built-in table lacks: PARTITION REGION a line")
 	return cmd
 }
@@ -76,19 +89,19 @@ type explanation struct {
 }
 
 // explain explains what the argument is.
-func (p *process) explain(ctx context.Context, arg string, table endpoint.Table) ([]explanation, error) {
+func (p *process) explain(ctx context.Context, arg string, table endpoint.Table, judge *analyzer.Judge) ([]explanation, error) {
 	switch {
 	case arg == "-":
-		return explainRecords(ctx, p.stdin, "standard input", table)
+		return explainRecords(ctx, p.stdin, "standard input", table, judge)
 	case strings.HasPrefix(strings.TrimSpace(arg), "{"):
-		return explainRecords(ctx, strings.NewReader(arg), "the argument", table)
+		return explainRecords(ctx, strings.NewReader(arg), "the argument", table, judge)
 	}
 	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
 		h, err := os.Open(arg)
 		if err != nil {
 			return nil, err
 		}
-		all, err := explainRecords(ctx, h, arg, table)
+		all, err := explainRecords(ctx, h, arg, table, judge)
 		return all, errors.Join(err, h.Close())
 	}
 	u, err := table.ParseURL(arg)
@@ -115,32 +128,38 @@ func (p *process) explain(ctx context.Context, arg string, table endpoint.Table)
 	return []explanation{x}, nil
 }
 
-// explainRecords explains every sign-in in a document.
-func explainRecords(ctx context.Context, r io.Reader, origin string, table endpoint.Table) ([]explanation, error) {
+// explainRecords explains every sign-in in a document, and what the judge, if
+// there is one, makes of it.
+func explainRecords(ctx context.Context, r io.Reader, origin string, table endpoint.Table, judge *analyzer.Judge) ([]explanation, error) {
 	classify := analyzer.Classifier{Table: table}
 	var out []explanation
+	var failed error
 	var scanner record.Scanner
 	for e, err := range scanner.ScanReader(r, origin, 0) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		if err != nil && e.Carrier == signin.CarrierUnknown {
-			return out, fmt.Errorf("read %q: %w", origin, err)
+			failed = cmp.Or(failed, fmt.Errorf("read %q: %w", origin, err))
+			continue
 		}
-		out = append(out, explainEvent(e, classify))
+		out = append(out, explainEvent(e, classify, judge))
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && failed == nil {
 		return nil, hinted{fmt.Errorf("read %q: no console sign-in in it", origin),
 			"a sign-in is a record with eventSource signin.amazonaws.com and eventName ConsoleLogin"}
 	}
-	return out, nil
+	return out, failed
 }
 
-func explainEvent(e signin.Event, c analyzer.Classifier) explanation {
+func explainEvent(e signin.Event, c analyzer.Classifier, judge *analyzer.Judge) explanation {
 	v := c.Classify(e)
 	x := explanation{
 		Kind: "record", Subject: e.ID, Scope: v.Scope.String(), Endpoint: optional(v.Endpoint), Basis: v.Basis.String(),
 		Confidence: v.Confidence.String(), Partition: v.Partition, Principal: e.Principal(), Reasons: c.Explain(e, v),
+	}
+	if judge != nil {
+		x.Reasons = append(x.Reasons, judge.Explain(&e, v)...)
 	}
 	if !e.Time.IsZero() {
 		x.EventTime = e.Time.Format(time.RFC3339)

@@ -29,6 +29,7 @@ type readFlags struct {
 	profile      string
 	roles        []string
 	endpointURL  string
+	lookup       lookupFlags
 
 	limit int64          // maxObject, parsed
 	table endpoint.Table // regionsFile, parsed
@@ -47,7 +48,8 @@ func (f *readFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.quiet, "quiet", false, "nothing on standard error but errors")
 	s.BoolVar(&f.noProgress, "no-progress", false, "no progress bar on a terminal")
 	s.StringVar(&f.profile, "profile", "", "AWS `profile` of the shared configuration")
-	s.StringSliceVar(&f.roles, "role-arn", nil, "`role` to assume for reading")
+	s.StringSliceVar(&f.roles, "role-arn", nil, "`role` to assume for reading; repeatable for lookup://, an account each")
+	f.lookup.register(s)
 	s.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of the AWS service to use instead of AWS's own")
 }
 
@@ -163,7 +165,7 @@ func (f *outFlags) register(s *pflag.FlagSet, formats string) {
 }
 
 func (f *outFlags) registerRows(s *pflag.FlagSet) {
-	s.StringVar(&f.rows, "rows", "", "only this table: signins, endpoints or principals (csv, jsonl and parquet: signins unless said)")
+	s.StringVar(&f.rows, "rows", "", "only this table: signins, findings, endpoints or principals (csv, jsonl and parquet: signins unless said)")
 }
 
 // check validates the flags. The formats are those that the verb can write.
@@ -177,9 +179,9 @@ func (f *outFlags) check(p *process, set *pflag.FlagSet, formats ...string) erro
 		return usagef("--format %q: give one of %s", f.format, strings.Join(formats, ", "))
 	}
 	switch report.Kind(f.rows) {
-	case "", report.SignIns, report.Endpoints, report.Principals:
+	case "", report.SignIns, report.Findings, report.Endpoints, report.Principals:
 	default:
-		return usagef("--rows %q: give one of signins, endpoints, principals", f.rows)
+		return usagef("--rows %q: give one of signins, findings, endpoints, principals", f.rows)
 	}
 	if f.rows != "" && f.format == "json" {
 		return usagef("--rows goes with a format of rows: json is one document with all of them; jsonl is its twin by rows")

@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"trailgate/fixtures"
 )
 
 func newGenerate(p *process) *cobra.Command {
 	var c fixtures.Config
-	var start, layout string
+	var start, layout, scenario string
 	var bomb string
 	cmd := &cobra.Command{
 		Use:   "generate DIR",
@@ -22,15 +23,23 @@ func newGenerate(p *process) *cobra.Command {
 empty or does not exist yet: API records of a dozen services, console sign-ins of
 every kind among them, and truth.jsonl beside them, the row that every sign-in has
 to come out as. The same flags give the same bytes. All account ids, addresses
-and keys are those set aside for documentation.`,
+and keys are those set aside for documentation.
+
+With --scenario organization it simulates the sign-ins of a company over a year
+instead, with intruders planted among them; labels.jsonl beside the log files says
+of every sign-in what it is. --people and --accounts are those of the company then.`,
 		Example: `  trailgate generate ./trail && trailgate audit ./trail
-  trailgate generate ./big --files 4000 --records-per-file 250`,
+  trailgate generate ./big --files 4000 --records-per-file 250
+  trailgate generate ./company --scenario organization`,
 		Args: oneArg("the folder to write to"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.Dir = args[0]
 			var err error
 			if c.Start, err = parseTime("start", start, p.now()); err != nil {
 				return err
+			}
+			if scenario != "" {
+				return p.simulate(cmd, scenario, c)
 			}
 			if c.Layout, err = layoutOf(layout); err != nil {
 				return err
@@ -47,7 +56,16 @@ and keys are those set aside for documentation.`,
 			return p.tellStats(stats, c.Dir)
 		},
 	}
-	f := cmd.Flags()
+	registerTrail(cmd.Flags(), &c)
+	cmd.Flags().StringVar(&start, "start", "", "`day` of the first delivery (default 2026-03-01)")
+	cmd.Flags().StringVar(&layout, "layout", "account", "account, organization, control-tower or control-tower-old")
+	cmd.Flags().StringVar(&bomb, "bomb", "", "with --faults: a file that inflates to this `size`")
+	cmd.Flags().StringVar(&scenario, "scenario", "", "simulate instead: organization")
+	return cmd
+}
+
+// registerTrail registers the flags that are fields of a Config.
+func registerTrail(f *pflag.FlagSet, c *fixtures.Config) {
 	f.Uint64Var(&c.Seed, "seed", 0, "chooses one of many trails of the same size")
 	f.IntVar(&c.Accounts, "accounts", 0, "accounts (default 3)")
 	f.IntVar(&c.Regions, "regions", 0, "Regions with log files (default 6)")
@@ -56,16 +74,42 @@ and keys are those set aside for documentation.`,
 	f.IntVar(&c.Files, "files", 0, "log files (default: one per account, Region and day)")
 	f.IntVar(&c.RecordsPerFile, "records-per-file", 0, "records in each (default 40)")
 	f.IntVar(&c.SignIns, "sign-ins", 0, "distinct sign-ins (default 300)")
-	f.StringVar(&start, "start", "", "`day` of the first delivery (default 2026-03-01)")
-	f.StringVar(&layout, "layout", "account", "account, organization, control-tower or control-tower-old")
 	f.StringVar(&c.Prefix, "prefix", "", "key prefix before the layout")
 	f.BoolVar(&c.OnePartition, "one-partition", false, "no accounts in China, GovCloud and the European Sovereign Cloud")
 	f.BoolVar(&c.NoNoise, "no-noise", false, "no digests and other files that are no log files")
 	f.BoolVar(&c.Gaps, "gaps", false, "leave out some days of one Region")
 	f.BoolVar(&c.Faults, "faults", false, "damaged files and unreadable sign-ins among them; the truth stays the same")
-	f.StringVar(&bomb, "bomb", "", "with --faults: a file that inflates to this `size`")
 	f.IntVar(&c.Workers, "workers", 0, "files made at once (default: one a core)")
-	return cmd
+}
+
+// simulate writes a scenario.
+func (p *process) simulate(cmd *cobra.Command, name string, c fixtures.Config) error {
+	if name != fixtures.OrganizationScenario {
+		return usagef("--scenario %q: there is only %s", name, fixtures.OrganizationScenario)
+	}
+	var foreign string
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "scenario", "seed", "accounts", "days", "people", "start", "workers":
+		default:
+			foreign = f.Name
+		}
+	})
+	if foreign != "" {
+		return usagef("--%s does not go with --scenario", foreign)
+	}
+	s, err := fixtures.Simulate(cmd.Context(), fixtures.Scenario{Seed: c.Seed, Dir: c.Dir, People: c.People, Days: c.Days, Accounts: c.Accounts,
+		Start: c.Start, Workers: c.Workers})
+	if err != nil {
+		return fmt.Errorf("generate %q: %w", c.Dir, err)
+	}
+	cases := 0
+	for _, n := range s.Cases {
+		cases += n
+	}
+	_, err = fmt.Fprintf(p.stdout, "wrote %d log files (%.1f MB packed) with %d sign-ins to %s\n%d intrusions, %d of them at another endpoint than the victim's; %d trips; labels.jsonl says which\n",
+		s.Files, float64(s.Packed)/1e6, s.SignIns, c.Dir, cases, s.Changed, s.Trips)
+	return err
 }
 
 func layoutOf(name string) (fixtures.Layout, error) {

@@ -36,6 +36,12 @@ func (g *progress) show(now ingest.Progress) {
 	if g.bar == nil {
 		return
 	}
+	if now.Reach != nil {
+		g.bar.ChangeMax(now.Listed)
+		g.bar.Describe(reached(now))
+		g.set(now.Done)
+		return
+	}
 	words := "reading"
 	if !now.Final {
 		words = fmt.Sprintf("listing: %d objects so far", now.Listed)
@@ -43,7 +49,11 @@ func (g *progress) show(now ingest.Progress) {
 		g.bar.ChangeMax(now.Listed)
 	}
 	g.bar.Describe(fmt.Sprintf("%s, %.1f MB, %d sign-ins", words, float64(now.Bytes)/1e6, now.SignIns))
-	if g.bar.Set(now.Done) != nil {
+	g.set(now.Done)
+}
+
+func (g *progress) set(done int) {
+	if g.bar.Set(done) != nil {
 		g.bar = nil // a terminal that is gone is no reason to stop
 	}
 }

@@ -30,7 +30,8 @@ type process struct {
 }
 
 // run carries out one command line and gives the exit status of contract: 0
-// complete, 1 failed, 2 usage, 3 something was skipped, 130 interrupted.
+// complete, 1 failed, 2 usage, 3 something was skipped, 4 findings at or above
+// --fail-on, 130 interrupted.
 func run(ctx context.Context, p process) int {
 	root := newRoot(&p)
 	root.SetArgs(p.args)
@@ -52,7 +53,7 @@ Region's. It tells what it could not read.
   trailgate explain https://example.signin.aws.amazon.com/console
 
 Exit status: 0 complete; 1 failed, nothing usable; 2 usage error; 3 done, but
-something was skipped; 130 interrupted.`,
+something was skipped; 4 findings at or above --fail-on; 130 interrupted.`,
 		Args:              cobra.ArbitraryArgs,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -68,7 +69,7 @@ something was skipped; 130 interrupted.`,
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newAudit(p), newCoverage(p), newExplain(p), newGenerate(p), newSchema(p), newVersion(p))
+	root.AddCommand(newAudit(p), newCoverage(p), newExplain(p), newGenerate(p), newPolicy(p), newSchema(p), newVersion(p))
 	return root
 }
 

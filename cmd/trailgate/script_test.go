@@ -21,6 +21,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"trailgate/fixtures/cloudtrail"
 	"trailgate/fixtures/s3"
 )
 
@@ -65,6 +66,10 @@ func TestScripts(t *testing.T) {
 			"interrupt": interrupt,
 			"counts":    counts,
 			"swap":      swap,
+			"latest":    latest,
+
+			"cloudtrail": serveHistory,
+			"pages":      pages,
 		},
 	})
 }
@@ -205,10 +210,11 @@ func endToEnd(ts *testscript.TestScript, _ bool, args []string) {
 // serverKey finds a script's server among its values.
 type serverKey struct{}
 
-// server is the S3 server of a script.
+// server is the S3 server of a script, and its Event history.
 type server struct {
 	standIn *s3.Server
 	hit     <-chan struct{} // closed once a held key was asked for
+	history *cloudtrail.Server
 }
 
 // serve [-gateway] [-deny TEXT] [-vanish TEXT] [-cut TEXT] [-hold TEXT] FOLDER BUCKET
@@ -280,7 +286,7 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(path, args[2:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), &stdout, &stderr
-	for _, name := range [...]string{"PATH", "HOME", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+	for _, name := range [...]string{"PATH", "HOME", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_CLOUDTRAIL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_ACCOUNT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	ts.Check(cmd.Start())
@@ -308,4 +314,26 @@ func swap(ts *testscript.TestScript, _ bool, args []string) {
 		text = strings.ReplaceAll(text, os.Expand(pair[0], ts.Getenv), pair[1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// latest WHOLE PART... wants the findings of the parts, of those with the same
+// id the last, to be those of the whole, in CSV.
+func latest(ts *testscript.TestScript, _ bool, args []string) {
+	byID := map[string]string{}
+	for _, name := range args[1:] {
+		for line := range strings.Lines(ts.ReadFile(name)) {
+			id, _, _ := strings.Cut(line, ",")
+			byID[id] = line
+		}
+	}
+	whole := 0
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		whole++
+		if id, _, _ := strings.Cut(line, ","); byID[id] != line {
+			ts.Fatalf("whole: %sparts: %s", line, byID[id])
+		}
+	}
+	if whole != len(byID) {
+		ts.Fatalf("%d lines in the whole, %d in the parts", whole, len(byID))
+	}
 }

@@ -9,13 +9,17 @@ import (
 
 	"trailgate/ingest"
 	"trailgate/ingest/local"
+	"trailgate/ingest/lookup"
 	"trailgate/ingest/trail"
 )
+
+// sourceHint says what a source may be.
+const sourceHint = "give s3://BUCKET[/PREFIX], lookup:// for the Event history, a folder or file, or - for standard input"
 
 // sources makes sources of what the user named.
 func (p *process) sources(ctx context.Context, args []string, f *readFlags, progress func(ingest.Progress)) ([]ingest.Source, error) {
 	if len(args) == 0 {
-		return nil, hinted{usagef("no source"), "give s3://BUCKET[/PREFIX], a folder or file, or - for standard input"}
+		return nil, hinted{usagef("no source"), sourceHint}
 	}
 	clients := clients{flags: f}
 	var out []ingest.Source
@@ -36,18 +40,24 @@ func (p *process) sources(ctx context.Context, args []string, f *readFlags, prog
 			s.Progress = progress
 		case *local.Source:
 			s.Progress = progress
+		case *lookup.Source:
+			s.Progress = progress
 		}
 		out = append(out, s)
 	}
-	return out, nil
+	return out, checkLookup(out, f)
 }
 
-// source makes one source: a trail bucket, a copy of one on disk, or else
-// files.
+// source makes one source: a trail bucket, a copy of one on disk, the Event
+// history, or else files.
 func (p *process) source(ctx context.Context, arg string, f *readFlags, c *clients) (ingest.Source, error) {
 	if scheme, rest, ok := strings.Cut(arg, "://"); ok {
-		if scheme != "s3" {
-			return nil, hinted{usagef("source %q: no such kind of source", arg), "give s3://BUCKET[/PREFIX], a folder or file, or - for standard input"}
+		switch scheme {
+		case "s3":
+		case "lookup":
+			return p.lookup(ctx, arg, f, c)
+		default:
+			return nil, hinted{usagef("source %q: no such kind of source", arg), sourceHint}
 		}
 		bucket, prefix, _ := strings.Cut(rest, "/")
 		if bucket == "" {

@@ -1,0 +1,417 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"trailgate/analyzer"
+	"trailgate/analyzer/endpoint"
+	"trailgate/fixtures"
+	"trailgate/ingest"
+	"trailgate/ingest/signin"
+	"trailgate/ingest/trail"
+)
+
+// label is a line of labels.jsonl.
+type label struct {
+	ID       string `json:"event_id"`
+	Kind     string `json:"kind"`
+	Journey  string `json:"journey"`
+	Intruder bool   `json:"intruder"`
+	Changed  bool   `json:"changed"`
+}
+
+// organization is a simulated year, read back from its log files.
+type organization struct {
+	labels map[string]label
+	merged *ingest.Merger
+	stats  fixtures.ScenarioStats
+}
+
+func simulate(tb testing.TB, s fixtures.Scenario) *organization {
+	tb.Helper()
+	s.Dir = filepath.Join(tb.TempDir(), "organization")
+	stats, err := fixtures.Simulate(tb.Context(), s)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	o := &organization{labels: map[string]label{}, stats: stats}
+	h, err := os.Open(filepath.Join(s.Dir, "labels.jsonl"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	lines := bufio.NewScanner(h)
+	for lines.Scan() {
+		var l label
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			tb.Fatal(err)
+		}
+		o.labels[l.ID] = l
+	}
+	source := &trail.Source{Store: trail.Disk{Root: s.Dir}, Name: s.Dir}
+	o.merged, err = ingest.Merge(tb.Context(), ingest.Window{}, nil, source)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if n := int(o.merged.Coverage.SignIns); n != stats.SignIns || n != len(o.labels) {
+		tb.Fatalf("%d sign-ins read, %d made, %d labelled", n, stats.SignIns, len(o.labels))
+	}
+	return o
+}
+
+// alarm is a sign-in that was flagged, and by what.
+type alarm struct{ id, rule string }
+
+// judged gives the alarms of a Judge over the year.
+func (o *organization) judged(j *analyzer.Judge) []alarm {
+	var c analyzer.Classifier
+	for e := range o.merged.Events() {
+		j.Add(&e, c.Classify(e))
+	}
+	var out []alarm
+	for _, f := range j.Findings() {
+		out = append(out, alarm{f.Event.ID, f.Rule})
+	}
+	return out
+}
+
+// naive flags any endpoint never seen before for this user, each once.
+func (o *organization) naive() []alarm {
+	type pair struct{ who, where string }
+	seen, anywhere := map[pair]bool{}, map[string]bool{}
+	var out []alarm
+	var c analyzer.Classifier
+	for e := range o.merged.Events() {
+		v := c.Classify(e)
+		who := e.Principal()
+		if v.Scope == analyzer.ScopeUnknown || strings.HasSuffix(who, "/unknown") {
+			continue
+		}
+		if p := (pair{who, v.Endpoint}); !seen[p] {
+			seen[p] = true
+			if anywhere[who] {
+				out = append(out, alarm{e.ID, "new"})
+			}
+			anywhere[who] = true
+		}
+	}
+	return out
+}
+
+// tally is how good a set of alarms is.
+type tally struct {
+	cases, found     map[string]int // of intrusions that changed endpoint, by kind
+	others, alsoThen int            // intrusions that did not, and those of them found
+	alarms, false_   map[string]int // by kind of sign-in
+	rules            map[string]int // false alarms by rule
+	signIns          map[string]int
+	perTrip          int // most alarms on one trip
+}
+
+func (o *organization) tally(alarms []alarm) tally {
+	t := tally{cases: map[string]int{}, found: map[string]int{}, alarms: map[string]int{}, false_: map[string]int{}, rules: map[string]int{}, signIns: map[string]int{}}
+	changed, kinds := map[string]bool{}, map[string]string{}
+	for _, l := range o.labels {
+		t.signIns[l.Kind]++
+		if l.Intruder {
+			changed[l.Journey] = changed[l.Journey] || l.Changed
+			kinds[l.Journey] = l.Kind
+		}
+	}
+	found, trips := map[string]bool{}, map[string]int{}
+	for _, a := range alarms {
+		l := o.labels[a.id]
+		t.alarms[l.Kind]++
+		if l.Intruder {
+			found[l.Journey] = true
+			continue
+		}
+		t.false_[l.Kind]++
+		t.rules[a.rule+" "+l.Kind]++
+		if strings.HasPrefix(l.Journey, "trip-") {
+			trips[l.Journey]++
+			t.perTrip = max(t.perTrip, trips[l.Journey])
+		}
+	}
+	for name, kind := range kinds {
+		switch {
+		case changed[name]:
+			t.cases[kind]++
+			if found[name] {
+				t.found[kind]++
+			}
+		default:
+			t.others++
+			if found[name] {
+				t.alsoThen++
+			}
+		}
+	}
+	return t
+}
+
+func total(m map[string]int) int {
+	n := 0
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+// recall is the share of the intrusions that changed endpoint which were found.
+func (t tally) recall() float64 { return float64(total(t.found)) / float64(total(t.cases)) }
+
+// precision is the share of the alarms that are about an intruder.
+func (t tally) precision() float64 {
+	return 1 - float64(total(t.false_))/float64(max(1, total(t.alarms)))
+}
+
+// flapping counts the findings for being served by another of the proxied
+// Regions: those about the endpoint.
+func (t tally) flapping() int {
+	n := 0
+	for rule, count := range t.rules {
+		if strings.HasSuffix(rule, " "+"proxied") && (strings.HasPrefix(rule, "endpoint.") || strings.HasPrefix(rule, "new")) {
+			n += count
+		}
+	}
+	return n
+}
+
+// benign counts the sign-ins of those who may.
+func (o *organization) benign() int {
+	n := 0
+	for _, l := range o.labels {
+		if !l.Intruder {
+			n++
+		}
+	}
+	return n
+}
+
+// writtenPolicy is what an administrator of the organization would write down.
+const writtenPolicy = `version: 1
+rules:
+  - {name: break-glass, match: {user: "break-glass-*"}, allow: [global], strict: true, severity: critical}
+  - {name: root, match: {identity: Root}, allow: [global], severity: critical}
+  - {name: identity-center, match: {role: "AWSReservedSSO_*"}, allow: ["idc-home+[ap-southeast-1]"], severity: high}
+  - {name: dublin, match: {user: "/dublin/*"}, allow: [global, eu-west-1]}
+  - {name: ashburn, match: {user: "/ashburn/*"}, allow: [global, us-east-1]}
+  - {name: frankfurt, match: {user: "/frankfurt/*"}, allow: [global, eu-central-1]}
+  - {name: sydney, match: {user: "/sydney/*"}, allow: [global, ap-southeast-2]}
+  - {name: tokyo, match: {user: "/tokyo/*"}, allow: [global, ap-northeast-1]}
+  - {name: sao-paulo, match: {user: "/sao-paulo/*"}, allow: [global, sa-east-1]}
+  - {name: federated, match: {identity: AssumedRole}, allow: [eu-west-1, us-east-1, eu-central-1, ap-southeast-2, ap-northeast-1, sa-east-1]}
+`
+
+// policies gives the policy with all other rules off, and with them on.
+func policies(tb testing.TB) (only, beside *analyzer.Policy) {
+	tb.Helper()
+	off := "detections:\n"
+	for _, id := range analyzer.RuleIDs() {
+		if id != analyzer.RulePolicy {
+			off += "  " + id + ": {enabled: false}\n"
+		}
+	}
+	only, err := analyzer.ParsePolicy("only.yaml", []byte(writtenPolicy+off), endpoint.Table{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	beside, err = analyzer.ParsePolicy("beside.yaml", []byte(writtenPolicy), endpoint.Table{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return only, beside
+}
+
+// ways are the ways to judge that are compared.
+func (o *organization) ways(tb testing.TB) (names []string, tallies []tally) {
+	tb.Helper()
+	only, beside := policies(tb)
+	names = []string{"naive", "policy", "baseline", "both"}
+	for _, alarms := range [][]alarm{
+		o.naive(),
+		o.judged(&analyzer.Judge{Policy: only}),
+		o.judged(&analyzer.Judge{}),
+		o.judged(&analyzer.Judge{Policy: beside}),
+	} {
+		tallies = append(tallies, o.tally(alarms))
+	}
+	return names, tallies
+}
+
+// compare prints the ways side by side.
+func (o *organization) compare(tb testing.TB) []tally {
+	tb.Helper()
+	names, all := o.ways(tb)
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(cells ...any) {
+		for _, c := range cells {
+			if _, err := fmt.Fprint(w, c, "\t"); err != nil {
+				tb.Fatal(err)
+			}
+		}
+		if _, err := fmt.Fprintln(w); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	row := func(name string, of func(t tally) any) {
+		cells := []any{name}
+		for _, t := range all {
+			cells = append(cells, of(t))
+		}
+		line(cells...)
+	}
+	line("", names[0], names[1], names[2], names[3])
+	row("recall", func(t tally) any { return fmt.Sprintf("%.3f", t.recall()) })
+	row("precision", func(t tally) any { return fmt.Sprintf("%.3f", t.precision()) })
+	row("false per 1,000 benign", func(t tally) any { return fmt.Sprintf("%.2f", 1000*float64(total(t.false_))/float64(o.benign())) })
+	row("most per trip", func(t tally) any { return t.perTrip })
+	row("endpoint unchanged, found", func(t tally) any { return fmt.Sprintf("%d/%d", t.alsoThen, t.others) })
+	var kinds []string
+	for k := range all[0].signIns {
+		kinds = append(kinds, k)
+	}
+	slices.Sort(kinds)
+	for _, k := range kinds {
+		if all[0].cases[k] > 0 {
+			row("found "+k, func(t tally) any { return fmt.Sprintf("%d/%d", t.found[k], t.cases[k]) })
+		}
+	}
+	for _, k := range kinds {
+		row("alerts per 1,000 "+k, func(t tally) any { return fmt.Sprintf("%.2f", 1000*float64(t.alarms[k])/float64(t.signIns[k])) })
+	}
+	var rules []string
+	for _, t := range all[1:] {
+		for k := range t.rules {
+			if !slices.Contains(rules, k) {
+				rules = append(rules, k)
+			}
+		}
+	}
+	slices.Sort(rules)
+	for _, k := range rules {
+		row("false "+k, func(t tally) any { return t.rules[k] })
+	}
+	if err := w.Flush(); err != nil {
+		tb.Fatal(err)
+	}
+	told := fmt.Sprintf("%d sign-ins, %d of them benign, %d intrusions, %d of which changed endpoint, %d trips\n%s", len(o.labels), o.benign(), total(o.stats.Cases), o.stats.Changed, o.stats.Trips, text.String())
+	if _, bench := tb.(*testing.B); bench {
+		fmt.Println("\n" + told) // the log of a benchmark is cut after ten lines
+	} else {
+		tb.Log(told)
+	}
+	return all
+}
+
+// The marks that default settings have to reach.
+const (
+	markRecall  = 0.95
+	markFalse   = 2.0 // per 1,000 benign sign-ins
+	markPerTrip = 1
+)
+
+// BenchmarkFindings judges the organization of 2,000 people over a year.
+func BenchmarkFindings(b *testing.B) {
+	o := simulate(b, fixtures.Scenario{})
+	var all []tally
+	for b.Loop() {
+		all = o.compare(b)
+	}
+	for i, name := range [...]string{"naive", "policy", "baseline", "both"} {
+		t := all[i]
+		b.ReportMetric(t.recall(), name+"-recall")
+		b.ReportMetric(t.precision(), name+"-precision")
+		b.ReportMetric(1000*float64(total(t.false_))/float64(o.benign()), name+"-false/1000")
+		b.ReportMetric(float64(t.perTrip), name+"-per-trip")
+		b.ReportMetric(float64(t.flapping()), name+"-flapping")
+	}
+	b.ReportMetric(markRecall, "recall-mark")
+	b.ReportMetric(markFalse, "false-mark")
+}
+
+// TestFindingsReachTheirMarks does the same with a smaller organization.
+func TestFindingsReachTheirMarks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	o := simulate(t, fixtures.Scenario{People: 300, Days: 150, Accounts: 2})
+	all := o.compare(t)
+	naive := all[0]
+	for i, name := range [...]string{"history alone", "with a policy"} {
+		mine := all[2+i]
+		if i == 0 {
+			// Who signs in twice a year has no habit to break: only a policy
+			// tells the misuse of break-glass users.
+			delete(mine.cases, "break-glass-misuse")
+			delete(mine.found, "break-glass-misuse")
+		}
+		if r := mine.recall(); r < markRecall {
+			t.Errorf("%s: recall %.3f, want %.2f", name, r, markRecall)
+		}
+		if f := 1000 * float64(total(mine.false_)) / float64(o.benign()); f > markFalse {
+			t.Errorf("%s: %.2f false findings per 1,000 benign sign-ins, want %.0f at most", name, f, markFalse)
+		}
+		if mine.perTrip > markPerTrip {
+			t.Errorf("%s: %d findings on one trip, want %d at most", name, mine.perTrip, markPerTrip)
+		}
+		if n := mine.flapping(); n > 0 {
+			t.Errorf("%s: %d findings for being served by another of the proxied Regions", name, n)
+		}
+		if mine.recall() < naive.recall() || total(mine.false_) >= total(naive.false_) {
+			t.Errorf("%s: recall %.3f with %d false, no better than the naive rule's %.3f with %d", name, mine.recall(), total(mine.false_),
+				naive.recall(), total(naive.false_))
+		}
+	}
+}
+
+// BenchmarkJudge judges a million sign-ins of 20,000 principals.
+func BenchmarkJudge(b *testing.B) {
+	const signIns, principals = 1_000_000, 20_000
+	regions := endpoint.Table{}.Regions(endpoint.AWS)
+	start := time.Date(2025, 1, 6, 0, 0, 0, 0, time.UTC)
+	events := make([]signin.Event, signIns)
+	for i := range events {
+		who := (i * 7919) % principals
+		region := regions[who%7].Name
+		if i%977 == 0 {
+			region = regions[i%len(regions)].Name
+		}
+		account := fmt.Sprintf("%012d", who%50)
+		events[i] = signin.Event{ID: fmt.Sprintf("%08d", i), Time: start.Add(time.Duration(i) * 30 * time.Second), Account: account,
+			Region: region, Host: region + ".signin.aws.amazon.com", Outcome: signin.Success, MFA: signin.MFAYes, SourceIP: fmt.Sprintf("192.0.2.%d", who%250),
+			Identity: signin.Identity{Type: signin.TypeIAMUser, Account: account, UserName: fmt.Sprintf("user-%d", who)}}
+	}
+	var c analyzer.Classifier
+	found := 0
+	for b.Loop() {
+		j := &analyzer.Judge{}
+		for i := range events {
+			j.Add(&events[i], c.Classify(events[i]))
+		}
+		found = len(j.Findings())
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s")
+	b.ReportMetric(10, "s-mark")
+	b.ReportMetric(float64(m.Sys)/1e6, "MB")
+	b.ReportMetric(1500, "MB-mark")
+	b.ReportMetric(float64(found), "findings")
+}

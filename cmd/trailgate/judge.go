@@ -1,0 +1,213 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"trailgate/analyzer"
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/signin"
+	"trailgate/report"
+)
+
+// errFindings ends a run that found something at or above --fail-on.
+var errFindings = errors.New("findings at or above --fail-on")
+
+// judgeFlags say what is expected of people.
+type judgeFlags struct {
+	policy       string
+	baseline     string
+	saveBaseline string
+	learnUntil   string
+	failOn       string
+}
+
+func (f *judgeFlags) register(s *pflag.FlagSet) {
+	f.registerExpectations(s)
+	s.StringVar(&f.saveBaseline, "save-baseline", "", "write what is known at the end to this `file`, for the next run's --baseline")
+	s.StringVar(&f.learnUntil, "learn-until", "", "flag nothing before this `time`, only learn")
+	s.StringVar(&f.failOn, "fail-on", "", "exit with status 4 on findings of this `severity` or above: low, medium, high or critical")
+}
+
+func (f *judgeFlags) registerExpectations(s *pflag.FlagSet) {
+	s.StringVar(&f.policy, "policy", "", "policy `file`: who may sign in through which endpoint")
+	s.StringVar(&f.baseline, "baseline", "", "`file` with what earlier runs have learned (--save-baseline)")
+}
+
+// judgement is a run's judge, and what it is to do with the answer.
+type judgement struct {
+	judge  *analyzer.Judge
+	tally  analyzer.Tally // of the policy, if there is one
+	failOn analyzer.Severity
+	save   string
+	found  []analyzer.Finding
+}
+
+// open reads the files that the flags name.
+func (f *judgeFlags) open(p *process, table endpoint.Table) (*judgement, error) {
+	j := &judgement{judge: &analyzer.Judge{}, save: f.saveBaseline}
+	var err error
+	if j.judge.LearnUntil, err = parseTime("learn-until", f.learnUntil, p.now()); err != nil {
+		return nil, err
+	}
+	if f.failOn != "" {
+		if j.failOn, err = analyzer.ParseSeverity(f.failOn); err != nil {
+			return nil, usagef("--fail-on: %w", err)
+		}
+	}
+	if f.policy != "" {
+		if j.judge.Policy, err = p.readPolicy(f.policy, table); err != nil {
+			return nil, err
+		}
+		j.tally.Policy = j.judge.Policy
+		p.tellProblems(j.judge.Policy.Warnings())
+	}
+	if j.judge.Baseline, err = f.readBaseline(); err != nil {
+		return nil, err
+	}
+	if f.saveBaseline != "" {
+		if _, err := os.Stat(filepath.Dir(f.saveBaseline)); err != nil {
+			return nil, usagef("--save-baseline: %w", err)
+		}
+	}
+	return j, nil
+}
+
+// judge gives a judge of single records, or nil where nothing is expected.
+func (f *judgeFlags) judge(p *process, table endpoint.Table) (*analyzer.Judge, error) {
+	if f.policy == "" && f.baseline == "" {
+		return nil, nil
+	}
+	j, err := f.open(p, table)
+	if err != nil {
+		return nil, err
+	}
+	return j.judge, nil
+}
+
+// readBaseline reads the file of an earlier run. It may be missing only if
+// this run is to write it: so the first of many runs has the same command line
+// as the rest.
+func (f *judgeFlags) readBaseline() (*analyzer.Baseline, error) {
+	if f.baseline == "" {
+		return &analyzer.Baseline{}, nil
+	}
+	b, err := os.ReadFile(f.baseline)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && filepath.Clean(f.baseline) == filepath.Clean(f.saveBaseline):
+		return &analyzer.Baseline{}, nil
+	case err != nil:
+		return nil, usagef("--baseline: %w", err)
+	}
+	known, err := analyzer.ParseBaseline(b)
+	if err != nil {
+		return nil, hinted{usagef("--baseline %q: %w", f.baseline, err), "make a new one: trailgate audit SOURCE --save-baseline FILE"}
+	}
+	return known, nil
+}
+
+// add judges one sign-in.
+func (j *judgement) add(e *signin.Event, v analyzer.Verdict) {
+	j.judge.Add(e, v)
+	if j.tally.Policy != nil {
+		j.tally.Add(e, j.tally.Policy.Judge(e, v))
+	}
+}
+
+// conclude takes the findings, once all sign-ins are judged.
+func (j *judgement) conclude() { j.found = j.judge.Findings() }
+
+// writeBaseline saves what is known now, whole or not at all.
+func (j *judgement) writeBaseline() error {
+	if j.save == "" {
+		return nil
+	}
+	b, err := json.Marshal(j.judge.Baseline)
+	if err != nil {
+		return fmt.Errorf("save the baseline: %w", err)
+	}
+	err = replace(j.save, func(w io.Writer) error {
+		_, err := w.Write(append(b, '\n'))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("save the baseline: %w", err)
+	}
+	return nil
+}
+
+// verdict is errFindings if there is a finding that the run is to fail on.
+func (j *judgement) verdict() error {
+	for _, f := range j.found {
+		if j.failOn != 0 && f.Severity >= j.failOn {
+			return errFindings
+		}
+	}
+	return nil
+}
+
+// describe puts what was found into the document.
+func (j *judgement) describe(d *report.Document, format string) {
+	s := &d.Summary
+	s.Judged, s.NotJudged, s.Findings, s.Severities = true, j.judge.NotJudged(), len(j.found), map[string]int{}
+	by := map[string]int{}
+	for _, f := range j.found {
+		s.Severities[f.Severity.String()]++
+		by[f.Event.Principal()]++
+	}
+	for i := range d.Principals {
+		d.Principals[i].Findings = by[d.Principals[i].Principal]
+	}
+	all := j.found
+	switch format {
+	case "table", "markdown", "html":
+		all = byPrincipal(all)
+	}
+	d.Findings = findings(all)
+	if n := j.judge.Late(); n > 0 {
+		d.Coverage.Remarks = append(slices.Clone(d.Coverage.Remarks), fmt.Sprintf(
+			"%s not newer than what the baseline already knows (through %s): expectations from history did not speak of them",
+			counted(n, "sign-in"), j.judge.Baseline.Through().Format(time.RFC3339)))
+	}
+}
+
+// byPrincipal groups findings for people to read: whoever has the gravest
+// finding comes first, and each one's findings are in order of time.
+func byPrincipal(all []analyzer.Finding) []analyzer.Finding {
+	worst := map[string]analyzer.Severity{}
+	for _, f := range all {
+		who := f.Event.Principal()
+		worst[who] = max(worst[who], f.Severity)
+	}
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, func(a, b analyzer.Finding) int {
+		x, y := a.Event.Principal(), b.Event.Principal()
+		return cmp.Or(cmp.Compare(worst[y], worst[x]), strings.Compare(x, y))
+	})
+	return out
+}
+
+// findings makes rows of findings.
+func findings(all []analyzer.Finding) iter.Seq[report.Finding] {
+	t := truths{yes: true}
+	return func(yield func(report.Finding) bool) {
+		for _, f := range all {
+			if !yield(report.Finding{FindingID: f.ID, Rule: f.Rule, Severity: f.Severity.String(), Reason: f.Reason, Observed: f.Observed,
+				Expected: f.Expected, Surprise: f.Surprise, SignIn: t.row(&f.Event, f.Verdict)}) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/spf13/pflag"
+
+	"trailgate/ingest"
+	"trailgate/ingest/lookup"
+)
+
+// lookupFlags are the flags of lookup:// sources.
+type lookupFlags struct {
+	clamp         bool
+	resume        string
+	regionTimeout time.Duration
+}
+
+func (f *lookupFlags) register(s *pflag.FlagSet) {
+	s.BoolVar(&f.clamp, "clamp-window", false, "lookup://: cut a window that reaches back more than 90 days, rather than refuse it")
+	s.StringVar(&f.resume, "resume", "", "lookup://: go on where the run that wrote this `file` was interrupted, and keep it for the next")
+	s.DurationVar(&f.regionTimeout, "region-timeout", lookup.DefaultRegionTimeout, "lookup://: leave a Region that gives no page for so long")
+}
+
+// lookup makes a source of the Event history. Nothing is asked before it is
+// read.
+func (p *process) lookup(ctx context.Context, arg string, f *readFlags, c *clients) (*lookup.Source, error) {
+	if f.lookup.regionTimeout <= 0 {
+		return nil, usagef("--region-timeout %v: give a time above zero", f.lookup.regionTimeout)
+	}
+	s := &lookup.Source{
+		Name: arg, Now: p.now, Clamp: f.lookup.clamp, RegionTimeout: f.lookup.regionTimeout, Workers: f.workers, Table: f.table,
+		Resume: f.lookup.resume, Asked: strings.TrimSpace(f.since + " to " + f.until),
+	}
+	_, named, _ := strings.Cut(arg, "://")
+	for name := range strings.SplitSeq(strings.Trim(named, "/"), ",") {
+		if name = strings.TrimSpace(name); name == "" && named != "" || name != "" && !f.table.Known(name) {
+			return nil, hinted{usagef("source %q: no Region %q", arg, name), "give lookup:// for all enabled Regions, or lookup://us-east-1,eu-west-1; --regions-file adds Regions to the table"}
+		}
+		if name != "" {
+			s.Regions = append(s.Regions, name)
+		}
+	}
+	accounts := map[string]string{}
+	for _, role := range f.roles {
+		parsed, err := arn.Parse(role)
+		if err != nil || parsed.Service != "iam" || !strings.HasPrefix(parsed.Resource, "role/") {
+			return nil, usagef("--role-arn %q: give the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME", role)
+		}
+		if before, twice := accounts[parsed.AccountID]; twice {
+			return nil, usagef("--role-arn %q: %q is of the same account, and so of the same quota", role, before)
+		}
+		accounts[parsed.AccountID] = role
+	}
+	for _, role := range slices.Concat(f.roles, make([]string, max(0, 1-len(f.roles)))) {
+		cfg, err := c.as(ctx, role)
+		if err != nil {
+			return nil, fmt.Errorf("source %q: %w", arg, err)
+		}
+		s.Accounts = append(s.Accounts, lookup.Account{Config: cfg, Role: role})
+	}
+	return s, nil
+}
+
+// histories are the sources that read the Event history.
+func histories(sources []ingest.Source) []*lookup.Source {
+	var out []*lookup.Source
+	for _, s := range sources {
+		if h, ok := s.(*lookup.Source); ok {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// checkLookup refuses what the sources cannot do together.
+func checkLookup(sources []ingest.Source, f *readFlags) error {
+	switch all := histories(sources); {
+	case len(all) > 1:
+		return usagef("lookup:// is named twice: name all its Regions in one")
+	case len(all) == 0 && f.lookup.resume != "":
+		return usagef("--resume goes with lookup://: only there is a page worth keeping")
+	}
+	return nil
+}
+
+// settle gives the window of the run. The Event history has its own: the last
+// 90 days where none is asked for, and that of the first run where one is
+// resumed. Beside other sources it stays the Event history's own.
+func settle(sources []ingest.Source, w ingest.Window) (ingest.Window, error) {
+	for _, s := range histories(sources) {
+		own, err := s.Settle(w)
+		if err != nil {
+			return w, err
+		}
+		if len(sources) == 1 {
+			w = own
+		}
+	}
+	return w, nil
+}
+
+// letGo removes the resume file of a run that is complete, once its report is
+// written, and says what becomes of that of any other.
+func (p *process) letGo(sources []ingest.Source, c *ingest.Coverage, f *readFlags) error {
+	for _, s := range histories(sources) {
+		if s.Resume == "" {
+			continue
+		}
+		if c.Complete() {
+			return s.Forget()
+		}
+		if _, err := os.Stat(s.Resume); errors.Is(err, fs.ErrNotExist) || f.quiet {
+			continue
+		}
+		p.complain(fmt.Sprintf("resume: the same command goes on from %q, or begins anew once that is removed", s.Resume))
+	}
+	return nil
+}
+
+// reached says how far a source has come that asks Region by Region: the one
+// that is furthest behind tells what has been read of all.
+func reached(now ingest.Progress) string {
+	text := fmt.Sprintf("%d of %d Regions, %d sign-ins, %.1f of %.0f requests/s", now.Done, now.Listed, now.SignIns, now.Rate, now.Quota)
+	var last ingest.Reach
+	for _, r := range now.Reach {
+		switch {
+		case r.Done:
+		case r.Back.IsZero():
+			return text
+		case r.Back.After(last.Back):
+			last = r
+		}
+	}
+	if !last.Back.IsZero() {
+		text += fmt.Sprintf(", all back to %s (%s)", last.Back.UTC().Format(time.DateTime), last.Region)
+	}
+	return text
+}

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"trailgate/analyzer"
+	"trailgate/analyzer/endpoint"
+	"trailgate/ingest"
+	"trailgate/report"
+)
+
+func newPolicy(p *process) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Check a policy file, draft one from history, or print its JSON Schema",
+		Long: `A policy file says who may sign in through which endpoint. Check tells what is
+wrong with one, learn drafts one from what people did so far, and schema prints a
+JSON Schema, by which editors complete and check policy files.`,
+		Example: `  trailgate policy check policy.yaml --against s3://my-trail-bucket --since 90d
+  trailgate policy learn s3://my-trail-bucket --since 90d -o policy.yaml`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return usagef("unknown verb %q: want policy check, policy learn or policy schema", "policy "+args[0])
+		},
+	}
+	cmd.AddCommand(newPolicyCheck(p), newPolicyLearn(p), newPolicySchema(p))
+	return cmd
+}
+
+func newPolicyCheck(p *process) *cobra.Command {
+	var read readFlags
+	var against []string
+	var strict bool
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Tell what is wrong with a policy file, by line and column",
+		Long: `Check reads a policy file and names everything that is wrong with it, by file,
+line and column. It warns of rules that can never decide, because earlier ones
+match first. With --against it reads a source as well, and warns of globs that
+match nobody in it, and of exceptions that have expired or were never used.
+
+Exit status: 0 the policy can be used, with or without warnings; 2 it cannot, or
+--strict was given and there are warnings; 3 a part of the source could not be
+read.`,
+		Example: `  trailgate policy check policy.yaml
+  trailgate policy check policy.yaml --against ./trail`,
+		Args: oneArg("the policy file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			window, err := read.window(p.now())
+			if err != nil {
+				return err
+			}
+			policy, err := p.readPolicy(args[0], read.table)
+			if err != nil {
+				return err
+			}
+			warnings := policy.Warnings()
+			p.tellProblems(warnings)
+			tally := analyzer.Tally{Policy: policy}
+			var failed error
+			if len(against) > 0 {
+				failed = p.compare(cmd.Context(), &tally, against, &read, window)
+				if failed != nil && !errors.Is(failed, errSkipped) {
+					return failed
+				}
+				found := append(tally.Unreached(), tally.Exceptions()...)
+				p.tellProblems(found)
+				warnings = append(warnings, found...)
+			}
+			if err := p.concludeCheck(args[0], policy, &tally, len(warnings)); err != nil {
+				return err
+			}
+			if strict && len(warnings) > 0 {
+				return usagef("policy %q: %s, and --strict was given", args[0], counted(len(warnings), "warning"))
+			}
+			return failed
+		},
+	}
+	read.register(cmd.Flags())
+	cmd.Flags().StringArrayVar(&against, "against", nil, "also warn of globs that match nobody in this `source`; repeatable")
+	cmd.Flags().BoolVar(&strict, "strict", false, "warnings count as errors")
+	return cmd
+}
+
+// concludeCheck says in a line or two that the policy can be used.
+func (p *process) concludeCheck(file string, policy *analyzer.Policy, tally *analyzer.Tally, warnings int) error {
+	lines := []string{fmt.Sprintf("%s: %s: no error, %s", file, policy, counted(warnings, "warning"))}
+	if tally.SignIns > 0 {
+		lines = append(lines, tally.String())
+	}
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(p.stdout, report.Clean(l)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// readPolicy reads a policy file. What is wrong with it has been said on
+// standard error by the time the error, a usage error, is returned.
+func (p *process) readPolicy(file string, table endpoint.Table) (*analyzer.Policy, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	policy, err := analyzer.ParsePolicy(file, b, table)
+	var problems analyzer.Problems
+	if errors.As(err, &problems) {
+		p.tellProblems(problems)
+		return nil, hinted{usagef("policy %q cannot be used: %s", file, counted(len(problems), "error")),
+			"trailgate policy schema prints a JSON Schema by which editors check a policy as it is written"}
+	}
+	return policy, err
+}
+
+// tellProblems shows problems of a policy on standard error, each with the
+// line of the file. A standard error that cannot be written to leaves nobody
+// to tell.
+func (p *process) tellProblems(problems analyzer.Problems) {
+	for _, problem := range problems {
+		if problem.Warning {
+			problem.Text = "warning: " + problem.Text
+		}
+		for _, l := range problem.Lines() {
+			if _, err := fmt.Fprintln(p.stderr, report.Clean(l)); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// compare judges the sign-ins of the sources by the policy of the tally.
+func (p *process) compare(ctx context.Context, tally *analyzer.Tally, args []string, read *readFlags, w ingest.Window) error {
+	return p.history(ctx, args, read, w, func(m *ingest.Merger) {
+		classify := analyzer.Classifier{Table: read.table}
+		for e := range m.Events() {
+			tally.Add(&e, tally.Policy.Judge(&e, classify.Classify(e)))
+		}
+	})
+}
+
+// history hands what the sources hold to use, and says what was skipped. It
+// calls use only if something could be read; a run that was interrupted is no
+// history.
+func (p *process) history(ctx context.Context, args []string, read *readFlags, w ingest.Window, use func(*ingest.Merger)) error {
+	bar := p.newProgress(read)
+	sources, err := p.sources(ctx, args, read, bar.show)
+	if err != nil {
+		return err
+	}
+	m, err := ingest.Merge(ctx, w, nil, sources...)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	use(m)
+	p.tellSkips(&m.Coverage, read)
+	if !m.Coverage.Complete() {
+		return errSkipped
+	}
+	return nil
+}
+
+func newPolicyLearn(p *process) *cobra.Command {
+	var read readFlags
+	var out outFlags
+	cmd := &cobra.Command{
+		Use:   "learn SOURCE...",
+		Short: "Draft a policy from what people did so far",
+		Long: `Learn reads the sources and drafts a policy: people with the same habits come
+under one rule, with the evidence in a comment: how many people, how many
+sign-ins, from when to when. What was too rare to be a habit, or failed, is left
+out, and the draft says so: judged over the same history it flags that and
+nothing else.`,
+		Example: `  trailgate policy learn s3://my-trail-bucket --since 90d -o policy.yaml`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			window, err := read.window(p.now())
+			if err != nil {
+				return err
+			}
+			return p.learn(cmd.Context(), args, &read, &out, window)
+		},
+	}
+	read.register(cmd.Flags())
+	cmd.Flags().StringVarP(&out.out, "output", "o", "", "write to this `file`, whole or not at all; - is standard output")
+	return cmd
+}
+
+func (p *process) learn(ctx context.Context, args []string, read *readFlags, out *outFlags, w ingest.Window) error {
+	learner := analyzer.Learner{Table: read.table}
+	failed := p.history(ctx, args, read, w, func(m *ingest.Merger) {
+		classify := analyzer.Classifier{Table: read.table}
+		for e := range m.Events() {
+			learner.Add(&e, classify.Classify(e))
+		}
+	})
+	if failed != nil && !errors.Is(failed, errSkipped) {
+		return failed
+	}
+	draft, err := learner.Draft()
+	if err != nil {
+		return fmt.Errorf("draft policy: %w", err)
+	}
+	err = out.write(p, false, func(to io.Writer) error {
+		_, err := to.Write(draft.YAML)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write the draft: %w", err)
+	}
+	if !read.quiet {
+		p.complain(fmt.Sprintf("drafted %s from %s; left out: %s", counted(draft.Rules, "rule"), &draft.Tally, counted(len(draft.LeftOut), "habit")))
+	}
+	return failed
+}
+
+func newPolicySchema(p *process) *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print a JSON Schema of policy files, for editors",
+		Long: `Schema prints a JSON Schema of policy files. Editors that know YAML take it to
+complete and check a policy as it is written; many look for this first line:
+
+  # yaml-language-server: $schema=policy.schema.json`,
+		Example: `  trailgate policy schema > policy.schema.json`,
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			b, err := analyzer.PolicySchema()
+			if err != nil {
+				return fmt.Errorf("make schema: %w", err)
+			}
+			_, err = p.stdout.Write(b)
+			return err
+		},
+	}
+}
