@@ -45,12 +45,13 @@ func (p *pace) wait(ctx context.Context) error {
 // took books a request whose answer is there.
 func (p *pace) took() { p.limiter.ReserveN(p.now(), 1) }
 
-// throttled slows down: somebody else is drawing on the same quota, or it is
-// smaller than it was taken for.
+// throttled slows down, to half the pace at the most: somebody else is drawing
+// on the same quota, or it is smaller than it was taken for. A refused request
+// takes nothing from it, and who asks less often than the others gets nothing.
 func (p *pace) throttled() {
 	now := p.now()
 	p.limiter.SetBurstAt(now, 1)
-	p.limiter.SetLimitAt(now, max(p.full/4, p.limiter.Limit()*0.7))
+	p.limiter.SetLimitAt(now, max(p.full/2, p.limiter.Limit()*0.8))
 }
 
 // eased speeds up again, by little.

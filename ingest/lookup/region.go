@@ -24,8 +24,8 @@ const (
 	leastTimeout   = 100 * time.Millisecond
 	firstPause     = 250 * time.Millisecond
 	longestPause   = 8 * time.Second
-	throttlePause  = time.Second // at the longest, where others draw on the quota: the pace is slow by then
-	refreshes      = 2 // of the credentials, one after the other
+	throttlePause  = time.Second / 2 // at the longest, where others draw on the quota: the pace is slow by then
+	refreshes      = 2               // of the credentials, one after the other
 )
 
 // region is one Region of one account, on its way through the window from its
