@@ -25,7 +25,7 @@ func newSchema(p *process) *cobra.Command {
 				return err
 			}
 			if report.Columns(kind) == nil {
-				return usagef("--rows %q: give one of signins, endpoints, principals, coverage", string(kind))
+				return usagef("--rows %q: give one of signins, findings, endpoints, principals, coverage", string(kind))
 			}
 			return out.write(p, false, func(w io.Writer) error {
 				if out.format == "json" {
@@ -36,6 +36,6 @@ func newSchema(p *process) *cobra.Command {
 		},
 	}
 	out.register(cmd.Flags(), "table, json")
-	cmd.Flags().StringVar(&out.rows, "rows", "signins", "signins, endpoints, principals or coverage")
+	cmd.Flags().StringVar(&out.rows, "rows", "signins", "signins, findings, endpoints, principals or coverage")
 	return cmd
 }
