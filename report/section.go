@@ -38,6 +38,7 @@ type grid struct {
 	head     []string
 	right    []int // columns of numbers
 	prose    int   // column whose text goes on in further rows rather than be cut; 0: none
+	lead     int   // columns that begin a block, where the terminal is too narrow for a table; 0: a table always
 	whole    bool  // never cut a cell, however narrow the terminal
 	streamed bool  // rows may be many, and can be read only once
 	rows     iter.Seq[[]string]
@@ -181,6 +182,7 @@ func findingGrid(all iter.Seq[Finding], n notation) grid {
 	return grid{
 		head:     []string{"event_time", "severity", "rule", "principal", "observed", "expected", "account_id", "reason"},
 		prose:    7,
+		lead:     4,
 		streamed: true,
 		rows: cells(all, func(f Finding) []string {
 			return []string{n.time(f.EventTime), f.Severity, f.Rule, f.Principal, f.Observed,

@@ -152,6 +152,15 @@ func (p *printer) aligned(g grid) {
 		}
 		head = append(head, cleanRow(row))
 	}
+	if g.lead > 0 && p.Width > 0 && p.Width < leastWidth(g, head) {
+		for _, row := range head {
+			p.block(g, row)
+		}
+		for row, ok := next(); ok && p.err == nil; row, ok = next() {
+			p.block(g, cleanRow(row))
+		}
+		return
+	}
 	widths := fit(g, head, p.Width)
 	t, err := openTable(p.out, g, widths)
 	if err != nil {

@@ -212,3 +212,24 @@ func TestDates(t *testing.T) {
 		t.Errorf("zero date: %q", got)
 	}
 }
+
+// A terminal that is too narrow for the table of findings gets blocks, in which
+// nothing is cut.
+func TestFindingsOnANarrowTerminal(t *testing.T) {
+	f := report.Finding{Rule: "endpoint.new", Severity: "medium", Reason: "first sign-in at eu-north-1 in 143; " + strings.Repeat("words ", 20) + "end.",
+		Observed: "eu-north-1", Expected: []string{"us-west-2"}, SignIn: report.SignIn{AccountID: "111122223333", Principal: "111122223333/user/somebody.with.a.long.name"}}
+	d := report.Document{Findings: func(yield func(report.Finding) bool) { yield(f) }}
+	got := string(run(t, func(w io.Writer) error {
+		return report.WriteTable(w, d, report.Options{Aligned: true, Width: 80, Rows: report.Findings})
+	}))
+	for _, want := range []string{f.Principal, "endpoint.new", "observed eu-north-1, expected us-west-2", "end."} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in\n%s", want, got)
+		}
+	}
+	for l := range strings.Lines(got) {
+		if len(l) > 81 {
+			t.Errorf("a line of %d columns: %s", len(l)-1, l)
+		}
+	}
+}
