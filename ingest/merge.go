@@ -188,9 +188,11 @@ func texts(e *signin.Event) []string {
 // what was read before the context ended, with Coverage.Partial set, or what
 // the other sources gave; a source that failed as a whole is a skip of
 // CauseSource, and the error is the first such. Skips are counted, and handed
-// to skipped, if that is not nil, as they come.
+// to skipped, if that is not nil, as they come. The Merger is for reading from
+// then on: what tells copies apart has been let go, for the memory it takes.
 func Merge(ctx context.Context, w Window, skipped func(*SkipError), sources ...Source) (*Merger, error) {
 	m := &Merger{Window: w}
+	defer func() { m.slot = nil }()
 	var failed error
 	for _, s := range sources {
 		err := m.drain(ctx, s, skipped)
