@@ -42,19 +42,16 @@ func (r *reader) read(f file) error {
 	if err != nil {
 		return r.skipped(&ingest.SkipError{Cause: cause(err), Origin: f.origin(), Err: err})
 	}
+	if h == nil {
+		return r.send(batch{end: &ending{excluded: "irregular"}})
+	}
+	defer h.Close() // it was only read: nothing can be lost by closing it
 	if info != nil {
 		if why := leaveOut(f, info); why != "" {
 			return r.send(batch{end: &ending{excluded: why}})
 		}
 	}
-	if h == nil {
-		return r.send(batch{end: &ending{excluded: "irregular"}})
-	}
-	err = r.scan(f, h, info)
-	if shut := h.Close(); err == nil && shut != nil {
-		return r.skipped(&ingest.SkipError{Cause: cause(shut), Origin: f.origin(), Err: shut})
-	}
-	return err
+	return r.scan(f, h, info)
 }
 
 // scan hands over the sign-ins of an open file.
@@ -71,6 +68,9 @@ func (r *reader) scan(f file, h io.Reader, info fs.FileInfo) error {
 func (r *reader) whole(f file, in *counter, end *ending) error {
 	var err error
 	if r.packed, err = readAll(r.packed[:0], in); err != nil {
+		if r.ctx.Err() != nil {
+			return r.ctx.Err() // interrupted, and not the file's fault
+		}
 		return r.skipped(&ingest.SkipError{Cause: cause(err), Origin: f.origin(), Err: err})
 	}
 	end.packed = in.n
