@@ -2,7 +2,8 @@
 // In come rows (sign-ins, findings, endpoints, principals, places) and the
 // summary and coverage of a run; out go the bytes of one format: a table for
 // people or its tab-separated twin for pipes, JSON, JSON Lines, CSV, Markdown,
-// HTML or Parquet.
+// HTML or Parquet, of which it also reads its own, and the statements with which
+// engines make tables of such files.
 //
 // It knows rows, not CloudTrail: it decodes, classifies and judges nothing,
 // opens no file, reads no clock, and imports nothing of this project. It

@@ -120,7 +120,7 @@ func TestColumnsAgree(t *testing.T) {
 	for _, c := range report.Columns(report.SignIns) {
 		contract = append(contract, c.Name)
 	}
-	want := strings.Fields(`event_time event_id account_id recorded_region partition scope endpoint basis confidence notes
+	want := strings.Fields(`event_time event_id original_event_id account_id recorded_region partition scope endpoint basis confidence notes
 		signin_host identity_type principal principal_arn user_name role_name session_name outcome error_code error_message
 		mfa source_ip user_agent login_to saml_provider_arn vpc_endpoint_id tls_version tls_cipher event_version mobile
 		carrier origin event_date`)

@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -65,6 +66,7 @@ func TestParquetRows(t *testing.T) {
 const wantSchema = `message SignIn {
 	required int64 event_time (TIMESTAMP(isAdjustedToUTC=true,unit=MILLIS));
 	required binary event_id (STRING);
+	optional binary original_event_id (STRING);
 	optional binary account_id (STRING);
 	optional binary recorded_region (STRING);
 	optional binary partition (STRING);
@@ -132,19 +134,64 @@ func TestParquetSchema(t *testing.T) {
 	}
 }
 
+// TestParquetNulls holds that what is absent is null and what is there is not,
+// in runs of all lengths, even if an empty text was cut out of another.
 func TestParquetNulls(t *testing.T) {
-	_, file := parquetFile(t, []report.SignIn{bare()}, report.ParquetOptions{})
 	type nullable struct {
-		AccountID *string `parquet:"account_id,optional"`
-		Endpoint  *string `parquet:"endpoint,optional"`
-		Mobile    *bool   `parquet:"mobile,optional"`
+		AccountID *string    `parquet:"account_id,optional"`
+		Region    *string    `parquet:"region,optional"`
+		FirstDay  *int32     `parquet:"first_day,optional,date"`
+		Endpoint  *string    `parquet:"endpoint,optional"`
+		First     *time.Time `parquet:"first,optional,timestamp(millisecond)"`
+		Mobile    *bool      `parquet:"mobile,optional"`
+		Surprise  *float64   `parquet:"surprise,optional"`
 	}
-	rows, err := parquet.Read[nullable](bytes.NewReader(file), int64(len(file)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]nullable{{}}, rows); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for round := range 30 {
+		// Runs of one kind: one, another as long, and a long one; and any.
+		var there []bool
+		for has, run := round%2 == 0, 0; len(there) < 150; has, run = !has, run+1 {
+			n := 1 + round/2
+			if round%3 == 0 {
+				n = 1 + rng.IntN(n)
+			} else if run == 2 {
+				n = 150
+			}
+			there = append(there, slices.Repeat([]bool{has}, n)...)
+		}
+		text := func(has bool) string {
+			if has {
+				return full().AccountID
+			}
+			return full().AccountID[3:3]
+		}
+		var findings []report.Finding
+		var ends []report.Endpoint
+		var places []report.Place
+		for _, has := range there {
+			f := report.Finding{SignIn: report.SignIn{EventTime: bare().EventTime, AccountID: text(has), Endpoint: text(has)}}
+			e, p := report.Endpoint{Endpoint: text(has)}, report.Place{AccountID: text(has), Region: text(has)}
+			if has {
+				f.Mobile, f.Surprise, e.First, p.FirstDay = ptr(false), ptr(0.0), full().EventTime, full().EventDate
+			}
+			findings, ends, places = append(findings, f), append(ends, e), append(places, p)
+		}
+		_, one := parquetFile(t, findings, report.ParquetOptions{})
+		_, two := parquetFile(t, ends, report.ParquetOptions{})
+		_, three := parquetFile(t, places, report.ParquetOptions{})
+		for _, file := range [][]byte{one, two, three} {
+			rows, err := parquet.Read[nullable](bytes.NewReader(file), int64(len(file)))
+			if err != nil || len(rows) != len(there) {
+				t.Fatalf("%d rows, %v", len(rows), err)
+			}
+			for i, r := range rows {
+				got := r.AccountID != nil || r.Endpoint != nil
+				if got != there[i] || r.Region != nil && !got || (r.FirstDay != nil || r.First != nil || r.Mobile != nil) != got ||
+					r.Surprise != nil && !got || r.Mobile != nil && (r.Surprise == nil || r.Endpoint == nil || r.AccountID == nil) {
+					t.Fatalf("round %d, row %d: there %v, read %+v", round, i, there[i], r)
+				}
+			}
+		}
 	}
 }
 
@@ -277,4 +324,48 @@ func TestParquetMemory(t *testing.T) {
 		t.Errorf("100,000 rows need %d bytes, 300,000 need %d", one, three)
 	}
 	t.Logf("100,000 rows: %d bytes, 300,000 rows: %d bytes", one, three)
+}
+
+func TestParquetBloom(t *testing.T) {
+	rows := slices.Collect(many(1000, 3))
+	for i := range rows {
+		rows[i].Principal = "111122223333/user/" + rows[i].EventID
+	}
+	f, _ := parquetFile(t, rows, lakeOptions())
+	wrong, asked := 0, 0
+	for g, group := range f.RowGroups() {
+		for i, path := range f.Schema().Columns() {
+			name := path[0]
+			filter := group.ColumnChunks()[i].BloomFilter()
+			if want := name == "event_id" || name == "principal"; (filter != nil && filter.Size() > 0) != want {
+				t.Errorf("column %s: bloom filter %v, want %v", name, filter != nil, want)
+			} else if !want {
+				continue
+			}
+			for k, row := range rows {
+				text := map[string]string{"event_id": row.EventID, "principal": row.Principal}[name]
+				has, err := filter.Check(parquet.ValueOf(text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch in := k/300 == g; {
+				case in && !has:
+					t.Fatalf("row group %d: filter on %s says no to %q", g, name, text)
+				case !in:
+					if asked++; has {
+						wrong++
+					}
+				}
+			}
+		}
+	}
+	if asked == 0 || wrong > asked/50 {
+		t.Errorf("%d of %d absent values were said to be there", wrong, asked)
+	}
+	for _, name := range []string{"nothing", "event_time", "notes"} {
+		err := report.WriteParquet(io.Discard, slices.Values(rows), report.ParquetOptions{Bloom: []string{name}})
+		if err == nil || !strings.Contains(err.Error(), "no such column of text") {
+			t.Errorf("filter on %s: %v", name, err)
+		}
+	}
 }

@@ -55,6 +55,7 @@ func (d Date) time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 type SignIn struct {
 	EventTime       time.Time `parquet:"event_time,timestamp(millisecond)" doc:"when it happened"`
 	EventID         string    `parquet:"event_id" doc:"CloudTrail eventID"`
+	OriginalEventID string    `parquet:"original_event_id,optional" doc:"eventID of the record that this one corrects or delivers again (addendum.originalEventID)"`
 	AccountID       string    `parquet:"account_id,optional,dict" doc:"account whose log holds it: recipientAccountId, else the identity's"`
 	RecordedRegion  string    `parquet:"recorded_region,optional,dict" doc:"awsRegion as written, global included"`
 	Partition       string    `parquet:"partition,optional,dict" doc:"aws, aws-cn, aws-us-gov, aws-eusc, aws-iso and so on"`

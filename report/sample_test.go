@@ -52,7 +52,8 @@ func at(s string) time.Time {
 func full() report.SignIn {
 	return report.SignIn{
 		EventTime: at("2026-03-01T10:00:00Z"), EventID: "11111111-2222-4333-8444-555555555501",
-		AccountID: "111122223333", RecordedRegion: "eu-north-1", Partition: "aws",
+		OriginalEventID: "11111111-2222-4333-8444-555555555500",
+		AccountID:       "111122223333", RecordedRegion: "eu-north-1", Partition: "aws",
 		Scope: "regional", Endpoint: "eu-north-1", Basis: "host", Confidence: "certain",
 		Notes: []string{"maybe-proxied", "region-mismatch"}, SigninHost: "eu-north-1.signin.aws.amazon.com",
 		IdentityType: "IAMUser", Principal: "111122223333/user/alice",

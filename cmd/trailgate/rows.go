@@ -32,7 +32,7 @@ func signIns(events iter.Seq[signin.Event], c analyzer.Classifier) iter.Seq[repo
 func (t *truths) row(e *signin.Event, v analyzer.Verdict) report.SignIn {
 	id := &e.Identity
 	r := report.SignIn{
-		EventTime: e.Time, EventID: e.ID, AccountID: e.Account, RecordedRegion: e.Region,
+		EventTime: e.Time, EventID: e.ID, OriginalEventID: e.OriginalID, AccountID: e.Account, RecordedRegion: e.Region,
 		Partition: v.Partition, Scope: v.Scope.String(), Endpoint: v.Endpoint, Basis: v.Basis.String(), Confidence: v.Confidence.String(),
 		SigninHost: e.Host, IdentityType: id.Type, Principal: e.Principal(), PrincipalARN: id.ARN,
 		UserName: id.UserName, RoleName: id.RoleName(), SessionName: id.SessionName(),

@@ -1,0 +1,175 @@
+package report
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// What a file of ours does not exceed. The library takes every size that a
+// file states at its word and allocates it, so they are checked first.
+const (
+	maxPage     = 1 << 30 // bytes of a page, inflated
+	maxValues   = 1 << 24 // values of a column in a row group
+	maxDepth    = 16      // of a structure within structures in the metadata
+	maxElements = 1000    // of a schema
+	magic       = "PAR1"
+)
+
+// openParquet opens a file once its metadata have turned out to be sound.
+func openParquet(data io.ReaderAt, size int64) (*parquet.File, error) {
+	tail := make([]byte, 8)
+	if size < int64(len(magic)+len(tail)) {
+		return nil, fmt.Errorf("%d bytes are no file: %w", size, io.ErrUnexpectedEOF)
+	}
+	if err := readFull(data, tail, size-8); err != nil {
+		return nil, err
+	}
+	length := int64(binary.LittleEndian.Uint32(tail))
+	if string(tail[4:]) != magic || length > size-int64(len(magic)+len(tail)) {
+		return nil, errors.New("does not end as a parquet file does")
+	}
+	footer := make([]byte, length)
+	if err := readFull(data, footer, size-8-length); err != nil {
+		return nil, err
+	}
+	var m format.FileMetaData
+	if n := structLength(footer); n == 0 || n != len(footer) {
+		return nil, errors.New("malformed metadata")
+	}
+	if err := thrift.Unmarshal(&thrift.CompactProtocol{}, footer, &m); err != nil {
+		return nil, err
+	}
+	if err := checkShape(&m); err != nil {
+		return nil, err
+	}
+	f, err := parquet.OpenFile(data, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, err
+	}
+	// A column whose name was damaged would pass for one that is not there.
+	for i, path := range f.Schema().Columns() {
+		for k := range m.RowGroups {
+			if !slices.Equal(m.RowGroups[k].Columns[i].MetaData.PathInSchema, path) {
+				return nil, fmt.Errorf("column %d of row group %d is not %q", i, k, path)
+			}
+		}
+	}
+	return f, nil
+}
+
+// checkShape checks what can be said of the metadata alone.
+func checkShape(m *format.FileMetaData) error {
+	if n := len(m.Schema); n < 2 || n > maxElements {
+		return fmt.Errorf("schema of %d elements", n)
+	}
+	leaves, rows := 0, int64(0)
+	for i := range m.Schema {
+		if n, group := m.Schema[i].NumChildren.Get(); !group || n == 0 {
+			leaves++
+		}
+	}
+	for i := range m.RowGroups {
+		g := &m.RowGroups[i]
+		if g.NumRows < 0 || g.NumRows > maxValues || len(g.Columns) != leaves {
+			return fmt.Errorf("row group %d has %d rows and %d columns of %d", i, g.NumRows, len(g.Columns), leaves)
+		}
+		rows += g.NumRows
+	}
+	if rows != m.NumRows {
+		return fmt.Errorf("%d rows are said to be %d", rows, m.NumRows)
+	}
+	return nil
+}
+
+// checkChunks goes over the pages of a column, without inflating them.
+func checkChunks(data io.ReaderAt, f *parquet.File, column int, list bool) error {
+	for i := range f.Metadata().RowGroups {
+		g := &f.Metadata().RowGroups[i]
+		m := &g.Columns[column].MetaData
+		if m.NumValues < g.NumRows || m.NumValues > maxValues || !list && m.NumValues != g.NumRows {
+			return fmt.Errorf("column %d of row group %d has %d values in %d rows", column, i, m.NumValues, g.NumRows)
+		}
+		if m.Codec != format.Zstd && m.Codec != format.Uncompressed {
+			return fmt.Errorf("column %d of row group %d is packed in a way that is not in use here", column, i)
+		}
+		if err := checkPages(data, f.Size(), m); err != nil {
+			return fmt.Errorf("column %d of row group %d: %w", column, i, err)
+		}
+	}
+	return nil
+}
+
+func checkPages(data io.ReaderAt, size int64, m *format.ColumnMetaData) error {
+	at := m.DataPageOffset
+	if m.DictionaryPageOffset != 0 {
+		at = m.DictionaryPageOffset
+	}
+	if at < int64(len(magic)) || at > size || m.DataPageOffset < at || m.TotalCompressedSize < 0 || m.TotalCompressedSize > size-at {
+		return fmt.Errorf("%d bytes at %d do not lie in the file", m.TotalCompressedSize, at)
+	}
+	values := int64(0)
+	for end := at + m.TotalCompressedSize; at < end; {
+		h, n, err := readPageHeader(data, at, end)
+		if err != nil {
+			return err
+		}
+		at += int64(n)
+		packed, inflated := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
+		if packed < 0 || packed > end-at || inflated < 0 || inflated > maxPage {
+			return fmt.Errorf("page of %d bytes, inflated %d, at %d", packed, inflated, at)
+		}
+		at += packed
+		switch {
+		case h.Type == format.DataPage && h.DataPageHeader.Valid && h.DataPageHeader.V.NumValues >= 0:
+			values += int64(h.DataPageHeader.V.NumValues)
+		// No value of a dictionary takes less than four bytes.
+		case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid &&
+			h.DictionaryPageHeader.V.NumValues >= 0 && int64(h.DictionaryPageHeader.V.NumValues) <= inflated/4:
+		default:
+			return fmt.Errorf("page before %d is of a kind that is not in use here", at)
+		}
+	}
+	if values != m.NumValues {
+		return fmt.Errorf("%d values are said to be %d", values, m.NumValues)
+	}
+	return nil
+}
+
+// readPageHeader reads the header of the page at an offset and gives its
+// length in bytes.
+func readPageHeader(data io.ReaderAt, at, end int64) (h format.PageHeader, n int, err error) {
+	// The header holds the least and the greatest text of the page.
+	for window := int64(1 << 10); n == 0; window *= 16 {
+		b := make([]byte, min(window, end-at))
+		if err := readFull(data, b, at); err != nil {
+			return h, 0, err
+		}
+		if n = structLength(b); n > 0 {
+			err = thrift.Unmarshal(&thrift.CompactProtocol{}, b[:n], &h)
+		} else if int64(len(b)) == end-at {
+			err = fmt.Errorf("malformed page at %d", at)
+		}
+		if err != nil {
+			return h, n, err
+		}
+	}
+	return h, n, nil
+}
+
+func readFull(data io.ReaderAt, b []byte, at int64) error {
+	n, err := data.ReadAt(b, at)
+	if n == len(b) {
+		return nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("%d bytes at %d: %w", len(b), at, err)
+}

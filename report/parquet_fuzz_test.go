@@ -1,0 +1,128 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+
+	"trailgate/report"
+)
+
+// sound is a small file of each shape that the reader knows.
+func sound(t testing.TB) [][]byte {
+	t.Helper()
+	var all [][]byte
+	for _, rows := range [][]report.SignIn{nil, {full(), hostile(), bare()}, slices.Collect(many(30, 3))} {
+		var b bytes.Buffer
+		if err := report.WriteParquet(&b, slices.Values(rows), report.ParquetOptions{RowGroup: 20, Bloom: []string{"event_id"}}); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b.Bytes(), unsealed(t, b.Bytes()))
+	}
+	return all
+}
+
+// unsealed is the file without the checksums of its pages, which keep the
+// decoders from most damage: whoever means harm leaves them out.
+func unsealed(t testing.TB, file []byte) []byte {
+	t.Helper()
+	f, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, pages := slices.Clone(file), 0
+	for _, g := range f.Metadata().RowGroups {
+		for _, c := range g.Columns {
+			at := c.MetaData.DataPageOffset
+			if d := c.MetaData.DictionaryPageOffset; d != 0 {
+				at = d
+			}
+			start := at
+			for at < start+c.MetaData.TotalCompressedSize {
+				var h format.PageHeader
+				in := (&thrift.CompactProtocol{}).NewReaderFromBytes(file[at:])
+				if err := thrift.NewDecoder(in).Decode(&h); err != nil {
+					t.Fatal(err)
+				}
+				end := at + int64(in.BytesRead())
+				sum := binary.AppendVarint(nil, int64(h.CRC))
+				// Zero, written at the same length.
+				none := append(bytes.Repeat([]byte{0x80}, len(sum)-1), 0)
+				copy(out[at:end], bytes.Replace(file[at:end], sum, none, 1))
+				at = end + int64(h.CompressedPageSize)
+				pages++
+			}
+		}
+	}
+	if f.NumRows() > 0 && (pages == 0 || bytes.Equal(out, file)) {
+		t.Fatal("no checksum was found")
+	}
+	if rows, err := readAll[report.SignIn](out); err != nil || int64(len(rows)) != f.NumRows() {
+		t.Fatalf("without checksums: %d rows, %v", len(rows), err)
+	}
+	return out
+}
+
+// survives reads a file of which nothing is known.
+func survives(t *testing.T, file []byte) {
+	t.Helper()
+	rows, err := readAll[report.SignIn](file)
+	ids, failed := readIDs(file)
+	if failed == nil && err == nil && len(ids) != len(rows) {
+		t.Fatalf("%d ids of %d rows", len(ids), len(rows))
+	}
+	if err != nil {
+		return
+	}
+	for _, r := range rows {
+		if y := r.EventTime.Year(); y < 1 || y > 9999 {
+			return // not to be written again
+		}
+	}
+	var b bytes.Buffer
+	slices.SortStableFunc(rows, func(a, b report.SignIn) int { return a.EventTime.Compare(b.EventTime) })
+	if err := report.WriteParquet(&b, slices.Values(rows), report.ParquetOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := readAll[report.SignIn](b.Bytes()); err != nil || len(again) != len(rows) {
+		t.Fatalf("%d rows written, %d read, %v", len(rows), len(again), err)
+	}
+}
+
+func FuzzReadParquet(f *testing.F) {
+	f.Add([]byte("PAR1\x00\x00\x00\x00PAR1"))
+	f.Add(sound(f)[0])
+	f.Fuzz(func(t *testing.T, file []byte) { survives(t, file) })
+}
+
+// FuzzReadParquetPatched changes sound files in two places: inputs stay small,
+// and get past the outermost checks.
+func FuzzReadParquetPatched(f *testing.F) {
+	files := sound(f)
+	f.Add(uint8(2), uint16(40), []byte{0xff}, uint16(9000), []byte{0x15, 0x02})
+	f.Add(uint8(5), uint16(700), []byte{0, 0, 0, 0x7f}, uint16(0), []byte{})
+	f.Fuzz(func(t *testing.T, which uint8, at uint16, patch []byte, at2 uint16, patch2 []byte) {
+		file := slices.Clone(files[int(which)%len(files)])
+		copy(file[int(at)%len(file):], patch)
+		copy(file[int(at2)%len(file):], patch2)
+		survives(t, file)
+	})
+}
+
+// TestReadParquetUnsealed turns bytes of a file that has no checksums. Anything
+// may come of it but a panic, or more rows than there were.
+func TestReadParquetUnsealed(t *testing.T) {
+	file := unsealed(t, sound(t)[2])
+	for i := 0; i < len(file); i += 17 {
+		bad := slices.Clone(file)
+		bad[i] ^= [...]byte{0x01, 0x80, 0xff, 0x10}[i%4]
+		if rows, _ := readAll[report.SignIn](bad); len(rows) > 3 {
+			t.Errorf("byte %d: %d rows", i, len(rows))
+		}
+	}
+}

@@ -1,0 +1,349 @@
+package report_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/parquet-go/parquet-go"
+
+	"trailgate/report"
+)
+
+// lakeOptions are those of the files of a lake.
+func lakeOptions() report.ParquetOptions {
+	return report.ParquetOptions{Version: "v0.1.0", RowGroup: 300, Bloom: []string{"event_id", "principal"}}
+}
+
+func readAll[R report.Row](file []byte) (all []R, err error) {
+	for r, failed := range report.ReadParquet[R](bytes.NewReader(file), int64(len(file))) {
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		all = append(all, r)
+	}
+	return all, err
+}
+
+func readIDs(file []byte) (all [][2]string, err error) {
+	for r, failed := range report.ReadIDs(bytes.NewReader(file), int64(len(file))) {
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		all = append(all, r)
+	}
+	return all, err
+}
+
+// anything fills every field of a row with something odd, or nothing.
+func anything(rng *rand.Rand, v reflect.Value) {
+	parts := []string{"alice", "ボブ", "\x1b[0m", "\u202e", "\xff", "\xc3(", "é", "e\u0301", "\"", "\n", "😀", "\U0010ffff", "\x00", " ", "null", "\ufeff"}
+	text := func() string {
+		var b strings.Builder
+		for range rng.IntN(5) {
+			b.WriteString(parts[rng.IntN(len(parts))])
+		}
+		if rng.IntN(200) == 0 {
+			b.WriteString(strings.Repeat("long ", 2000))
+		}
+		return b.String()
+	}
+	for i := range v.NumField() {
+		switch p := v.Field(i).Addr().Interface().(type) {
+		case *report.SignIn:
+			anything(rng, v.Field(i))
+		case *string:
+			*p = text()
+		case *[]string:
+			for range rng.IntN(4) {
+				*p = append(*p, text())
+			}
+		case **bool:
+			if rng.IntN(3) > 0 {
+				*p = ptr(rng.IntN(2) == 0)
+			}
+		case **float64:
+			if rng.IntN(3) > 0 {
+				*p = ptr(rng.NormFloat64() * 1e9)
+			}
+		case *report.Date:
+			*p = report.Date(rng.IntN(60_000) - 10_000)
+		case *time.Time:
+			*p = time.Unix(1_700_000_000, rng.Int64N(1e9)).In(time.FixedZone("", 7200))
+		}
+	}
+}
+
+// asWritten is what a row comes back as: in UTC, to the millisecond, and UTF-8.
+func asWritten(v reflect.Value) {
+	for i := range v.NumField() {
+		switch p := v.Field(i).Addr().Interface().(type) {
+		case *report.SignIn:
+			asWritten(v.Field(i))
+		case *string:
+			*p = string([]rune(*p))
+		case *[]string:
+			for k, s := range *p {
+				(*p)[k] = string([]rune(s))
+			}
+		case *time.Time:
+			*p = p.UTC().Truncate(time.Millisecond)
+		}
+	}
+}
+
+func TestReadParquetRoundTrip(t *testing.T) {
+	for seed := range uint64(5) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		t.Run(fmt.Sprint("signins ", seed), func(t *testing.T) { sameAgain[report.SignIn](t, rng, int(seed*seed)*50) })
+		t.Run(fmt.Sprint("findings ", seed), func(t *testing.T) { sameAgain[report.Finding](t, rng, int(seed*seed)*30) })
+	}
+}
+
+func sameAgain[R report.SignIn | report.Finding](t *testing.T, rng *rand.Rand, n int) {
+	rows := make([]R, n)
+	clock := at("2026-03-01T00:00:00Z")
+	var wantIDs [][2]string
+	for i := range rows {
+		v := reflect.ValueOf(&rows[i]).Elem()
+		anything(rng, v)
+		clock = clock.Add(time.Duration(rng.Int64N(int64(time.Minute))))
+		v.FieldByName("EventTime").Set(reflect.ValueOf(clock.In(time.FixedZone("", -3600))))
+	}
+	var b bytes.Buffer
+	if err := report.WriteParquet(&b, slices.Values(rows), lakeOptions()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range rows {
+		v := reflect.ValueOf(&rows[i]).Elem()
+		asWritten(v)
+		wantIDs = append(wantIDs, [2]string{v.FieldByName("EventID").String(), v.FieldByName("OriginalEventID").String()})
+	}
+	got, err := readAll[R](b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(rows, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b time.Time) bool {
+		return a == b // to the location
+	})); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	ids, err := readIDs(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wantIDs, ids); diff != "" {
+		t.Errorf("ids (-want +got):\n%s", diff)
+	}
+}
+
+// TestReadParquetOlder reads files with fewer, more and moved columns.
+func TestReadParquetOlder(t *testing.T) {
+	type old struct {
+		EventDate report.Date `parquet:"event_date,date"`
+		EventID   string      `parquet:"event_id"`
+		EventTime time.Time   `parquet:"event_time,timestamp(millisecond)"`
+		Weather   []string    `parquet:"weather,list"`
+		Scope     string      `parquet:"scope,dict"`
+		Novelty   *string     `parquet:"novelty,optional"`
+	}
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[old](&b, parquet.Compression(&parquet.Zstd), parquet.DataPageVersion(1))
+	moment := at("2026-03-01T10:00:00.25Z")
+	rows := []old{
+		{report.DateOf(moment), "one", moment, []string{"rain", "snow"}, "global", nil},
+		{report.DateOf(moment), "two", moment, nil, "regional", ptr("new")},
+	}
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readAll[report.SignIn](b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []report.SignIn{
+		{EventTime: moment, EventID: "one", Scope: "global", EventDate: report.DateOf(moment)},
+		{EventTime: moment, EventID: "two", Scope: "regional", EventDate: report.DateOf(moment)},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	ids, err := readIDs(b.Bytes())
+	if diff := cmp.Diff([][2]string{{"one"}, {"two"}}, ids); diff != "" || err != nil {
+		t.Errorf("%v, ids (-want +got):\n%s", err, diff)
+	}
+}
+
+// counted counts the bytes that are read.
+type counted struct {
+	io.ReaderAt
+	n int
+}
+
+func (c *counted) ReadAt(p []byte, at int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, at)
+	c.n += n
+	return n, err
+}
+
+func TestReadIDsIsCheap(t *testing.T) {
+	rows := slices.Collect(many(20_000, 3))
+	for i := range rows {
+		rows[i].Origin = fmt.Sprint("s3://bucket/", i*7919, rows[i].Origin)
+		rows[i].UserAgent = fmt.Sprint(i*104729, rows[i].UserAgent)
+	}
+	_, file := parquetFile(t, rows, report.ParquetOptions{})
+	c := counted{ReaderAt: bytes.NewReader(file)}
+	n := 0
+	for _, err := range report.ReadIDs(&c, int64(len(file))) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != len(rows) || c.n > len(file)/3 {
+		t.Errorf("read %d ids and %d bytes of %d", n, c.n, len(file))
+	}
+}
+
+func TestReadParquetStops(t *testing.T) {
+	_, file := parquetFile(t, slices.Collect(many(1000, 3)), lakeOptions())
+	n := 0
+	for range report.ReadParquet[report.SignIn](bytes.NewReader(file), int64(len(file))) {
+		if n++; n == 10 {
+			break
+		}
+	}
+	for range report.ReadIDs(bytes.NewReader(file), int64(len(file))) {
+		if n++; n == 20 {
+			break
+		}
+	}
+	if n != 20 {
+		t.Errorf("%d rows", n)
+	}
+	// What panics in the reader's caller is not the file's fault.
+	defer func() {
+		if p := recover(); p != "mine" {
+			t.Errorf("panic %v", p)
+		}
+	}()
+	for range report.ReadIDs(bytes.NewReader(file), int64(len(file))) {
+		panic("mine")
+	}
+}
+
+func TestReadParquetEmpty(t *testing.T) {
+	_, file := parquetFile[report.Finding](t, nil, lakeOptions())
+	if rows, err := readAll[report.Finding](file); len(rows) != 0 || err != nil {
+		t.Errorf("%v, %v", rows, err)
+	}
+	if ids, err := readIDs(file); len(ids) != 0 || err != nil {
+		t.Errorf("%v, %v", ids, err)
+	}
+}
+
+var errGone = errors.New("gone")
+
+// failing fails behind an offset.
+type failing struct {
+	io.ReaderAt
+	from int64
+}
+
+func (f failing) ReadAt(p []byte, at int64) (int, error) {
+	if at < f.from && at+int64(len(p)) > f.from-50 {
+		return 0, errGone
+	}
+	return f.ReaderAt.ReadAt(p, at)
+}
+
+func TestReadParquetErrors(t *testing.T) {
+	_, file := parquetFile(t, slices.Collect(many(1000, 3)), lakeOptions())
+	_, places := parquetFile(t, coverage().Places, report.ParquetOptions{})
+	for name, c := range map[string]struct {
+		file []byte
+		want string
+	}{
+		"nothing":       {nil, "no file"},
+		"text":          {[]byte("event_time,event_id,account_id"), "does not end"},
+		"head only":     {file[:len(file)/2], "does not end"},
+		"tail only":     {file[len(file)/2:], ""},
+		"no magic":      {append([]byte("PAR2"), file[4:]...), "magic"},
+		"encrypted":     {append(slices.Clone(file[:len(file)-4]), "PARE"...), "does not end"},
+		"huge footer":   {append(slices.Clone(file[:len(file)-8]), "\xff\xff\xff\xffPAR1"...), "does not end"},
+		"empty footer":  {[]byte("PAR1\x00\x00\x00\x00PAR1"), "malformed"},
+		"padded footer": {append(slices.Clone(file[:len(file)-8]), "\x00\x00\x00\x00PAR1"...), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if rows, err := readAll[report.SignIn](c.file); err == nil || !strings.Contains(err.Error(), c.want) || len(rows) > 0 {
+				t.Errorf("%d rows, error %v", len(rows), err)
+			}
+			if ids, err := readIDs(c.file); err == nil || !strings.HasPrefix(err.Error(), "read ids of parquet: ") || len(ids) > 0 {
+				t.Errorf("%d ids, error %v", len(ids), err)
+			}
+		})
+	}
+	if _, err := readIDs(places); err == nil || !strings.Contains(err.Error(), "no column event_id") {
+		t.Errorf("ids of another table: %v", err)
+	}
+	for _, from := range []int64{100, int64(len(file)) / 3, int64(len(file))} {
+		f := failing{bytes.NewReader(file), from}
+		for _, err := range report.ReadParquet[report.SignIn](f, int64(len(file))) {
+			if err != nil && !errors.Is(err, errGone) {
+				t.Errorf("failing before %d: %v", from, err)
+			}
+		}
+	}
+}
+
+// TestReadParquetDamaged cuts a file and turns bits of it, all over: what comes
+// of it are the same rows or an error, and never a panic.
+func TestReadParquetDamaged(t *testing.T) {
+	_, file := parquetFile(t, slices.Collect(many(12, 3)), report.ParquetOptions{RowGroup: 8, Bloom: []string{"event_id"}})
+	for n := 0; n < len(file); n += 61 {
+		if _, err := readAll[report.SignIn](file[:n]); err == nil {
+			t.Fatalf("cut at %d of %d, no error", n, len(file))
+		}
+	}
+	want, err := readAll[report.SignIn](file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantIDs, err := readIDs(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noticed, turned := 0, 0
+	for i := 0; i < len(file); i += 11 {
+		bad := slices.Clone(file)
+		bad[i] ^= 1 << (i % 8)
+		turned++
+		rows, err := readAll[report.SignIn](bad)
+		if err != nil {
+			noticed++
+		} else if !reflect.DeepEqual(rows, want) {
+			t.Errorf("bit of byte %d: %s", i, cmp.Diff(want, rows))
+		}
+		if ids, err := readIDs(bad); err == nil && !slices.Equal(ids, wantIDs) {
+			t.Errorf("bit of byte %d: %s", i, cmp.Diff(wantIDs, ids))
+		}
+	}
+	if noticed < turned/2 {
+		t.Errorf("%d of %d damages were noticed", noticed, turned)
+	}
+}
