@@ -2,21 +2,44 @@ package main
 
 import (
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"trailgate/report"
 )
 
+// ddlFlags are those of the statement that creates a table.
+type ddlFlags struct {
+	dialect string
+	to      string
+	by      []string
+}
+
 func newSchema(p *process) *cobra.Command {
 	var out outFlags
+	var ddl ddlFlags
 	cmd := &cobra.Command{
-		Use:     "schema",
-		Short:   "Print the columns of a table with their meaning",
-		Example: `  trailgate schema --rows principals`,
-		Args:    noArgs,
+		Use:   "schema",
+		Short: "Print the columns of a table with their meaning, or the statement that creates it",
+		Long: `Schema prints the columns of a table with their meaning. With --ddl it prints
+instead the statement that makes the table of a lake known to Athena, DuckDB or
+Spark; without --rows those of both tables, signins and findings. DuckDB needs a
+file in the table before it can create the view.`,
+		Example: `  trailgate schema --rows principals
+  trailgate schema --ddl athena --to s3://example-lake/trailgate
+  trailgate schema --ddl duckdb --to ./lake | duckdb lake.duckdb`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			kind := report.Kind(out.rows)
+			kind, asked := report.Kind(out.rows), cmd.Flags().Changed("rows")
+			if ddl.dialect != "" {
+				return ddl.run(p, cmd, &out, kind, asked)
+			}
+			for _, name := range [...]string{"to", "partition-by"} {
+				if cmd.Flags().Changed(name) {
+					return usagef("--%s goes with --ddl", name)
+				}
+			}
 			if kind == "" {
 				kind = report.SignIns
 			}
@@ -37,5 +60,59 @@ func newSchema(p *process) *cobra.Command {
 	}
 	out.register(cmd.Flags(), "table, json")
 	cmd.Flags().StringVar(&out.rows, "rows", "signins", "signins, findings, endpoints, principals or coverage")
+	cmd.Flags().StringVar(&ddl.dialect, "ddl", "", "the statement for this `engine` instead: athena, duckdb or spark")
+	cmd.Flags().StringVar(&ddl.to, "to", "", "with --ddl: where the lake is, a folder or s3://BUCKET/PREFIX (default s3://BUCKET/PREFIX, to be replaced; for duckdb lake)")
+	cmd.Flags().StringSliceVar(&ddl.by, "partition-by", nil, "with --ddl: the `column` that the lake was exported with: account_id")
 	return cmd
+}
+
+// run prints the statements.
+func (f *ddlFlags) run(p *process, cmd *cobra.Command, out *outFlags, kind report.Kind, one bool) error {
+	d := report.Dialect(f.dialect)
+	switch d {
+	case report.Athena, report.Spark:
+		if f.to == "" {
+			f.to = "s3://BUCKET/PREFIX"
+		}
+	case report.DuckDB:
+		if f.to == "" {
+			f.to = "lake"
+		}
+	default:
+		return usagef("--ddl %q: give one of athena, duckdb, spark", f.dialect)
+	}
+	if cmd.Flags().Changed("format") {
+		return usagef("--ddl is a format of its own: leave out --format")
+	}
+	for _, column := range f.by {
+		if column != "event_date" && column != "account_id" {
+			return usagef("--partition-by %q: give account_id; event_date is always there", column)
+		}
+	}
+	kinds := []report.Kind{report.SignIns, report.Findings}
+	if one {
+		if kind != report.SignIns && kind != report.Findings {
+			return usagef("--rows %q: the lake has signins and findings", string(kind))
+		}
+		kinds = []report.Kind{kind}
+	}
+	lake := report.Lake{Location: f.to, ByAccount: slices.Contains(f.by, "account_id")}
+	for _, k := range kinds {
+		if err := report.WriteDDL(io.Discard, d, k, lake); err != nil {
+			return usagef("--to: %w", err)
+		}
+	}
+	return out.write(p, false, func(w io.Writer) error {
+		for i, k := range kinds {
+			if i > 0 {
+				if _, err := io.WriteString(w, "\n"); err != nil {
+					return err
+				}
+			}
+			if err := report.WriteDDL(w, d, k, lake); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
