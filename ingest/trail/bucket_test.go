@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	client "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/fixtures/s3"
@@ -74,8 +75,11 @@ func trailSuite(t *testing.T, server string) {
 	t.Run("cut in mid-body", suite.cut)
 	t.Run("cut for good", suite.cutForGood)
 	t.Run("listing cut in mid-page", suite.cutListing)
+	t.Run("clock set under way", suite.skewed)
 	t.Run("cancelled while an answer is awaited", suite.cancelled)
 	t.Run("no bucket", suite.missing)
+	t.Run("books over time", suite.books)
+	t.Run("list requests with books", suite.booksBudget)
 }
 
 type bucketSuite struct {
@@ -94,7 +98,7 @@ func (s *bucketSuite) open(t *testing.T, hook func(s3.Call) s3.Fault) *bucket {
 	t.Helper()
 	s.buckets++
 	name := fmt.Sprintf("trail-suite-%d", s.buckets)
-	direct := dial(s.target.String())
+	direct := dial(s.target.String(), func(o *client.Options) { o.Retryer = patient{} })
 	if _, err := direct.CreateBucket(t.Context(), &client.CreateBucketInput{Bucket: &name}); err != nil {
 		t.Fatal(err)
 	}
@@ -109,20 +113,40 @@ func (s *bucketSuite) open(t *testing.T, hook func(s3.Call) s3.Fault) *bucket {
 	}
 }
 
-func dial(server string) *client.Client {
+// patient asks again, at once, where only the clock was set under way, which
+// happens to test machines as well.
+type patient struct{ aws.NopRetryer }
+
+func (patient) MaxAttempts() int { return 5 }
+
+func (patient) IsErrorRetryable(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == string(s3.RequestTimeTooSkewed)
+}
+
+func (patient) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
+
+func dial(server string, options ...func(*client.Options)) *client.Client {
 	return client.New(client.Options{
 		Region:           "us-east-1",
 		BaseEndpoint:     aws.String(server),
 		UsePathStyle:     true,
 		Credentials:      credentials.NewStaticCredentialsProvider(suiteAccessKey, suiteSecretKey, ""),
 		RetryMaxAttempts: 1,
-	})
+	}, options...)
 }
 
 func (b *bucket) put(t *testing.T, key string, body []byte) {
 	t.Helper()
 	_, err := b.client.PutObject(t.Context(), &client.PutObjectInput{Bucket: &b.Bucket, Key: &key, Body: bytes.NewReader(body)})
 	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *bucket) remove(t *testing.T, key string) {
+	t.Helper()
+	if _, err := b.client.DeleteObject(t.Context(), &client.DeleteObjectInput{Bucket: &b.Bucket, Key: &key}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -235,9 +259,7 @@ func (s *bucketSuite) deleted(t *testing.T) {
 			t.Fatal(err)
 		}
 		if o.Key == keys[1] {
-			if _, err := b.client.DeleteObject(t.Context(), &client.DeleteObjectInput{Bucket: &b.Bucket, Key: &o.Key}); err != nil {
-				t.Fatal(err)
-			}
+			b.remove(t, o.Key)
 		}
 		r, err := src.Read(t.Context(), o)
 		if err != nil {
@@ -279,6 +301,22 @@ func (s *bucketSuite) cutListing(t *testing.T) {
 	got := events(t.Context(), &trail.Source{Store: b}, ingest.Window{})
 	if diff := cmp.Diff(want, got.ids); diff != "" || len(got.skips) > 0 || got.err != nil {
 		t.Errorf("error %v, skips %v, events (-want +got):\n%s", got.err, got.skips, diff)
+	}
+}
+
+// The refusals of the proxy are dated as the stand-in is, so that the SDK sets
+// its own clock wrong by them: a server that checks times refuses once more,
+// and its answer sets it right. One worker keeps the turns of that apart.
+func (s *bucketSuite) skewed(t *testing.T) {
+	once := s3.Fault{Code: s3.RequestTimeTooSkewed}
+	b := s.open(t, s3.Rules(s3.Rule{Op: s3.GetObject, Times: 1, Fault: once}, s3.Rule{Op: s3.ListObjectsV2, Times: 1, Fault: once}))
+	want := b.fill(t, "AWSLogs/", 3)
+	got := events(t.Context(), &trail.Source{Store: b, Workers: 1}, ingest.Window{})
+	if diff := cmp.Diff(want, got.ids); diff != "" || len(got.skips) > 0 || got.err != nil {
+		t.Errorf("error %v, skips %v, events (-want +got):\n%s", got.err, got.skips, diff)
+	}
+	if n := b.proxy.Counts().Requests[s3.GetObject]; n < 6 || n > 9 {
+		t.Errorf("%d downloads, want 6, or 9 where the server checks times", n)
 	}
 }
 

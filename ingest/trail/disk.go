@@ -152,6 +152,28 @@ func (d Disk) odd(key string, mode fs.FileMode) string {
 	return ""
 }
 
+// stray says why a key that no listing gave must not be read from a folder:
+// it leads out of it. Whatever else is wrong with it is Read's to say.
+func stray(store Store, key string) string {
+	var d Disk
+	switch s := store.(type) {
+	case Disk:
+		d = s
+	case *Disk:
+		d = *s
+	default:
+		return ""
+	}
+	target, err := filepath.EvalSymlinks(d.Origin(key))
+	if err != nil {
+		return ""
+	}
+	if root, err := filepath.EvalSymlinks(d.root()); err != nil || !within(root, target) {
+		return "a link that leads out of the folder"
+	}
+	return ""
+}
+
 // within tells whether target lies below root. Both are free of links.
 func within(root, target string) bool {
 	a, errA := filepath.Abs(root)

@@ -124,7 +124,11 @@ func (m *memory) Read(ctx context.Context, key string, buf []byte, limit int64) 
 	if err := ctx.Err(); err != nil {
 		return buf, err
 	}
-	return append(buf[:0], m.objects[key]...), nil
+	body, there := m.objects[key]
+	if !there {
+		return buf, &ingest.SkipError{Cause: ingest.CauseVanished, Origin: m.Origin(key), Err: errors.New("gone")}
+	}
+	return append(buf[:0], body...), nil
 }
 
 // put writes a file below root.
@@ -135,6 +139,13 @@ func put(t testing.TB, root, key string, body []byte) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(file, body, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t testing.TB, root, key string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(root, filepath.FromSlash(key))); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -25,6 +25,7 @@ type Object struct {
 // The reasons of this package for what it leaves out, beside the kinds of
 // object.
 const (
+	alreadyBooked = "known"          // objects that the books say have been dealt with
 	outsideWindow = "outside-window" // objects whose stamp proves that they hold nothing wanted
 	interrupted   = "interrupted"    // objects listed and not dealt with when the run ended
 	accountFilter = "account-filter" // folders of accounts that were not asked for
@@ -49,6 +50,11 @@ type lister struct {
 	parallel int
 	out      chan<- item
 
+	books    *Books // nil: none are kept
+	lookBack time.Duration
+	now      time.Time
+	owed     map[string]bool // keys sent before the listing
+
 	first, beyond string // day paths: the first wanted, and the first after the last wanted; or empty
 	since, last   time.Time
 	found         []string // names at the start
@@ -62,7 +68,8 @@ type lister struct {
 	cov     ingest.Coverage // Excluded, Folders, Shards, Remarks
 	todo    []folder
 	walkers int
-	layout  bool // something in trail layout was met
+	pages   map[string]Page // of the folders that were listed to their end
+	layout  bool            // something in trail layout was met
 	skipped bool
 	err     error
 	done    <-chan struct{}
@@ -70,7 +77,7 @@ type lister struct {
 }
 
 func newLister(ctx context.Context, store Store, w ingest.Window, parallel int, out chan<- item) *lister {
-	l := &lister{store: store, window: w, parallel: parallel, out: out, done: ctx.Done()}
+	l := &lister{store: store, window: w, parallel: parallel, out: out, done: ctx.Done(), pages: map[string]Page{}}
 	if !w.Since.IsZero() {
 		l.since = w.Since.Add(-stampSlack)
 		l.first = boundary(ingest.DayOf(l.since))
@@ -93,7 +100,10 @@ func boundary(d ingest.Day) string {
 
 // run lists everything below a prefix. The error is about the whole: nothing
 // in trail layout, a start that cannot be listed, or the context's.
-func (l *lister) run(ctx context.Context, prefix string) error {
+func (l *lister) run(ctx context.Context, prefix string, owed []string) error {
+	if !l.sendOwed(owed) {
+		return ctx.Err()
+	}
 	err := l.begin(ctx, placeOf(prefix))
 	l.wg.Wait()
 	switch {
@@ -222,83 +232,36 @@ func (l *lister) book(ctx context.Context, f folder, got listed) error {
 	return nil
 }
 
-// leaf lists the log files of one account and Region, in one go.
-func (l *lister) leaf(ctx context.Context, f folder) error {
-	var excluded [Aggregated + 1]int
-	var strange []string // JSON files that are no log files by their names
-	shard, outside := ingest.Shard{Account: f.account, Region: f.region}, 0
-	defer func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for kind, n := range excluded {
-			l.cov.Exclude(Kind(kind).String(), n)
-		}
-		l.cov.Exclude(outsideWindow, outside)
-		if len(strange) > 0 {
-			l.cov.Remarks = append(l.cov.Remarks, fmt.Sprintf("%d JSON files among the log files of %s in %s are none by their names and were left out, such as %q; name one as a source to have it read",
-				len(strange), f.account, f.region, l.store.Origin(strange[0])))
-		}
-		l.cov.Shards = append(l.cov.Shards, shard)
-	}()
-	for e, err := range l.store.List(ctx, l.request(f)) {
-		var skip *ingest.SkipError
-		switch {
-		case errors.As(err, &skip):
-		case err != nil:
-			return err
-		case f.level == single && e.Key != f.prefix, e.Key == f.base, e.Key == f.prefix && f.level != single:
-			continue
-		case l.beyond != "" && f.base != "" && e.Key >= f.base+l.beyond:
-			return nil
-		case e.Odd != "":
-			skip = l.oddSkip(e)
-		}
-		if skip != nil {
-			if !l.sendSkip(skip) {
-				return ctx.Err()
-			}
-			continue
-		}
-		name, kind := ParseKey(e.Key)
-		switch {
-		case kind != LogFile:
-			excluded[kind]++
-			if kind == Other && strings.HasSuffix(strings.TrimSuffix(e.Key, ".gz"), ".json") {
-				strange = append(strange, e.Key)
-			}
-			continue
-		case l.outside(name):
-			outside++
-			continue
-		}
-		shard.Objects++
-		if n := len(shard.Days); n == 0 || shard.Days[n-1] != name.Day {
-			shard.Days = append(shard.Days, name.Day)
-		}
-		if !l.send(item{object: Object{Key: e.Key, Name: name, Size: e.Size, ETag: e.ETag, Modified: e.Modified}}) {
-			return ctx.Err()
-		}
-	}
-	return nil
+// early tells whether a stamp proves that a file was delivered before the
+// window begins. A stamp that does not fit the folder's day proves nothing.
+func (l *lister) early(k Key) bool {
+	return !l.since.IsZero() && k.Delivered.Before(l.since) && ingest.DayOf(k.Delivered) == k.Day
 }
 
-// request is the listing of a leaf, from the first wanted day on.
-func (l *lister) request(f folder) ListRequest {
-	r := ListRequest{Prefix: f.prefix}
-	if after := f.base + l.first; l.first != "" && f.base != "" && after > f.prefix {
-		r.StartAfter = after
-	}
-	return r
+// late tells whether a stamp proves that a file was delivered too late for the
+// window.
+func (l *lister) late(k Key) bool {
+	return !l.last.IsZero() && k.Delivered.After(l.last) && ingest.DayOf(k.Delivered) == k.Day
 }
 
-// outside tells whether a stamp proves that a file holds nothing wanted: it
-// was delivered before the window begins, or too late for it. A stamp that
-// does not fit the folder's day proves nothing.
-func (l *lister) outside(k Key) bool {
-	if ingest.DayOf(k.Delivered) != k.Day {
-		return false
+// sendOwed hands on what is to be read in any case.
+func (l *lister) sendOwed(keys []string) bool {
+	l.owed = make(map[string]bool, len(keys))
+	for _, key := range keys {
+		if l.owed[key] {
+			continue
+		}
+		l.owed[key] = true
+		name, _ := ParseKey(key)
+		it := item{object: Object{Key: key, Name: name, Size: -1}}
+		if reason := stray(l.store, key); reason != "" {
+			it.skip = l.oddSkip(Entry{Key: key, Odd: reason})
+		}
+		if !l.send(it) {
+			return false
+		}
 	}
-	return !l.since.IsZero() && k.Delivered.Before(l.since) || !l.last.IsZero() && k.Delivered.After(l.last)
+	return true
 }
 
 func (l *lister) wanted(f folder) bool {

@@ -18,7 +18,8 @@ import (
 	"trailgate/ingest"
 )
 
-// DefaultAttempts is how often S3 asks for an object whose body is cut.
+// DefaultAttempts is how often S3 asks for an object whose body is cut, or
+// whose request met a clock that was being set.
 const DefaultAttempts = 4
 
 // firstWait is the pause before the second attempt; each further one is twice
@@ -26,8 +27,8 @@ const DefaultAttempts = 4
 const firstWait = 200 * time.Millisecond
 
 // Client is the part of the S3 API that reading a bucket takes. *s3.Client is
-// one. It retries what its own policy says; only what that cannot see, a body
-// cut in the middle, is retried here.
+// one. It retries what its own policy says; what that does not see, a body cut
+// in the middle or a clock set under way, is retried here.
 type Client interface {
 	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
@@ -89,7 +90,7 @@ func (b *S3) List(ctx context.Context, r ListRequest) iter.Seq2[Entry, error] {
 func (b *S3) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
 	for attempt := 1; ; attempt++ {
 		page, err := b.Client.ListObjectsV2(ctx, in)
-		if err == nil || !cutOff(err) || attempt >= b.attempts() {
+		if err == nil || !passing(err) || attempt >= b.attempts() {
 			return page, err
 		}
 		if err := b.pause(ctx, attempt); err != nil {
@@ -152,7 +153,7 @@ func (b *S3) Read(ctx context.Context, key string, buf []byte, limit int64) ([]b
 		if err == nil {
 			return buf, nil
 		}
-		if cutOff(err) && attempt < b.attempts() {
+		if passing(err) && attempt < b.attempts() {
 			if err := b.pause(ctx, attempt); err != nil {
 				return buf, b.readError(ctx, key, err)
 			}

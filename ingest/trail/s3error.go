@@ -27,11 +27,20 @@ func (e *cutError) Error() string {
 
 func (e *cutError) Unwrap() error { return e.err }
 
-// cutOff tells whether an answer broke off, so that asking again may help. An
-// answer that arrived and says no is not cut off.
-func cutOff(err error) bool {
+// passing tells whether asking again may help: the answer broke off, or the
+// clock was set between signing and checking, so that a request signed anew is
+// taken. Any other answer that arrived and says no stands. (A clock that is
+// wrong all the time is the SDK's to correct.)
+func passing(err error) bool {
 	var cut *cutError
 	var broken *smithy.DeserializationError
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		switch api.ErrorCode() {
+		case "RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture":
+			return true
+		}
+	}
 	return errors.As(err, &cut) || errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 

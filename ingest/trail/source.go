@@ -2,8 +2,9 @@
 // in S3 or in a copy on disk. In come a Store and a Window; out go log files
 // (Objects), the sign-ins of one of them (Read), or both halves together as an
 // ingest.Source, each with an account of what was left out and what could not
-// be read. It must not judge a sign-in, decide its Region by a key, print, or
-// take credentials and clients from anywhere but its fields.
+// be read, and Books by which the next run leaves out what was read. It must
+// not judge a sign-in, decide its Region by a key, print, or take credentials
+// and clients from anywhere but its fields.
 package trail
 
 import (
@@ -13,9 +14,9 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"trailgate/ingest"
-	"trailgate/ingest/signin"
 )
 
 // DefaultWorkers is how many downloads from a bucket are in flight. Each
@@ -34,13 +35,35 @@ type Source struct {
 	Name        string                // as the user named it; empty: Store.Origin(Prefix)
 	Workers     int                   // objects read at once; zero: DefaultWorkers, but GOMAXPROCS for a Disk
 	MaxInflated int64                 // bytes of one object, packed or inflated; zero: DefaultMaxInflated
-	Progress    func(ingest.Progress) // called between events, from the goroutine that iterates; may be nil
+	Progress    func(ingest.Progress) // called between readings, from the goroutine that iterates; may be nil
 
-	cov   ingest.Coverage
-	desks sync.Pool
+	// Books is what earlier runs dealt with; nil: everything is new, and no
+	// books are kept. A folder that they know is listed from the day of its
+	// newest delivery minus LookBack on, or from the window's Since if that is
+	// later; what they know of is left out and counted as excluded, "known".
+	// An earlier Since than that of the run before reaches only folders that
+	// they do not know. They are not changed: see Booked.
+	Books *Books
+	// LookBack is how much later than the newest file of its folder a file may
+	// still appear; zero: DefaultLookBack. It is rounded up to whole UTC days
+	// of delivery. A file that appears later than this in the folder of an
+	// earlier day is never seen.
+	LookBack time.Duration
+	// Now keeps stamps from the future out of the reckoning: one after Now
+	// does not count as the newest delivery, so that it cannot hide what comes
+	// before it. Zero: no bound.
+	Now time.Time
+	// Owed are keys that are read in any case, each once, wherever they lie
+	// and whatever the books say. They count as listed. One that is gone is a
+	// skip of ingest.CauseVanished.
+	Owed []string
+
+	cov    ingest.Coverage
+	booked *Books
+	desks  sync.Pool
 }
 
-// Coverage is the account of the last Events or Objects, once that has ended.
+// Coverage is the account of the last Readings, Events or Objects, once that has ended.
 // Skips stand in it only as objects listed: whoever iterates has them as
 // errors and counts them. Objects that were listed and not dealt with when
 // the run ended early are excluded as "interrupted".
@@ -73,6 +96,7 @@ func (s *Source) Objects(ctx context.Context, w ingest.Window) iter.Seq2[Object,
 		}
 		s.cov = s.account(run.lister)
 		s.cov.Partial = left || ctx.Err() != nil
+		s.bookKeep(run.lister, err)
 		if err != nil && !left {
 			yield(Object{}, err)
 		}
@@ -144,8 +168,9 @@ func (s *Source) list(ctx context.Context, w ingest.Window, met func()) *listing
 	}
 	run.lister = newLister(inner, s.Store, w, parallel, run.items)
 	run.lister.met = met
+	run.lister.books, run.lister.lookBack, run.lister.now = s.Books, s.lookBack(), s.Now
 	go func() {
-		run.err = run.lister.run(inner, s.Prefix)
+		run.err = run.lister.run(inner, s.Prefix, s.Owed)
 		run.ended.Store(true)
 		close(run.items)
 	}()
@@ -165,6 +190,37 @@ func (s *Source) account(l *lister) ingest.Coverage {
 	c := l.coverage()
 	c.Sources = []string{s.name()}
 	return c
+}
+
+// bookKeep makes the books after a run that ended with err.
+func (s *Source) bookKeep(l *lister, err error) {
+	switch {
+	case s.Books == nil:
+		s.booked = nil
+	case err != nil || s.cov.Partial:
+		s.booked = s.Books.with(nil)
+	default:
+		s.booked = s.Books.with(l.pages)
+	}
+}
+
+// Booked is the books after the last Readings, Events, Objects or Survey, once
+// that has ended: Books with a new page for each folder that was listed to its
+// end and had news. Every object that was listed there counts as dealt with,
+// also one whose reading was skipped: whoever iterates keeps those, for Owed.
+// The pages of folders that were not visited or not listed to their end are as
+// before, and all are after a run that was left early or ended with an error.
+// Without Books it is nil.
+func (s *Source) Booked() *Books { return s.booked }
+
+func (s *Source) lookBack() time.Duration {
+	switch {
+	case s.LookBack > 0:
+		return s.LookBack
+	case s.LookBack == 0:
+		return DefaultLookBack
+	}
+	return 0
 }
 
 func (s *Source) name() string {
@@ -197,11 +253,4 @@ func (s *Source) onDisk() bool {
 		return true
 	}
 	return false
-}
-
-// Events lists, downloads and scans at the same time and yields what comes, in
-// no particular order. It fulfils ingest.Source; see Objects for the errors
-// that end it. Leaving the iterator ends all that was started for it.
-func (s *Source) Events(ctx context.Context, w ingest.Window) iter.Seq2[signin.Event, error] {
-	return func(yield func(signin.Event, error) bool) { s.stream(ctx, w, yield) }
 }

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"context"
+	"iter"
 	"runtime"
 	"sync"
 
@@ -9,7 +10,52 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// stream is one run of Events: a listing, workers that read what it finds, and
+// Readings lists, downloads and scans at the same time and yields each object
+// as it comes, in no particular order: what Events flattens. Every object that
+// was listed and not left out is one Reading, with Skip set if it was not read
+// to its end; a folder that could not be listed is a Reading with an empty
+// Object.Key and Skip set. Any other error is the last thing yielded; see
+// Objects. A Reading is the caller's. The iterator is for one goroutine and may
+// be left early, which ends all that was started for it.
+func (s *Source) Readings(ctx context.Context, w ingest.Window) iter.Seq2[Reading, error] {
+	return func(yield func(Reading, error) bool) { s.stream(ctx, w, yield) }
+}
+
+// Events is Readings by event. It fulfils ingest.Source; an object's own skip
+// comes before its events, so that whoever leaves at an event has been told.
+func (s *Source) Events(ctx context.Context, w ingest.Window) iter.Seq2[signin.Event, error] {
+	return func(yield func(signin.Event, error) bool) {
+		for r, err := range s.Readings(ctx, w) {
+			if err != nil {
+				yield(signin.Event{}, err)
+				return
+			}
+			if !r.flatten(yield) {
+				return
+			}
+		}
+	}
+}
+
+// flatten yields what a reading holds.
+func (r *Reading) flatten(yield func(signin.Event, error) bool) bool {
+	if r.Skip != nil && !yield(signin.Event{}, r.Skip) {
+		return false
+	}
+	for i := range r.Events {
+		if !yield(r.Events[i], nil) {
+			return false
+		}
+	}
+	for _, skip := range r.Records {
+		if !yield(signin.Event{}, skip) {
+			return false
+		}
+	}
+	return true
+}
+
+// stream is one run of Readings: a listing, workers that read what it finds, and
 // the iterating goroutine, which alone keeps the account.
 type stream struct {
 	source  *Source
@@ -26,7 +72,7 @@ type stream struct {
 	signIns          int
 }
 
-func (s *Source) stream(ctx context.Context, w ingest.Window, yield func(signin.Event, error) bool) {
+func (s *Source) stream(ctx context.Context, w ingest.Window, yield func(Reading, error) bool) {
 	inner, cancel := context.WithCancel(ctx)
 	st := &stream{source: s, run: s.list(inner, w, nil), tokens: make(chan *scratch, runtime.GOMAXPROCS(0))}
 	for range cap(st.tokens) {
@@ -47,7 +93,8 @@ func (s *Source) stream(ctx context.Context, w ingest.Window, yield func(signin.
 		if ctx.Err() != nil {
 			break
 		}
-		if gone = !st.take(r, yield); gone {
+		st.take(&r)
+		if gone = !yield(r, nil); gone {
 			break
 		}
 	}
@@ -61,10 +108,11 @@ func (s *Source) stream(ctx context.Context, w ingest.Window, yield func(signin.
 	}
 	s.cov = st.account()
 	s.cov.Partial = gone || ctx.Err() != nil
+	s.bookKeep(st.run.lister, err)
 	switch {
 	case gone:
 	case err != nil:
-		yield(signin.Event{}, err)
+		yield(Reading{}, err)
 	default:
 		st.progress()
 	}
@@ -114,9 +162,8 @@ func (st *stream) scan(ctx context.Context, r *Reading, packed []byte) bool {
 	}
 }
 
-// take books one reading and yields what it holds. An object's own skip comes
-// before its events, so that whoever leaves at an event has been told.
-func (st *stream) take(r Reading, yield func(signin.Event, error) bool) bool {
+// take counts one reading.
+func (st *stream) take(r *Reading) {
 	if r.Skip != nil {
 		st.skipped++
 	} else {
@@ -129,20 +176,6 @@ func (st *stream) take(r Reading, yield func(signin.Event, error) bool) bool {
 	}
 	st.signIns += len(r.Events)
 	st.progress()
-	if r.Skip != nil && !yield(signin.Event{}, r.Skip) {
-		return false
-	}
-	for i := range r.Events {
-		if !yield(r.Events[i], nil) {
-			return false
-		}
-	}
-	for _, skip := range r.Records {
-		if !yield(signin.Event{}, skip) {
-			return false
-		}
-	}
-	return true
 }
 
 func (st *stream) progress() {

@@ -1,0 +1,157 @@
+package trail_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"trailgate/ingest"
+	"trailgate/ingest/trail"
+)
+
+// mill is a trail of so many folders that makes up its keys while it is
+// listed: perTick files every tick. Sparse, it has all of them only in the hour
+// before now, at the same time of the days before, and every eighth hour.
+type mill struct {
+	folders, perTick int
+	tick             time.Duration
+	sparse           bool
+	began, now       time.Time
+	stamps           [][2]string // day folder and stamp of the last days
+}
+
+// turn lets the time come.
+func (m *mill) turn(now time.Time) {
+	m.now, m.stamps = now, nil
+	for at := maxTime(m.began, now.AddDate(0, 0, -4).Truncate(24*time.Hour)); !at.After(now); at = at.Add(m.tick) {
+		if into := now.Sub(at) % (24 * time.Hour); !m.sparse || into < time.Hour || into%(8*time.Hour) == 0 {
+			m.stamps = append(m.stamps, [2]string{at.Format("2006/01/02/"), at.Format("20060102T1504Z_")})
+		}
+	}
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (m *mill) Origin(key string) string { return "mill://" + key }
+
+func (m *mill) Read(_ context.Context, _ string, buf []byte, _ int64) ([]byte, error) {
+	return append(buf[:0], `{"Records":[]}`...), nil
+}
+
+func (m *mill) List(_ context.Context, r trail.ListRequest) iter.Seq2[trail.Entry, error] {
+	return func(yield func(trail.Entry, error) bool) {
+		switch depth := strings.Count(r.Prefix, "/"); {
+		case depth == 1:
+			for n := range m.folders {
+				if !yield(trail.Entry{Key: fmt.Sprintf("%s%012d/", r.Prefix, n), Folder: true}, nil) {
+					return
+				}
+			}
+		case depth == 2:
+			yield(trail.Entry{Key: r.Prefix + "CloudTrail/", Folder: true}, nil)
+		case depth == 3:
+			yield(trail.Entry{Key: r.Prefix + "eu-west-1/", Folder: true}, nil)
+		case depth == 4:
+			m.files(r, yield)
+		}
+	}
+}
+
+func (m *mill) files(r trail.ListRequest, yield func(trail.Entry, error) bool) {
+	account := strings.Split(r.Prefix, "/")[1]
+	var buf []byte
+	for _, at := range m.stamps {
+		if r.Prefix+at[0] < r.StartAfter {
+			continue
+		}
+		for n := range m.perTick {
+			buf = append(append(append(buf[:0], r.Prefix...), at[0]...), account...)
+			buf = append(append(append(buf, "_CloudTrail_eu-west-1_"...), at[1]...), "Unique000000"...)
+			buf = append(strconv.AppendInt(buf, int64(1000+n), 10), ".json.gz"...)
+			if !yield(trail.Entry{Key: string(buf), Size: 14}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// after gives the books after so many daily runs, and their size.
+func (m *mill) after(t *testing.T, from time.Time, books *trail.Books, days int) (*trail.Books, int) {
+	t.Helper()
+	m.began = noon(0)
+	src := &trail.Source{Store: m, Prefix: "AWSLogs", Books: books}
+	for n := range days {
+		m.turn(from.AddDate(0, 0, n+1))
+		src.Now = m.now
+		for _, err := range src.Objects(t.Context(), ingest.Window{Since: m.began}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c := src.Coverage(); len(c.Remarks) > 0 {
+			t.Fatal(c.Remarks)
+		}
+		src.Books = src.Booked()
+	}
+	form, err := json.Marshal(src.Books)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src.Books, len(form)
+}
+
+// The size of the books that the documentation of Books gives for 49 million
+// objects a day, at a thousandth of that, and that it stays so for a year. A
+// page depends on no other folder's, so that fewer folders, or fewer files, do
+// for the year; and the rest of a day is but a longer number in a sum.
+func TestBooksStaySmall(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		full, year mill
+		documented int // bytes of full
+	}{
+		{"170 folders of 288 files a day", mill{folders: 170, perTick: 1, tick: 5 * time.Minute},
+			mill{folders: 17, perTick: 1, tick: 5 * time.Minute, sparse: true}, 56_000},
+		{"1 folder of 49,000 files a day", mill{folders: 1, perTick: 34, tick: time.Minute},
+			mill{folders: 1, perTick: 7, tick: time.Minute, sparse: true}, 22_000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if _, got := c.full.after(t, noon(0), &trail.Books{}, 2); got < c.documented*9/10 || got > c.documented*11/10 {
+				t.Errorf("%d bytes, the documentation says %d", got, c.documented)
+			}
+			books, second := c.year.after(t, noon(0), &trail.Books{}, 2)
+			if _, last := c.year.after(t, noon(2), books, 363); last < second*9/10 || last > second*11/10 {
+				t.Errorf("%d bytes on the second day, %d a year on", second, last)
+			}
+		})
+	}
+}
+
+// BenchmarkBooks is a run with nothing new over 40 folders of 288 files a day.
+func BenchmarkBooks(b *testing.B) {
+	m := &mill{folders: 40, perTick: 1, tick: 5 * time.Minute, began: noon(0)}
+	m.turn(noon(3))
+	src := &trail.Source{Store: m, Prefix: "AWSLogs", Books: &trail.Books{}}
+	if _, err := src.Survey(b.Context(), ingest.Window{}); err != nil {
+		b.Fatal(err)
+	}
+	src.Books = src.Booked()
+	for b.Loop() {
+		c, err := src.Survey(b.Context(), ingest.Window{})
+		if err != nil || c.Excluded["known"] != c.Listed {
+			b.Fatal(c.Excluded, err)
+		}
+		b.ReportMetric(float64(c.Listed), "objects/op")
+	}
+}

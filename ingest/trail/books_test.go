@@ -1,0 +1,444 @@
+package trail_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trailgate/ingest"
+	"trailgate/ingest/trail"
+)
+
+const euFolder = "AWSLogs/" + accountA + "/CloudTrail/eu-west-1/"
+
+// ledger runs a source again and again with its own books.
+type ledger struct {
+	*trail.Source
+	m *memory
+	w ingest.Window
+}
+
+func newLedger(keys ...string) *ledger {
+	m := &memory{objects: map[string][]byte{}}
+	l := &ledger{Source: &trail.Source{Store: m, Books: &trail.Books{}}, m: m}
+	l.add(keys...)
+	return l
+}
+
+func (l *ledger) add(keys ...string) {
+	for _, key := range keys {
+		l.m.objects[key] = []byte(`{"Records":[` + signIn(key) + `]}`)
+	}
+}
+
+// run gives the keys that were read, sorted, and the account; it takes the
+// books over.
+func (l *ledger) run(t *testing.T) ([]string, ingest.Coverage) {
+	t.Helper()
+	l.m.lists = nil
+	var got []string
+	skipped := 0
+	for r, err := range l.Readings(t.Context(), l.w) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Skip != nil {
+			skipped++
+		}
+		got = append(got, r.Object.Key)
+	}
+	c := l.Coverage()
+	if c.Listed != c.Read+skipped+ingest.Total(c.Excluded) {
+		t.Errorf("listed %d, read %d, skipped %d, excluded %v", c.Listed, c.Read, skipped, c.Excluded)
+	}
+	form, err := json.Marshal(l.Booked())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Books = &trail.Books{}
+	if err := json.Unmarshal(form, l.Books); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	return got, c
+}
+
+// expect runs and compares.
+func (l *ledger) expect(t *testing.T, want ...string) ingest.Coverage {
+	t.Helper()
+	slices.Sort(want)
+	got, c := l.run(t)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("read (-want +got):\n%s", diff)
+	}
+	return c
+}
+
+// eu is the key of a log file that was delivered so long after noon(0).
+func eu(after time.Duration, n int) string {
+	return logKey("AWSLogs/", accountA, "eu-west-1", noon(0).Add(after), n)
+}
+
+// in is the key of a file of any name in a day folder.
+func in(day, file string) string { return euFolder + day + "/" + file }
+
+const (
+	minute = time.Minute
+	hour   = time.Hour
+)
+
+func TestBooksLeaveOutWhatIsKnown(t *testing.T) {
+	var old []string
+	for n := range 100 {
+		old = append(old, eu(time.Duration(n)*hour, n))
+	}
+	l := newLedger(old...)
+	l.w.Since = noon(-30)
+	l.expect(t, old...)
+	if c := l.expect(t); c.Excluded["known"] != 40 || c.Read != 0 {
+		t.Errorf("excluded %v, read %d; want the 40 of the last two days known", c.Excluded, c.Read)
+	}
+	last := l.m.lists[len(l.m.lists)-1]
+	if want := (trail.ListRequest{Prefix: euFolder, StartAfter: euFolder + "2024/03/07"}); last != want {
+		t.Errorf("listed %+v, want %+v", last, want)
+	}
+	fresh := []string{eu(99*hour-5*minute, 1000), eu(99*hour+5*minute, 1001)}
+	l.add(fresh...)
+	if c := l.expect(t, fresh...); c.Excluded["known"] != 40 || len(c.Remarks) > 0 {
+		t.Errorf("excluded %v, remarks %v", c.Excluded, c.Remarks)
+	}
+	p := l.Books.Folders[euFolder]
+	if want := noon(0).Add(99*hour + 5*minute); !p.Through.Equal(want) || len(p.Days) != 2 || len(p.Tail) != 3 {
+		t.Errorf("page %+v; want through %s, two days and three objects", p, want)
+	}
+}
+
+func TestBooksReadAChangedDayAgain(t *testing.T) {
+	early, late := []string{eu(0, 1), eu(hour, 2), eu(2*hour, 3)}, []string{eu(20*hour, 4), eu(24*hour, 5)}
+	l := newLedger(append(early, late...)...)
+	l.expect(t, append(early, late...)...)
+	came := eu(90*minute, 6)
+	l.add(came)
+	c := l.expect(t, append(early, came)...)
+	want := `4 objects of 2024-03-04 in "mem://` + euFolder + `" were read again: one came or went there that was delivered more than an hour before the newest`
+	if diff := cmp.Diff([]string{want}, c.Remarks); diff != "" || c.Excluded["known"] != 2 {
+		t.Errorf("excluded %v, remarks (-want +got):\n%s", c.Excluded, diff)
+	}
+	l.expect(t)
+	delete(l.m.objects, early[0])
+	l.expect(t, early[1], early[2], came)
+	l.expect(t)
+	delete(l.m.objects, early[1])
+	delete(l.m.objects, early[2])
+	delete(l.m.objects, came)
+	if c := l.expect(t); len(c.Remarks) > 0 {
+		t.Errorf("a day without objects: %v", c.Remarks)
+	}
+	if p := l.Books.Folders[euFolder]; len(p.Days) != 1 {
+		t.Errorf("the empty day is still there: %+v", p)
+	}
+}
+
+func TestBooksAndLookBack(t *testing.T) {
+	first := eu(240*hour, 1)
+	l := newLedger(first)
+	l.LookBack = 48 * hour
+	l.expect(t, first)
+	within, beyond := eu(192*hour, 2), eu(179*hour, 3) // of 2024-03-12 and 2024-03-11
+	l.add(within, beyond)
+	l.expect(t, within)
+	l.LookBack = 480 * hour
+	if l.expect(t); slices.ContainsFunc(l.m.lists, func(r trail.ListRequest) bool { return r.StartAfter == "" && r.Prefix == euFolder }) {
+		t.Error("a longer look-back listed what no page knows")
+	}
+	l.w.Since = noon(11)
+	l.expect(t)
+	if last := l.m.lists[len(l.m.lists)-1]; last.StartAfter != euFolder+"2024/03/15" {
+		t.Errorf("listed %+v; want nothing before the window", last)
+	}
+}
+
+// Keys as nobody expects them are given once and known from then on, and hide
+// nothing else.
+func TestBooksWithStrangeKeys(t *testing.T) {
+	file := func(stamp string) string { return accountA + "_CloudTrail_eu-west-1_" + stamp + "_Unique0.json.gz" }
+	for _, c := range []struct{ name, key string }{
+		{"delivered in the future", in("2099/01/01", file("20990101T0000Z"))},
+		{"future day, stamp of the past", in("2099/01/01", file("20240303T0000Z"))},
+		{"stamp of the future", in("2024/03/04", file("20990101T0000Z"))},
+		{"stamp of another day", in("2024/03/04", file("20240310T0000Z"))},
+		{"stamp before its day", in("2024/03/04", file("20240201T0000Z"))},
+		{"stamp that is no time", in("2024/03/04", file("20249999T9999Z"))},
+		{"stamp of year one", in("2024/03/04", file("00010101T0000Z"))},
+		{"year nought", in("0000/01/01", file("00000101T0000Z"))},
+		{"last year", in("9999/12/31", file("99991231T2359Z"))},
+		{"Region of the name", in("2024/03/04", strings.Replace(file("20240304T1300Z"), "eu-west-1", "us-east-1", 1))},
+		{"unpacked", in("2024/03/04", strings.TrimSuffix(file("20240304T1300Z"), ".gz"))},
+		{"deeper, before the days", euFolder + "1/AWSLogs/" + accountA + "/CloudTrail/eu-west-1/2024/03/04/" + file("20300304T1300Z")},
+		{"deeper, behind the days", euFolder + "x/" + strings.Replace(eu(-hour, 7), "2024/03/04", "2023/03/04", 1)},
+		{"deeper, of the newest stamp", euFolder + "x/" + eu(9000*hour, 7)},
+		{"deeper, within a day", euFolder + "2024/03/04/" + eu(-90*hour, 7)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			plain := []string{eu(-8*hour, 1), eu(-4*hour, 2), eu(0, 3)}
+			l := newLedger(plain...)
+			l.Now = noon(0).Add(10 * minute)
+			l.expect(t, plain...)
+			l.add(c.key)
+			got, _ := l.run(t)
+			if !slices.Contains(got, c.key) && !strings.HasPrefix(c.key, euFolder+"0000") && !strings.HasPrefix(c.key, euFolder+"1/") {
+				t.Errorf("not read: %v", got)
+			}
+			l.expect(t)
+			more := eu(5*minute, 4)
+			l.add(more)
+			l.expect(t, more)
+			l.Now = l.Now.Add(72 * hour)
+			more = eu(70*hour, 5)
+			l.add(more)
+			l.expect(t, more)
+			l.expect(t)
+			if p := l.Books.Folders[euFolder]; !p.Through.Equal(noon(0).Add(70 * hour)) {
+				t.Errorf("mark at %s", p.Through)
+			}
+
+			alone := newLedger(c.key)
+			alone.Now = noon(0).Add(10 * minute)
+			alone.expect(t, c.key)
+			alone.expect(t)
+			alone.add(plain...)
+			if got, _ := alone.run(t); len(got) < 3 {
+				t.Errorf("it hides others: %v", got)
+			}
+		})
+	}
+}
+
+// No stamp that contradicts its place moves the mark, so that nothing which
+// appears within the look-back is hidden by one.
+func TestBooksMark(t *testing.T) {
+	for _, c := range []struct{ name, key string }{
+		{"stamp of another day", in("2024/03/04", accountA+"_CloudTrail_eu-west-1_20240310T0000Z_Unique0.json.gz")},
+		{"deeper", euFolder + "x/" + eu(132*hour, 7)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLedger(eu(0, 1), c.key)
+			l.expect(t, eu(0, 1), c.key)
+			l.add(eu(48*hour, 2))
+			l.expect(t, eu(48*hour, 2))
+			l.expect(t)
+		})
+	}
+	ancient := in("0001/01/02", accountA+"_CloudTrail_eu-west-1_00010102T1200Z_Unique0.json.gz")
+	l := newLedger(ancient)
+	l.LookBack = 3 * 8760 * hour
+	l.expect(t, ancient)
+	l.expect(t)
+}
+
+// A run whose window ends before the mark gives what is new and forgets
+// nothing of what lies behind its end.
+func TestBooksAndEarlierWindow(t *testing.T) {
+	future := in("2099/01/01", accountA+"_CloudTrail_eu-west-1_20240303T0000Z_Unique0.json.gz")
+	l := newLedger(eu(0, 1), eu(72*hour, 2), future)
+	l.LookBack = 96 * hour
+	l.expect(t, eu(0, 1), eu(72*hour, 2), future)
+	l.add(eu(minute, 3))
+	l.w.Until = noon(0).Add(hour)
+	l.expect(t, eu(0, 1), eu(minute, 3))
+	l.w.Until = time.Time{}
+	l.expect(t, eu(0, 1), eu(minute, 3))
+	l.add(eu(72*hour+minute, 4))
+	l.w.Until = noon(3).Add(hour)
+	l.expect(t, eu(72*hour+minute, 4))
+	l.w.Until = time.Time{}
+	l.expect(t)
+}
+
+func TestBooksAndWindow(t *testing.T) {
+	early, wanted, late := eu(-3*hour, 1), eu(0, 2), eu(3*hour, 3)
+	l := newLedger(early, wanted, late)
+	l.w = ingest.Window{Since: noon(0).Add(-hour), Until: noon(0).Add(hour), Lateness: -1}
+	if c := l.expect(t, wanted); c.Excluded["outside-window"] != 2 {
+		t.Errorf("excluded %v", c.Excluded)
+	}
+	if c := l.expect(t); c.Excluded["outside-window"] != 1 || c.Excluded["known"] != 2 {
+		t.Errorf("excluded %v; what came too early is dealt with, what came too late is not", c.Excluded)
+	}
+	l.w.Until = time.Time{}
+	l.expect(t, late)
+	page := l.Books.Folders[euFolder]
+	l.w.Until = noon(0).Add(hour)
+	if c := l.expect(t); c.Excluded["known"] != 3 {
+		t.Errorf("excluded %v", c.Excluded)
+	}
+	if diff := cmp.Diff(page, l.Books.Folders[euFolder]); diff != "" {
+		t.Errorf("a window that ends before the mark changed the page:\n%s", diff)
+	}
+}
+
+// A window that moves on does not make a day that was known look changed.
+func TestBooksAndSlidingWindow(t *testing.T) {
+	var keys []string
+	for n := range 24 {
+		keys = append(keys, eu(time.Duration(n-12)*hour, n))
+	}
+	l := newLedger(keys...)
+	l.w.Since = noon(0).Add(-6 * hour)
+	l.expect(t, keys[6:]...)
+	for n := range 60 {
+		l.w.Since = noon(0).Add(time.Duration(n) * hour)
+		if c := l.expect(t); len(c.Remarks) > 0 {
+			t.Fatalf("%d hours on: %v", n, c.Remarks)
+		}
+	}
+}
+
+func TestBooksOfParts(t *testing.T) {
+	keys := []string{eu(0, 1), eu(5*hour, 2), eu(30*hour, 3)}
+	for _, c := range []struct {
+		prefix string
+		want   []string
+	}{
+		{keys[0], keys[:1]},
+		{euFolder + "2024/03/04/", keys[:2]},
+		{euFolder + "2024", keys},
+		{strings.TrimSuffix(euFolder, "/"), keys},
+	} {
+		l := newLedger(keys...)
+		l.Prefix = c.prefix
+		l.expect(t, c.want...)
+		l.expect(t)
+		if len(l.Books.Folders) != 1 {
+			t.Errorf("%q: pages %v", c.prefix, l.Books.Folders)
+		}
+		l.Prefix = ""
+		if got, _ := l.run(t); len(c.want) < 3 && len(got) != 3 {
+			t.Errorf("books of %q alone: the whole then gave %v", c.prefix, got)
+		}
+	}
+}
+
+func TestOwed(t *testing.T) {
+	early, known, fresh, gone := eu(-500*hour, 1), eu(-2*hour, 2), eu(0, 3), eu(hour, 4)
+	l := newLedger(early, known)
+	l.w.Since = noon(0).Add(-24 * hour)
+	l.expect(t, known)
+	l.add(fresh)
+	l.Owed = []string{early, known, fresh, fresh, gone}
+	c := l.expect(t, early, known, fresh, gone)
+	if c.Listed != 4 || c.Read != 3 || len(c.Excluded) > 0 {
+		t.Errorf("listed %d, read %d, excluded %v; want 4 and 3", c.Listed, c.Read, c.Excluded)
+	}
+	l.Owed = []string{gone, "not/a/log/file"}
+	var causes []ingest.Cause
+	for r, err := range l.Readings(t.Context(), l.w) {
+		if err != nil || r.Skip == nil {
+			t.Fatalf("%s: %v", r.Object.Key, err)
+		}
+		causes = append(causes, r.Skip.Cause)
+	}
+	if diff := cmp.Diff([]ingest.Cause{ingest.CauseVanished, ingest.CauseVanished}, causes); diff != "" {
+		t.Errorf("causes (-want +got):\n%s", diff)
+	}
+	l.Owed = nil
+	l.expect(t)
+
+	// An owed object of a day that is known as a whole neither changes the
+	// day nor counts twice.
+	l.add(eu(10*hour, 5))
+	l.expect(t, eu(10*hour, 5))
+	l.Owed = []string{known}
+	if c := l.expect(t, known); c.Excluded["known"] != 2 || len(c.Remarks) > 0 {
+		t.Errorf("excluded %v, remarks %v", c.Excluded, c.Remarks)
+	}
+	l.Books, l.Owed = nil, []string{known}
+	if got := events(t.Context(), l.Source, l.w); len(got.ids) != 3 || got.cov.Listed != 3 || l.Booked() != nil {
+		t.Errorf("without books: %v, listed %d", got.ids, got.cov.Listed)
+	}
+}
+
+// A key in the state that leads out of the folder is not followed.
+func TestOwedLink(t *testing.T) {
+	root, elsewhere := t.TempDir(), t.TempDir()
+	put(t, root, eu(0, 1), logFile(t, "inside"))
+	put(t, elsewhere, "secret", logFile(t, "secret"))
+	if err := os.Symlink(elsewhere, filepath.Join(root, "away")); err != nil {
+		t.Skipf("SKIPPED: no links here: %v", err)
+	}
+	for _, key := range []string{"away/secret", "../" + filepath.Base(elsewhere) + "/secret", filepath.Join(elsewhere, "secret"), "away", ""} {
+		for _, store := range []trail.Store{trail.Disk{Root: root}, &trail.Disk{Root: root}} {
+			got := events(t.Context(), &trail.Source{Store: store, Owed: []string{key}}, ingest.Window{})
+			if len(got.skips) != 1 || len(got.ids) != 1 || got.err != nil || got.cov.Listed != 2 {
+				t.Errorf("owed %q: %v, skips %v, listed %d", key, got.ids, got.skips, got.cov.Listed)
+			}
+		}
+	}
+}
+
+// fallen is a Store that ends for good at one prefix, once another is being
+// listed.
+type fallen struct {
+	*memory
+	prefix, other string
+	begun         chan struct{}
+}
+
+var errFallen = errors.New("fallen")
+
+func (f fallen) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.Entry, error] {
+	switch r.Prefix {
+	case f.other:
+		close(f.begun)
+	case f.prefix:
+		return func(yield func(trail.Entry, error) bool) {
+			<-f.begun
+			yield(trail.Entry{}, errFallen)
+		}
+	}
+	return f.memory.List(ctx, r)
+}
+
+func TestBooksOfUnsoundListings(t *testing.T) {
+	us := logKey("AWSLogs/", accountA, "us-east-1", noon(0), 1)
+	l := newLedger(eu(0, 1), us)
+	l.expect(t, eu(0, 1), us)
+	before := l.Books
+	l.add(eu(hour, 2), logKey("AWSLogs/", accountA, "us-east-1", noon(0), 2))
+	l.m.denied = []string{euFolder}
+	l.expect(t, "", logKey("AWSLogs/", accountA, "us-east-1", noon(0), 2))
+	if diff := cmp.Diff(before.Folders[euFolder], l.Books.Folders[euFolder]); diff != "" || len(l.Books.Folders) != 2 {
+		t.Errorf("the page of a folder that could not be listed changed:\n%s", diff)
+	}
+	l.m.denied = nil
+	l.w.Accounts = []string{accountB}
+	l.expect(t)
+	if len(l.Books.Folders) != 2 {
+		t.Error("folders that were not visited have lost their pages")
+	}
+	l.w.Accounts = nil
+	l.expect(t, eu(hour, 2))
+
+	l.Source.Prefix = "nowhere"
+	if none := events(t.Context(), l.Source, ingest.Window{}); none.err == nil {
+		t.Error("nothing is a trail")
+	}
+	if diff := cmp.Diff(l.Books, l.Booked()); diff != "" {
+		t.Errorf("a run without a trail has booked:\n%s", diff)
+	}
+	l.add(eu(2*hour, 3))
+	l.Source.Prefix, l.Source.Store = "", fallen{l.m, "AWSLogs/" + accountA + "/CloudTrail/us-east-1/", euFolder, make(chan struct{})}
+	got := events(t.Context(), l.Source, ingest.Window{})
+	if diff := cmp.Diff(l.Books, l.Booked()); diff != "" || !errors.Is(got.err, errFallen) {
+		t.Errorf("a run that ended with error %v has booked:\n%s", got.err, diff)
+	}
+}

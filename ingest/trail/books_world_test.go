@@ -1,0 +1,393 @@
+package trail_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"trailgate/ingest"
+	"trailgate/ingest/trail"
+)
+
+// shelf is a place in which a world's objects lie.
+type shelf struct {
+	store  trail.Store
+	put    func(key string, body []byte)
+	remove func(key string)
+	fail   func(prefix string, after int) // listings of the prefix end in a skip after so many entries; nil: not to be had
+}
+
+// flaky is a memory whose listings fail.
+type flaky struct {
+	*memory
+	after map[string]int // by prefix
+}
+
+func (f *flaky) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.Entry, error] {
+	return func(yield func(trail.Entry, error) bool) {
+		left, fails := f.after[r.Prefix]
+		for e, err := range f.memory.List(ctx, r) {
+			if fails && left == 0 {
+				break
+			}
+			if left--; !yield(e, err) {
+				return
+			}
+		}
+		if fails {
+			yield(trail.Entry{}, &ingest.SkipError{Cause: ingest.CauseListing, Origin: f.Origin(r.Prefix), Err: errors.New("cut")})
+		}
+	}
+}
+
+func memoryShelf() shelf {
+	f := &flaky{memory: &memory{objects: map[string][]byte{}}, after: map[string]int{}}
+	return shelf{
+		store:  f,
+		put:    func(key string, body []byte) { f.objects[key] = body },
+		remove: func(key string) { delete(f.objects, key) },
+		fail: func(prefix string, after int) {
+			if clear(f.after); prefix != "" {
+				f.after[prefix] = after
+			}
+		},
+	}
+}
+
+// world is a trail that grows, and all that is known of it: what each run has
+// to give is reckoned from that alone.
+type world struct {
+	shelf
+	t        *testing.T
+	rnd      *rand.Rand
+	lookBack time.Duration
+	now      time.Time
+	made     int
+
+	objects map[string]bool      // all that are there; false: unreadable
+	stamp   map[string]time.Time // of all that ever were
+	newest  map[string]time.Time // by folder, of what is there
+	given   map[string]int
+	owed    []string
+
+	books *trail.Books
+	seen  map[string]map[string]bool // by folder: what its last sound listing held
+	mark  map[string]time.Time       // by folder: the newest of these ever
+}
+
+func newWorld(t *testing.T, s shelf, seed uint64) *world {
+	w := &world{shelf: s, t: t, rnd: rand.New(rand.NewPCG(seed, 7)), now: noon(0), lookBack: 24 * time.Hour,
+		objects: map[string]bool{}, stamp: map[string]time.Time{}, newest: map[string]time.Time{}, given: map[string]int{},
+		books: &trail.Books{}, seen: map[string]map[string]bool{}, mark: map[string]time.Time{}}
+	for _, f := range w.folders() {
+		w.seen[f] = map[string]bool{}
+		w.deliver(f, w.now)
+	}
+	return w
+}
+
+func (w *world) folders() []string {
+	var out []string
+	for _, region := range []string{"eu-north-1", "us-east-1"} {
+		for _, account := range []string{accountA, accountB} {
+			out = append(out, "AWSLogs/"+account+"/CloudTrail/"+region+"/")
+		}
+	}
+	return out
+}
+
+func folderOf(key string) string { return strings.Join(strings.Split(key, "/")[:4], "/") + "/" }
+
+func (w *world) deliver(folder string, at time.Time) {
+	part := strings.Split(folder, "/")
+	w.made++
+	key := logKey("AWSLogs/", part[1], part[3], at, w.rnd.IntN(1e6)*1000+w.made%1000)
+	sound := w.rnd.IntN(25) > 0
+	w.objects[key], w.stamp[key] = sound, at.Truncate(time.Minute)
+	if at := w.stamp[key]; at.After(w.newest[folder]) && !at.After(w.now) {
+		w.newest[folder] = at
+	}
+	w.put(key, w.body(key))
+}
+
+func (w *world) body(key string) []byte {
+	if w.objects[key] {
+		return []byte(`{"Records":[` + signIn(key) + `]}`)
+	}
+	return []byte("\x1f\x8b")
+}
+
+// live lets time pass and things happen.
+func (w *world) live() {
+	for range 5 + w.rnd.IntN(40) {
+		folder := w.folders()[w.rnd.IntN(4)]
+		w.now = w.now.Add(time.Duration(w.rnd.IntN(25)) * time.Minute)
+		switch w.rnd.IntN(40) {
+		case 0: // late, as far as the look-back allows
+			late := time.Duration(w.rnd.Int64N(int64(w.lookBack)))
+			w.deliver(folder, w.newest[folder].Add(-late))
+		case 1:
+			w.deliver(folder, w.now.AddDate(70, 0, 0))
+		case 2:
+			w.deliver(folder, w.now.Add(time.Duration(w.rnd.IntN(120))*time.Minute))
+		default: // out of order within minutes
+			w.deliver(folder, w.now.Add(-time.Duration(w.rnd.IntN(9))*time.Minute))
+		}
+	}
+	for _, key := range slices.Sorted(keysOf(w.objects)) {
+		switch {
+		case w.rnd.IntN(400) == 0 && w.given[key] > 0:
+			delete(w.objects, key)
+			w.remove(key)
+		case !w.objects[key] && w.rnd.IntN(3) == 0:
+			w.objects[key] = true
+			w.put(key, w.body(key))
+		}
+	}
+}
+
+func keysOf(m map[string]bool) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for key := range m {
+			if !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+// due is what a run has to give of a folder, besides what is owed.
+func (w *world) due(folder string) []string {
+	behind := w.mark[folder].Add(-time.Hour)
+	from := ingest.DayOf(w.mark[folder].Add(-w.lookBack))
+	known := w.seen[folder]
+	changed := map[ingest.Day]bool{}
+	had := map[ingest.Day]bool{}
+	for key := range w.stamp {
+		if at := w.stamp[key]; folderOf(key) == folder && !at.After(behind) {
+			_, there := w.objects[key]
+			had[ingest.DayOf(at)] = had[ingest.DayOf(at)] || known[key]
+			if there != known[key] {
+				changed[ingest.DayOf(at)] = true
+			}
+		}
+	}
+	var out []string
+	for key := range w.objects {
+		at := w.stamp[key]
+		day := ingest.DayOf(at)
+		if folderOf(key) == folder && (w.mark[folder].IsZero() || day >= from) &&
+			(!known[key] || !at.After(behind) && changed[day] && had[day]) {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// reading is what one run gave.
+type reading struct {
+	given   map[string]int // objects by key
+	owed    []string       // of these, the unreadable ones
+	failed  int            // folders
+	skipped int            // objects and folders
+	left    bool
+	err     error
+}
+
+// read reads until it is told to stop, if stop is not negative, and holds each
+// object against what is known of it.
+func (w *world) read(src *trail.Source, stop int) reading {
+	w.t.Helper()
+	out := reading{given: map[string]int{}}
+	for r, err := range src.Readings(w.t.Context(), ingest.Window{Since: noon(-1)}) {
+		if out.err, out.left = err, stop == 0; err != nil || out.left {
+			break
+		}
+		stop--
+		if r.Skip != nil {
+			out.skipped++
+		}
+		key := r.Object.Key
+		if key == "" {
+			out.failed++
+			continue
+		}
+		out.given[key]++
+		switch sound, there := w.objects[key]; {
+		case !there && r.Skip != nil && r.Skip.Cause == ingest.CauseVanished && slices.Contains(w.owed, key):
+		case there && !sound && r.Skip != nil:
+			out.owed = append(out.owed, key)
+		case there && sound && r.Skip == nil && len(r.Events) == 1 && r.Events[0].ID == key:
+		default:
+			w.t.Fatalf("%s, there %t, sound %t: skip %v, %d events", key, there, sound, r.Skip, len(r.Events))
+		}
+	}
+	return out
+}
+
+// run reads once and holds what comes against what is due. broken is a folder
+// whose listing fails, or empty.
+func (w *world) run(broken string, stop int) {
+	w.t.Helper()
+	src := &trail.Source{Store: w.store, Books: w.books, LookBack: w.lookBack, Now: w.now, Owed: w.owed}
+	before := clonePages(w.books.Folders)
+	got := w.read(src, stop)
+	if diff := cmp.Diff(before, clonePages(w.books.Folders)); diff != "" {
+		w.t.Fatalf("the books that were given have changed:\n%s", diff)
+	}
+	c := src.Coverage()
+	if got.left {
+		if diff := cmp.Diff(before, src.Booked().Folders); diff != "" || !c.Partial {
+			w.t.Fatalf("a run that was left has booked:\n%s", diff)
+		}
+		return
+	}
+	if got.err != nil || c.Listed != c.Read+got.skipped+ingest.Total(c.Excluded) || (got.failed > 0) != (broken != "") {
+		w.t.Fatalf("error %v, listed %d, read %d, skipped %d, excluded %v, %d folders failed",
+			got.err, c.Listed, c.Read, got.skipped, c.Excluded, got.failed)
+	}
+	for key := range got.given {
+		w.given[key]++
+	}
+	if diff := cmp.Diff(w.wanted(broken), got.given, cmpopts.IgnoreMapEntries(func(key string, n int) bool {
+		// What comes of a broken folder, and what does not, is as it may be.
+		return folderOf(key) == broken && n == 1 && !slices.Contains(w.owed, key)
+	})); diff != "" {
+		w.t.Fatalf("at %s, broken %q: objects given (-want +got):\n%s", w.now, broken, diff)
+	}
+	w.commit(src.Booked(), got.owed, broken)
+}
+
+// wanted is what a run has to give, each object once.
+func (w *world) wanted(broken string) map[string]int {
+	out := map[string]int{}
+	for _, f := range w.folders() {
+		if f == broken {
+			continue
+		}
+		for _, key := range w.due(f) {
+			out[key] = 1
+		}
+	}
+	for _, key := range w.owed {
+		out[key] = 1
+	}
+	return out
+}
+
+// commit is what a caller keeps of a run that ended well.
+func (w *world) commit(b *trail.Books, owed []string, broken string) {
+	w.books, w.owed = b, owed
+	for _, f := range w.folders() {
+		if f == broken {
+			continue
+		}
+		clear(w.seen[f])
+		for key := range w.objects {
+			if at := w.stamp[key]; folderOf(key) == f {
+				w.seen[f][key] = true
+				if at.After(w.mark[f]) && !at.After(w.now) {
+					w.mark[f] = at
+				}
+			}
+		}
+		p := b.Folders[f]
+		if !p.Through.Equal(w.mark[f]) {
+			w.t.Fatalf("mark of %s is %s, want %s", f, p.Through, w.mark[f])
+		}
+		form, err := p.MarshalJSON()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		back, err := trail.ParsePage(form)
+		if diff := cmp.Diff(p, back); diff != "" || err != nil {
+			w.t.Fatalf("page read back: %v (-want +got):\n%s", err, diff)
+		}
+	}
+}
+
+func clonePages(m map[string]trail.Page) map[string]trail.Page {
+	out := map[string]trail.Page{}
+	for key, p := range m {
+		p.Days, p.Tail = slices.Clone(p.Days), slices.Clone(p.Tail)
+		out[key] = p
+	}
+	return out
+}
+
+// Whatever happens to a trail within the look-back, every object is given, and
+// none twice but for the reasons that the documentation of Books names.
+func TestBooksOverTime(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, memoryShelf(), seed)
+			for range 50 {
+				w.live()
+				broken, stop := "", -1
+				switch w.rnd.IntN(6) {
+				case 0:
+					broken = w.folders()[w.rnd.IntN(4)]
+					w.fail(broken, w.rnd.IntN(30))
+				case 1:
+					stop = w.rnd.IntN(10)
+				}
+				w.run(broken, stop)
+				w.fail("", 0)
+			}
+			w.finish()
+		})
+	}
+}
+
+// finish runs undisturbed and counts what was ever there and never given.
+func (w *world) finish() {
+	w.t.Helper()
+	for key := range w.objects {
+		if !w.objects[key] {
+			w.objects[key] = true
+			w.put(key, w.body(key))
+		}
+	}
+	w.run("", -1)
+	twice := 0
+	for key := range w.objects {
+		switch n := w.given[key]; {
+		case n == 0:
+			w.t.Errorf("%s was never given", key)
+		case n > 1:
+			twice++
+		}
+	}
+	w.t.Logf("%d objects, %d still there, %d of these given more than once", w.made, len(w.objects), twice)
+	again := &trail.Source{Store: w.store, Books: w.books, LookBack: w.lookBack, Now: w.now, Owed: w.owed}
+	if got := events(w.t.Context(), again, ingest.Window{Since: noon(-1)}); len(got.ids) > len(w.owed) || got.err != nil || len(got.skips) > 0 {
+		w.t.Errorf("with nothing new %d objects were read, error %v, skips %v", len(got.ids), got.err, got.skips)
+	}
+	if diff := cmp.Diff(w.books.Folders, again.Booked().Folders); diff != "" {
+		w.t.Errorf("with nothing new the books changed:\n%s", diff)
+	}
+}
+
+func TestBooksOnDisk(t *testing.T) {
+	root := t.TempDir()
+	w := newWorld(t, shelf{
+		store:  trail.Disk{Root: root},
+		put:    func(key string, body []byte) { put(t, root, key, body) },
+		remove: func(key string) { remove(t, root, key) },
+	}, 1)
+	for range 15 {
+		w.live()
+		w.run("", -1)
+	}
+	w.finish()
+}

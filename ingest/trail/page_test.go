@@ -1,0 +1,103 @@
+package trail_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trailgate/ingest/trail"
+)
+
+func TestParsePage(t *testing.T) {
+	const sum = "AAECAwQFBgcICQoLDA0ODw"
+	cases := []struct {
+		name, text, want string // want: part of the error, or empty
+	}{
+		{"empty", `{}`, ""},
+		{"full", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 288 ` + sum + `","2024-03-04 1 ` + sum + `"],"tail":"AAAAAAAAAAEAAAAAAAAAAg=="}`, ""},
+		{"tail alone", `{"tail":"AAAAAAAAAAE="}`, ""},
+		{"no object", `7`, "parse page"},
+		{"nothing", ``, "parse page"},
+		{"cut", `{"through":"2024-03-04T12:05:00Z"`, "parse page"},
+		{"two", `{}{}`, "something follows"},
+		{"unknown field", `{"thru":"2024-03-04T12:05:00Z"}`, "unknown field"},
+		{"seconds", `{"through":"2024-03-04T12:05:01Z","from":"2024-03-03"}`, "no whole minute"},
+		{"zone", `{"through":"2024-03-04T12:05:00+01:00","from":"2024-03-03"}`, "no time in UTC"},
+		{"no such time", `{"through":"2024-02-30T12:05:00Z","from":"2024-02-03"}`, "no time in UTC"},
+		{"no from", `{"through":"2024-03-04T12:05:00Z"}`, "only one"},
+		{"no through", `{"from":"2024-03-04"}`, "only one"},
+		{"no such day", `{"through":"2024-03-04T12:05:00Z","from":"2024-02-30"}`, "no day"},
+		{"days without a mark", `{"days":["2024-03-03 288 ` + sum + `"]}`, "no newest"},
+		{"day before from", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-04","days":["2024-03-03 288 ` + sum + `"]}`, "where it belongs"},
+		{"day twice", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 288 ` + sum + `","2024-03-03 1 ` + sum + `"]}`, "where it belongs"},
+		{"no objects", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 0 ` + sum + `"]}`, "0 objects"},
+		{"no count", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 x ` + sum + `"]}`, "no count"},
+		{"short sum", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 1 AAAA"]}`, "no sum"},
+		{"two words", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 1"]}`, "not a day"},
+		{"half a hash", `{"tail":"AAAAAA=="}`, "whole number"},
+		{"no base64", `{"tail":"!"}`, "parse page"},
+		{"tail unsorted", `{"tail":"AAAAAAAAAAIAAAAAAAAAAQ=="}`, "not sorted"},
+		{"tail doubled", `{"tail":"AAAAAAAAAAEAAAAAAAAAAQ=="}`, "not sorted"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := trail.ParsePage([]byte(c.text))
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("error %v, want one with %q", err, c.want)
+				}
+				return
+			}
+			form, again := json.Marshal(p)
+			if err != nil || again != nil || string(form) != c.text {
+				t.Errorf("error %v, %v; read and written:\n%s\n%s", err, again, c.text, form)
+			}
+		})
+	}
+	for _, p := range []trail.Page{
+		{Through: noon(0).In(time.FixedZone("", 3600))}, {Through: noon(0).Add(1)}, {From: 3}, {Tail: []uint64{2, 1}},
+	} {
+		if form, err := json.Marshal(p); err == nil {
+			t.Errorf("%+v became %s", p, form)
+		}
+	}
+}
+
+// What ParsePage takes is written as it can be read again, and no page makes a
+// run fail or give an object twice.
+func FuzzPage(f *testing.F) {
+	f.Add(`{}`)
+	f.Add(`{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-04 1 AAECAwQFBgcICQoLDA0ODw"],"tail":"AAAAAAAAAAE="}`)
+	f.Add(`{"through":"9999-12-31T23:59:00Z","from":"9999-12-31"}`)
+	f.Add(`{"through":"0000-01-01T00:00:00Z","from":"0000-01-01","days":["2024-03-04 9223372036854775807 AAECAwQFBgcICQoLDA0ODw"]}`)
+	f.Add(`{"through":"2024-03-06T12:05:00Z","from":"2024-03-03","days":["2024-03-04 1 AAECAwQFBgcICQoLDA0ODw"]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := trail.ParsePage([]byte(text))
+		if err != nil {
+			return
+		}
+		form, err := json.Marshal(p)
+		if err != nil {
+			t.Fatalf("%+v: %v", p, err)
+		}
+		if back, err := trail.ParsePage(form); err != nil || !cmp.Equal(p, back) {
+			t.Fatalf("%s read again: %+v, %v", form, back, err)
+		}
+		for _, prefix := range []string{"", eu(0, 1)} {
+			l := newLedger(eu(0, 1), eu(-2*hour, 2), eu(30*hour, 3))
+			if l.Source.Prefix = prefix; prefix == "" {
+				prefix = euFolder
+			}
+			l.Books.Folders = map[string]trail.Page{prefix: p}
+			got, _ := l.run(t)
+			if len(slices.Compact(got)) != len(got) || prefix != euFolder && len(got) != 1 {
+				t.Errorf("from %q came %v", prefix, got)
+			}
+			l.expect(t)
+		}
+	})
+}
