@@ -106,22 +106,28 @@ func (m *Merger) unite(i, j int32) {
 	m.Coverage.Duplicates++
 }
 
-// Events gives the sign-ins in order of time, then event id, then account. The
-// Merger may be added to afterwards; the sequence is then stale.
-func (m *Merger) Events() iter.Seq[signin.Event] {
-	order := make([]int32, 0, m.count)
+// Sorted gives the sign-ins in order of time, then event id, then account. They
+// are the Merger's own, for reading. The Merger may be added to afterwards; what
+// was given is then stale.
+func (m *Merger) Sorted() []*signin.Event {
+	order := make([]*signin.Event, 0, m.count)
 	for i := range m.count {
 		if _, moved := m.moved[i]; !moved {
-			order = append(order, i)
+			order = append(order, m.at(i))
 		}
 	}
-	slices.SortFunc(order, func(a, b int32) int {
-		x, y := m.at(a), m.at(b)
+	slices.SortFunc(order, func(x, y *signin.Event) int {
 		return cmp.Or(x.Time.Compare(y.Time), strings.Compare(x.ID, y.ID), strings.Compare(x.Account, y.Account))
 	})
+	return order
+}
+
+// Events gives copies of the sign-ins, in the order of Sorted.
+func (m *Merger) Events() iter.Seq[signin.Event] {
+	order := m.Sorted()
 	return func(yield func(signin.Event) bool) {
-		for _, i := range order {
-			if !yield(*m.at(i)) {
+		for _, e := range order {
+			if !yield(*e) {
 				return
 			}
 		}
