@@ -1,0 +1,44 @@
+package lake
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// The system's errors of opening a file that another holds, and of asking FAT
+// for a link (Windows, "System Error Codes").
+const (
+	sharingViolation = syscall.Errno(32)
+	invalidFunction  = syscall.Errno(1)
+)
+
+// tryLock opens a file, making it if need be, so that no one else can until it
+// is closed or the process ends. Nil without an error: another has it.
+func tryLock(root *os.Root, path string) (*os.File, error) {
+	full := filepath.Join(root.Name(), path)
+	name, err := syscall.UTF16PtrFromString(full)
+	if err != nil {
+		return nil, err
+	}
+	h, err := syscall.CreateFile(name, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil,
+		syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
+	if errors.Is(err, sharingViolation) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(h), full), nil
+}
+
+// linkless tells whether an error of link means that the file system has no
+// links.
+func linkless(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) || errors.Is(err, invalidFunction)
+}
+
+// syncOpen closes an opened folder: the system syncs none.
+func syncOpen(f *os.File) error { return f.Close() }

@@ -1,0 +1,245 @@
+package lake
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"trailgate/report"
+)
+
+// Metadata is the folder of a lake that holds no rows. Engines pass over names
+// that begin with an underscore (Apache Hive's convention, which Athena, Spark
+// and Trino follow).
+const Metadata = "_trailgate"
+
+// noAccount is Hive's name for the partition of rows that have no value.
+const noAccount = "__HIVE_DEFAULT_PARTITION__"
+
+// Table is one table of a lake: Parquet files in folders event_date=YYYY-MM-DD,
+// and within these account_id=ID where the lake is divided by account. It is
+// for one goroutine.
+type Table struct {
+	Store     Store
+	Kind      report.Kind // report.SignIns or report.Findings
+	ByAccount bool        // divide by account as well
+	Version   string      // of the tool, for the files' created_by
+}
+
+// Partition is one folder of a table.
+type Partition struct {
+	Date    report.Date
+	Account string // 12 digits; empty: not divided by account, or rows without one
+}
+
+// Compare orders partitions as their folders are ordered.
+func (p Partition) Compare(o Partition) int {
+	return cmp.Or(cmp.Compare(p.Date, o.Date), strings.Compare(cmp.Or(p.Account, noAccount), cmp.Or(o.Account, noAccount)))
+}
+
+// File is one file of a table, taken from its key.
+type File struct {
+	Partition
+	Key        string
+	Size       int64  // bytes
+	Generation int64  // in which it was added
+	Run        string // by which it was added
+}
+
+// Place is the partition of a row. An account id that is none comes from a
+// record that is not to be trusted, and does not get into a path.
+func (t *Table) Place(day report.Date, account string) Partition {
+	if !t.ByAccount || len(account) != 12 || strings.Trim(account, "0123456789") != "" {
+		account = ""
+	}
+	return Partition{day, account}
+}
+
+// Key names the file that a run adds to a partition.
+func (t *Table) Key(p Partition, generation int64, run string) string {
+	folder := t.folder(p.Date)
+	if t.ByAccount {
+		folder += "account_id=" + cmp.Or(p.Account, noAccount) + "/"
+	}
+	return folder + fileName(generation, run)
+}
+
+// fileName is the last part of the keys of all files that a run adds.
+func fileName(generation int64, run string) string {
+	return fmt.Sprintf("part-%010d-%s.parquet", generation, run)
+}
+
+func (t *Table) folder(d report.Date) string { return fmt.Sprintf("%s/event_date=%s/", t.Kind, d) }
+
+// Parse takes a key of this table apart, and tells whether it is one. Other
+// files that lie there are not the table's.
+func (t *Table) Parse(key string) (File, bool) {
+	f := File{Key: key}
+	rest, ok := strings.CutPrefix(key, string(t.Kind)+"/event_date=")
+	if !ok {
+		return File{}, false
+	}
+	day, rest, _ := strings.Cut(rest, "/")
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return File{}, false
+	}
+	f.Date = report.DateOf(at)
+	if after, ok := strings.CutPrefix(rest, "account_id="); ok {
+		f.Account, rest, _ = strings.Cut(after, "/")
+		if f.Account == noAccount {
+			f.Account = ""
+		}
+	}
+	name, ok := strings.CutPrefix(rest, "part-")
+	name, isFile := strings.CutSuffix(name, ".parquet")
+	number, run, cut := strings.Cut(name, "-")
+	f.Generation, err = strconv.ParseInt(number, 10, 64)
+	f.Run = run
+	whole := Table{Kind: t.Kind, ByAccount: strings.Contains(key, "/account_id=")}
+	return f, ok && isFile && cut && err == nil && f.Generation > 0 && !strings.Contains(run, "/") && whole.Key(f.Partition, f.Generation, run) == key
+}
+
+// Files lists the table's files from one day to another, both included, in
+// order of their keys. The zero date as last has no end.
+func (t *Table) Files(ctx context.Context, first, last report.Date) ([]File, error) {
+	var out []File
+	beyond := ""
+	if last != 0 {
+		beyond = t.folder(last) + "\xff" // behind all keys there, and before the next day's
+	}
+	for item, err := range t.Store.List(ctx, string(t.Kind)+"/event_date=", t.folder(first)) {
+		if err != nil {
+			return nil, fmt.Errorf("list table %s: %w", t.Kind, err)
+		}
+		if beyond != "" && item.Key >= beyond {
+			break
+		}
+		if f, ok := t.Parse(item.Key); ok {
+			f.Size = item.Size
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// reach is how many days apart two wanted days may be to be listed together:
+// what lies between costs less than a request of its own.
+const reach = 40
+
+// FilesOf lists the files of the partitions of these days.
+func (t *Table) FilesOf(ctx context.Context, days []report.Date) ([]File, error) {
+	days = slices.Clone(days)
+	slices.Sort(days)
+	days = slices.Compact(days)
+	var out []File
+	for i := 0; i < len(days); {
+		k := i
+		for k+1 < len(days) && days[k+1]-days[k] <= reach {
+			k++
+		}
+		files, err := t.Files(ctx, days[i], days[k])
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			if _, wanted := slices.BinarySearch(days, f.Date); wanted {
+				out = append(out, f)
+			}
+		}
+		i = k + 1
+	}
+	return out, nil
+}
+
+// IDs hands each event id, and each original event id, that a file holds to
+// take. A file that is gone is an error: another run is at work.
+func (t *Table) IDs(ctx context.Context, f File, take func(id string)) error {
+	data, _, err := t.Store.Get(ctx, f.Key)
+	if err != nil {
+		return fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err)
+	}
+	for ids, err := range report.ReadIDs(bytes.NewReader(data), int64(len(data))) {
+		if err != nil {
+			return &BrokenError{TableFile, fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err)}
+		}
+		for _, id := range ids {
+			if id != "" {
+				take(id)
+			}
+		}
+	}
+	return nil
+}
+
+// Rows reads the rows of a file, in their order. An error is the last thing
+// yielded.
+func Rows[R report.Row](ctx context.Context, t *Table, f File) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		var none R
+		data, _, err := t.Store.Get(ctx, f.Key)
+		if err != nil {
+			yield(none, fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err))
+			return
+		}
+		for row, err := range report.ReadParquet[R](bytes.NewReader(data), int64(len(data))) {
+			if err != nil {
+				yield(none, &BrokenError{TableFile, fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err)})
+				return
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Written is a file that was added.
+type Written struct {
+	Key   string
+	Rows  int
+	Bytes int64
+}
+
+// Add writes the rows of one partition, which must be in order of event_time,
+// as the file that Key names. It is there whole or not at all, and an earlier
+// one of the same name is an error: names are not used twice. No rows make no
+// file, and neither does an error among them.
+func Add[R report.Row](ctx context.Context, t *Table, key string, rows iter.Seq2[R, error]) (Written, error) {
+	w := Written{Key: key}
+	var broken error
+	counted := func(yield func(R) bool) {
+		for r, err := range rows {
+			if err != nil {
+				broken = err
+				return
+			}
+			w.Rows++
+			if !yield(r) {
+				return
+			}
+		}
+	}
+	var buf bytes.Buffer
+	err := report.WriteParquet(&buf, counted, report.ParquetOptions{
+		Version: t.Version, Bloom: []string{"event_id", "principal"},
+		Metadata: map[string]string{"trailgate.version": t.Version, "trailgate.table": string(t.Kind)},
+	})
+	if err = cmp.Or(broken, err); err != nil {
+		return w, fmt.Errorf("add lake file %q: %w", t.Store.Name(key), err)
+	}
+	if w.Rows == 0 {
+		return w, nil
+	}
+	w.Bytes = int64(buf.Len())
+	if _, err := t.Store.Put(ctx, key, buf.Bytes(), Absent()); err != nil {
+		return w, fmt.Errorf("add lake file %q: %w", t.Store.Name(key), err)
+	}
+	return w, nil
+}
