@@ -65,9 +65,8 @@ func (c *clients) as(ctx context.Context, role string) (aws.Config, error) {
 	return cfg, nil
 }
 
-// s3 gives a client for the Region in which the bucket lies. With an endpoint
-// of the user's choice the bucket is addressed by path, and lies where the
-// configuration says.
+// s3 gives a client that reads a trail bucket, as the role to assume if there
+// is one.
 func (c *clients) s3(ctx context.Context, bucket string) (*s3.Client, error) {
 	role := ""
 	switch len(c.flags.roles) {
@@ -77,6 +76,13 @@ func (c *clients) s3(ctx context.Context, bucket string) (*s3.Client, error) {
 	default:
 		return nil, usagef("several --role-arn: a bucket is read with one")
 	}
+	return c.bucket(ctx, role, bucket)
+}
+
+// bucket gives a client for the Region in which the bucket lies. With an
+// endpoint of the user's choice the bucket is addressed by path, and lies where
+// the configuration says.
+func (c *clients) bucket(ctx context.Context, role, bucket string) (*s3.Client, error) {
 	cfg, err := c.as(ctx, role)
 	if err != nil {
 		return nil, err

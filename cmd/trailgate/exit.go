@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/aws/smithy-go"
 
@@ -13,6 +14,7 @@ import (
 	"trailgate/ingest/lookup"
 	"trailgate/ingest/trail"
 	"trailgate/report"
+	"trailgate/report/lake"
 )
 
 // The exit statuses.
@@ -59,13 +61,14 @@ func (p *process) conclude(ctx context.Context, err error) int {
 	case errors.Is(err, errSkipped):
 		return exitSkipped
 	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
-		p.complain("interrupted: what was finished is reported as partial")
+		words := "what was finished is reported as partial"
+		if known := (hinted{}); errors.As(err, &known) {
+			words = known.hint
+		}
+		p.complain("interrupted: " + words)
 		return exitInterrupted
 	}
-	p.complain("error: " + err.Error())
-	if hint := hintFor(err); hint != "" {
-		p.complain("hint: " + hint)
-	}
+	p.fail(err.Error(), hintFor(err))
 	var usage usageError
 	var window *lookup.WindowError
 	var resume *lookup.ResumeError
@@ -75,9 +78,30 @@ func (p *process) conclude(ctx context.Context, err error) int {
 	return exitFailed
 }
 
-// complain writes one line about the run to standard error. A standard error
-// that cannot be written to leaves nobody to tell.
+// fail tells of the error that ended the run, and of what would help.
+func (p *process) fail(words, hint string) {
+	if p.log != nil {
+		p.log.fail(words, hint)
+		return
+	}
+	p.print("error: " + words)
+	if hint != "" {
+		p.print("hint: " + hint)
+	}
+}
+
+// complain tells one thing about the run that is not as it should be.
 func (p *process) complain(line string) {
+	if p.log != nil {
+		p.log.complain(line)
+		return
+	}
+	p.print(line)
+}
+
+// print writes one line to standard error. A standard error that cannot be
+// written to leaves nobody to tell.
+func (p *process) print(line string) {
 	if _, err := fmt.Fprintln(p.stderr, "trailgate: "+report.Clean(line)); err != nil {
 		return
 	}
@@ -103,6 +127,11 @@ func hintFor(err error) string {
 		return "the policies under \"What it may do\" in the README list the actions that reading a trail bucket takes"
 	case errors.As(err, &usage):
 		return "see trailgate help"
+	}
+	if hint := lakeHint(err); hint != "" {
+		return hint
+	}
+	switch {
 	case errors.As(err, &window):
 		return "the bucket of a trail (s3://BUCKET) has what is older than 90 days; --clamp-window asks for the rest without it"
 	case errors.As(err, &resume):
@@ -123,6 +152,47 @@ func hintFor(err error) string {
 	return ""
 }
 
+// lakeHint says what would help with a lake or a state.
+func lakeHint(err error) string {
+	var locked *lake.LockedError
+	var damaged *lake.DamagedError
+	var newer *lake.NewerError
+	var denied *lake.DeniedError
+	var broken *lake.BrokenError
+	switch {
+	case errors.As(err, &broken):
+		return brokenHint(broken.Part)
+	case errors.As(err, &locked):
+		return "another run is at work: wait for it, or give --lock-wait a longer time; if it is dead, its hold ends by itself"
+	case errors.Is(err, lake.ErrLost):
+		return "nothing of this run counts, and another goes on in its place; if that happens often, give --lease a longer time"
+	case errors.Is(err, lake.ErrUnconditional):
+		return "give a folder, or a bucket of Amazon S3 or of a server that keeps the conditions of PutObject as it does"
+	case errors.As(err, &damaged):
+		return "bring the state's folder back from a backup; or begin anew with another --state and --adopt: all is read again, and nothing is filed twice"
+	case errors.As(err, &newer):
+		return "use the trailgate that wrote the state, or a newer one"
+	case errors.As(err, &denied):
+		return "grant " + denied.Action + "; the policy under \"What it may do there\" in the README lists all that a lake and a state take"
+	case errors.Is(err, syscall.ENOSPC):
+		return "make room on the disk; nothing of this run counts, and the next one does its work"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return "the permissions of that file or folder, or of its file system, do not let this user do that"
+	}
+	return ""
+}
+
+// brokenHint says what would help with a damaged file.
+func brokenHint(part lake.Part) string {
+	switch part {
+	case lake.MarkFile:
+		return "bring it back from a backup of the lake: it has been the same since the lake was begun"
+	case lake.Announcement:
+		return "remove that file: what its run may have left in the lake is found there, and not filed twice"
+	}
+	return "bring it back from a backup; or remove it and begin anew with another --state and --adopt: all is read again, and what the lake lacks is filed"
+}
+
 // maxSkipLines is how many skips are named on standard error without --verbose.
 const maxSkipLines = 10
 
@@ -131,12 +201,16 @@ func (p *process) tellSkips(c *ingest.Coverage, f *readFlags) {
 	if f.quiet || c.Complete() {
 		return
 	}
+	if p.log != nil {
+		p.log.skips(c, f.verbose)
+		return // the line about the run has the counts
+	}
 	for i, s := range c.Skips {
 		if i == maxSkipLines && !f.verbose {
 			p.complain(fmt.Sprintf("skipped: and %d more; --verbose names them", len(c.Skips)-i+c.Unlisted))
 			break
 		}
-		p.complain(fmt.Sprintf("skipped: %q: %s: %v", s.Origin, s.Cause, s.Err))
+		p.complain(skipLine(&s))
 	}
 	objects, records := ingest.Total(c.Skipped), ingest.Total(c.SkippedRecords)
 	if objects+records > 0 {

@@ -47,9 +47,14 @@ func (f *readFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.verbose, "verbose", false, "name everything that was skipped")
 	s.BoolVar(&f.quiet, "quiet", false, "nothing on standard error but errors")
 	s.BoolVar(&f.noProgress, "no-progress", false, "no progress bar on a terminal")
-	s.StringVar(&f.profile, "profile", "", "AWS `profile` of the shared configuration")
 	s.StringSliceVar(&f.roles, "role-arn", nil, "`role` to assume for reading; repeatable for lookup://, an account each")
 	f.lookup.register(s)
+	f.registerAWS(s)
+}
+
+// registerAWS registers what every verb takes that talks to AWS.
+func (f *readFlags) registerAWS(s *pflag.FlagSet) {
+	s.StringVar(&f.profile, "profile", "", "AWS `profile` of the shared configuration")
 	s.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of the AWS service to use instead of AWS's own")
 }
 

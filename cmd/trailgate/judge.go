@@ -35,14 +35,28 @@ type judgeFlags struct {
 }
 
 func (f *judgeFlags) register(s *pflag.FlagSet) {
-	f.registerExpectations(s)
+	f.registerJob(s)
+	f.registerBaseline(s)
 	s.StringVar(&f.saveBaseline, "save-baseline", "", "write what is known at the end to this `file`, for the next run's --baseline")
+}
+
+// registerJob registers what goes with a baseline that is kept elsewhere.
+func (f *judgeFlags) registerJob(s *pflag.FlagSet) {
+	f.registerPolicy(s)
 	s.StringVar(&f.learnUntil, "learn-until", "", "flag nothing before this `time`, only learn")
 	s.StringVar(&f.failOn, "fail-on", "", "exit with status 4 on findings of this `severity` or above: low, medium, high or critical")
 }
 
 func (f *judgeFlags) registerExpectations(s *pflag.FlagSet) {
+	f.registerPolicy(s)
+	f.registerBaseline(s)
+}
+
+func (f *judgeFlags) registerPolicy(s *pflag.FlagSet) {
 	s.StringVar(&f.policy, "policy", "", "policy `file`: who may sign in through which endpoint")
+}
+
+func (f *judgeFlags) registerBaseline(s *pflag.FlagSet) {
 	s.StringVar(&f.baseline, "baseline", "", "`file` with what earlier runs have learned (--save-baseline)")
 }
 

@@ -1,7 +1,8 @@
 // Command trailgate finds the console sign-ins in AWS CloudTrail and says
 // through which endpoint, global or a Region's, each one came. In come
 // arguments and sources, out go rows on standard output and everything else on
-// standard error. It reads from AWS and never writes to it.
+// standard error. It only reads from AWS, but for the lake and the state that
+// export is given.
 package main
 
 import (

@@ -27,6 +27,11 @@ type process struct {
 	width  int // of the terminal; 0: unknown
 	getenv func(string) string
 	now    func() time.Time
+	log    *runLog // of a verb that has --log-format; nil: plain lines
+
+	// step is called before each step that writes to a lake or a state on disk,
+	// and its error is that step's (lake.Disk). For tests; may be nil.
+	step func(op, key string) error
 }
 
 // run carries out one command line and gives the exit status of contract: 0
@@ -50,6 +55,7 @@ Region's. It tells what it could not read.
   trailgate audit s3://my-trail-bucket           a trail bucket
   trailgate audit ./copy-of-the-bucket           the same on disk
   zcat *.json.gz | trailgate audit -             any CloudTrail JSON
+  trailgate export s3://my-trail-bucket --to lake    what is new, as Parquet
   trailgate explain https://example.signin.aws.amazon.com/console
 
 Exit status: 0 complete; 1 failed, nothing usable; 2 usage error; 3 done, but
@@ -69,7 +75,7 @@ something was skipped; 4 findings at or above --fail-on; 130 interrupted.`,
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newAudit(p), newCoverage(p), newExplain(p), newGenerate(p), newPolicy(p), newSchema(p), newVersion(p))
+	root.AddCommand(newAudit(p), newExport(p), newCompact(p), newState(p), newCoverage(p), newExplain(p), newGenerate(p), newPolicy(p), newSchema(p), newVersion(p))
 	return root
 }
 
