@@ -101,6 +101,17 @@ func (b *Baseline) Through() time.Time { return b.at.Time }
 // Principals is how many principals the baseline knows.
 func (b *Baseline) Principals() int { return len(b.people) }
 
+// Ongoing are the findings of bursts that may go on, as they stand now, in
+// order of time, event id and rule. Some may have been told by an earlier Judge.
+func (b *Baseline) Ongoing() []Finding {
+	all := make([]Finding, 0, len(b.bursts))
+	for _, burst := range b.bursts {
+		all = append(all, burst.told())
+	}
+	slices.SortFunc(all, byEvent)
+	return all
+}
+
 // open makes the zero Baseline writable.
 func (b *Baseline) open() {
 	if b.people != nil {

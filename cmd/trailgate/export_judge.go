@@ -37,12 +37,15 @@ func (x *exporter) judge(arrivals []arrival, c *ingest.Coverage) error {
 		}
 		j.judge.Baseline = known
 	}
+	before := j.judge.Baseline.Ongoing()
 	until := x.settleTo(arrivals, c)
 	classify := analyzer.Classifier{Table: x.read.table}
 	var pending []signin.Event
 	var learned json.RawMessage
+	var settled []analyzer.Finding
 	settle := func() (err error) {
 		if learned == nil {
+			settled = j.judge.Baseline.Ongoing()
 			learned, err = json.Marshal(j.judge.Baseline)
 		}
 		return err
@@ -60,11 +63,33 @@ func (x *exporter) judge(arrivals []arrival, c *ingest.Coverage) error {
 		return fmt.Errorf("keep the baseline: %w", err)
 	}
 	j.conclude()
+	x.shrink(before, settled)
 	x.p.tellProblems(j.tally.Exceptions())
 	x.job.pending, x.job.baseline = pending, learned
 	head.Settled = until
 	x.account.Settled = until
 	return nil
+}
+
+// shrink brings back findings of bursts from before history was settled, to
+// which an earlier run added sign-ins that do not belong to them any more, as
+// they were when it was settled; and notes those to which this run has added.
+func (x *exporter) shrink(before, settled []analyzer.Finding) {
+	found := map[string]int{}
+	for _, f := range x.judgement.found {
+		found[f.ID] = f.Count
+	}
+	for _, f := range before {
+		if found[f.ID] == 0 && slices.Contains(x.job.head.Grown, f.ID) {
+			x.judgement.found = append(x.judgement.found, f)
+		}
+	}
+	x.job.head.Grown = nil
+	for _, f := range settled {
+		if found[f.ID] > f.Count {
+			x.job.head.Grown = append(x.job.head.Grown, f.ID)
+		}
+	}
 }
 
 // together yields what is to be judged, in order of time.

@@ -45,6 +45,7 @@ type jobHead struct {
 	Newest   time.Time `json:"newest,omitzero"`   // newest delivery that was read
 	Accounts []string  `json:"accounts,omitzero"` // --account
 	Regions  []string  `json:"regions,omitzero"`  // --region
+	Grown    []string  `json:"grown,omitzero"`    // findings up to Settled to which sign-ins after it have been added
 	Replaced []string  `json:"replaced,omitzero"` // files of the lake to be removed: the last generation replaced them
 }
 

@@ -130,12 +130,16 @@ func (p *process) readPolicy(file string, table endpoint.Table) (*analyzer.Polic
 }
 
 // tellProblems shows problems of a policy on standard error, each with the
-// line of the file. A standard error that cannot be written to leaves nobody
-// to tell.
+// line of the file, or as a record each where records are written. A standard
+// error that cannot be written to leaves nobody to tell.
 func (p *process) tellProblems(problems analyzer.Problems) {
 	for _, problem := range problems {
 		if problem.Warning {
 			problem.Text = "warning: " + problem.Text
+		}
+		if p.log != nil && p.log.to != nil {
+			p.log.complain(problem.Error())
+			continue
 		}
 		for _, l := range problem.Lines() {
 			if _, err := fmt.Fprintln(p.stderr, report.Clean(l)); err != nil {
