@@ -81,13 +81,13 @@ func (p *process) compact(ctx context.Context, f *exportFlags, read *readFlags) 
 	if mark.Job != c.job.head.ID {
 		return hinted{usagef("lake %q is not filled by state %q", f.to, h.stateName), fmt.Sprintf("give its own --state: it was %q", mark.State)}
 	}
-	if _, err := lake.Recover(ctx, h.state, h.lake, h.snapshot, c.job.head.Replaced); err != nil {
+	if err := h.recover(ctx, c.job.head.Replaced); err != nil {
 		return err
 	}
 	byAccount := len(mark.PartitionBy) > 1
-	err = foldTable(ctx, c, &lake.Table{Store: h.lake, Kind: report.SignIns, ByAccount: byAccount, Version: version}, compareSignIns)
+	err = foldTable(ctx, c, &lake.Table{Store: h.lake, Kind: report.SignIns, ByAccount: byAccount, Version: version, Gone: h.gone}, compareSignIns)
 	if err == nil {
-		err = foldTable(ctx, c, &lake.Table{Store: h.lake, Kind: report.Findings, ByAccount: byAccount, Version: version}, compareFindings)
+		err = foldTable(ctx, c, &lake.Table{Store: h.lake, Kind: report.Findings, ByAccount: byAccount, Version: version, Gone: h.gone}, compareFindings)
 	}
 	if err == nil {
 		err = c.sweep(ctx)

@@ -289,12 +289,11 @@ func (x *exporter) resume(ctx context.Context) error {
 	for _, said := range x.snapshot.Damaged {
 		x.remark("state: " + said)
 	}
-	taken, err := lake.Recover(ctx, x.state, x.lake, x.snapshot, x.job.head.Replaced)
-	if err != nil {
+	if err := x.recover(ctx, x.job.head.Replaced); err != nil {
 		return err
 	}
-	if len(taken) > 0 {
-		x.remark(fmt.Sprintf("an earlier run ended before its commit: up to %s that it left in the lake were taken back", counted(len(taken), "file")))
+	if len(x.gone) > 0 {
+		x.remark(fmt.Sprintf("an earlier run ended before its commit: up to %s that it left in the lake were taken back", counted(len(x.gone), "file")))
 	}
 	if err := x.begin(ctx); err != nil {
 		return err

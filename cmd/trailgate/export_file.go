@@ -26,7 +26,7 @@ type plan struct {
 }
 
 func (x *exporter) table(kind report.Kind) *lake.Table {
-	return &lake.Table{Store: x.lake, Kind: kind, ByAccount: len(x.flags.divided()) > 1, Version: version}
+	return &lake.Table{Store: x.lake, Kind: kind, ByAccount: len(x.flags.divided()) > 1, Version: version, Gone: x.gone}
 }
 
 // file brings what was read into the lake: first all is decided, then the

@@ -26,8 +26,9 @@ type hold struct {
 	lease       *lake.Lease
 	every       time.Duration
 	snapshot    lake.Snapshot
-	unsure      bool // a write of this run may yet come to be
-	tried       bool // to commit
+	unsure      bool            // a write of this run may yet come to be
+	tried       bool            // to commit
+	gone        map[string]bool // files that an earlier run left, and that were taken back
 	late        context.Context
 	end         func() // of late
 }
@@ -266,6 +267,16 @@ func (h *hold) commit(ctx context.Context, body []byte) error {
 		return nil
 	}
 	h.unsure = unknown != nil || errors.Is(err, lake.ErrOpen)
+	return err
+}
+
+// recover puts in order what an earlier run has left.
+func (h *hold) recover(ctx context.Context, replaced []string) error {
+	taken, err := lake.Recover(ctx, h.state, h.lake, h.snapshot, replaced)
+	h.gone = map[string]bool{}
+	for _, key := range taken {
+		h.gone[key] = true
+	}
 	return err
 }
 

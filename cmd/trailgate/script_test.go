@@ -26,7 +26,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"trailgate": main})
+	testscript.Main(m, map[string]func(){"trailgate": main, "trailgate-at": mainAt})
 }
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in the scripts")
@@ -67,6 +67,8 @@ func TestScripts(t *testing.T) {
 			"counts":    counts,
 			"swap":      swap,
 			"latest":    latest,
+			"rows":      lakeToFile,
+			"sorted":    sortLines,
 
 			"cloudtrail": serveHistory,
 			"pages":      pages,

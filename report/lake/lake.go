@@ -30,6 +30,10 @@ type Table struct {
 	Kind      report.Kind // report.SignIns or report.Findings
 	ByAccount bool        // divide by account as well
 	Version   string      // of the tool, for the files' created_by
+
+	// Gone are keys of files that Recover has taken back. They are passed over:
+	// a run that was overtaken may write one of them yet, before it notices.
+	Gone map[string]bool
 }
 
 // Partition is one folder of a table.
@@ -75,7 +79,11 @@ func fileName(generation int64, run string) string {
 	return fmt.Sprintf("part-%010d-%s.parquet", generation, run)
 }
 
-func (t *Table) folder(d report.Date) string { return fmt.Sprintf("%s/event_date=%s/", t.Kind, d) }
+// folder is the folder of a day. The day 0 is 1970-01-01 here, and not no day.
+func (t *Table) folder(d report.Date) string {
+	day := time.Unix(int64(d)*24*60*60, 0).UTC().Format(time.DateOnly)
+	return fmt.Sprintf("%s/event_date=%s/", t.Kind, day)
+}
 
 // Parse takes a key of this table apart, and tells whether it is one. Other
 // files that lie there are not the table's.
@@ -121,7 +129,7 @@ func (t *Table) Files(ctx context.Context, first, last report.Date) ([]File, err
 		if beyond != "" && item.Key >= beyond {
 			break
 		}
-		if f, ok := t.Parse(item.Key); ok {
+		if f, ok := t.Parse(item.Key); ok && !t.Gone[f.Key] {
 			f.Size = item.Size
 			out = append(out, f)
 		}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trailgate/report/lake"
+)
+
+// scenario is a command that something is done to.
+type scenario struct {
+	name   string
+	before []string // verbs that were run until then, each after a batch
+	victim string
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{name: "the first run of all", victim: "export"},
+		{name: "a later run", before: []string{"export"}, victim: "export"},
+		{name: "compaction", before: []string{"export", "export"}, victim: "compact"},
+	}
+}
+
+// ready is a scenario up to its victim.
+type ready struct {
+	*rig
+	scenario
+	now    time.Time
+	end    outcome // of an undisturbed victim
+	before rows
+	after  rows // of an undisturbed victim
+	files  int  // then
+	owed   string
+}
+
+// prepare runs a scenario up to its victim, as the lake "base", and an
+// undisturbed victim, as the lake "whole".
+func prepare(t testing.TB, bin string, places *places, s scenario) *ready {
+	t.Helper()
+	r := &ready{rig: newRig(t, bin, places), scenario: s, now: rigNow(len(s.before))}
+	all := batches()
+	for i, verb := range s.before {
+		r.arrive(t, all[i])
+		if o := r.run(t, rigNow(i), r.args(verb, "base")...); o.code != exitComplete && o.code != exitSkipped {
+			t.Fatalf("%s: %v", verb, o)
+		}
+	}
+	if s.victim == "export" {
+		r.arrive(t, all[len(s.before)])
+	}
+	r.before = r.rows(t, "base")
+	r.copyLake(t, "base", "whole")
+	r.end = r.run(t, r.now, r.args(s.victim, "whole")...)
+	r.after = r.rows(t, "whole")
+	if r.end.code != exitComplete && r.end.code != exitSkipped || len(r.after.signIns) == 0 || len(r.after.findings) == 0 {
+		t.Fatalf("undisturbed: %v", r.end)
+	}
+	r.files = len(r.keys(t, "whole", ".parquet"))
+	for _, o := range r.job(t, "whole").owed {
+		r.owed = o.Key
+	}
+	return r
+}
+
+// keys are the keys of a lake and its state that contain a text.
+func (r *rig) keys(t testing.TB, name, text string) []string {
+	t.Helper()
+	var out []string
+	for item, err := range r.places.store(name).List(t.Context(), "", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(item.Key, text) {
+			out = append(out, item.Key)
+		}
+	}
+	return out
+}
+
+// stateOf is the place of a lake's state.
+func (r *rig) stateOf(name string) lake.Store {
+	return r.places.store(name + "/" + lake.Metadata + "/state")
+}
+
+func (r *rig) latest(t testing.TB, name string) lake.Snapshot {
+	t.Helper()
+	log := lake.Log{Store: r.stateOf(name)}
+	snapshot, err := log.Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snapshot
+}
+
+func (r *rig) job(t testing.TB, name string) *job {
+	t.Helper()
+	j, err := decodeJob(r.latest(t, name).Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// readers fails if a reader of the lake would miss a row that was there before
+// and is to stay, or meets one that is not to come.
+func (r *ready) readers(t testing.TB, name, when string) {
+	t.Helper()
+	got := r.rows(t, name) // a file that is not whole is an error of its own
+	for what, want := range map[string][]string{
+		"missing sign-ins": without(r.before.signIns, got.signIns),
+		"missing findings": without(both(r.before.findings, r.after.findings), got.findings),
+		"strange sign-ins": without(got.signIns, append(slices.Clone(r.before.signIns), r.after.signIns...)),
+		"strange findings": without(got.findings, append(slices.Clone(r.before.findings), r.after.findings...)),
+	} {
+		if len(want) > 0 {
+			t.Errorf("%s: %s\n%s", when, what, strings.Join(want, ""))
+		}
+	}
+}
+
+// goesOn runs further commands after a victim has come to its end one way or
+// another, and wants what an undisturbed one would have left.
+func (r *ready) goesOn(t testing.TB, name, when string, verbs ...string) {
+	t.Helper()
+	for i, verb := range verbs {
+		now := r.now.Add(time.Duration(2+2*i) * time.Hour)
+		if verb == "forgive" {
+			o := r.run(t, now, append([]string{"state"}, r.args("forgive", name, r.owed)...)...)
+			if o.code == exitComplete || o.code == exitUsage || r.latest(t, name).Number == 0 {
+				continue // done, or not owed yet
+			}
+			t.Errorf("%s: %v", when, o)
+			continue
+		}
+		o := r.run(t, now, r.args(verb, name)...)
+		if o.code == exitComplete || o.code == exitSkipped || verb == "compact" && strings.Contains(o.stderr, "no export has committed anything here") {
+			continue
+		}
+		t.Errorf("%s, then %s: %v", when, verb, o)
+	}
+	when += ", then " + strings.Join(verbs, ", ")
+	got := r.rows(t, name)
+	if diff := cmp.Diff(r.after.signIns, got.signIns); diff != "" {
+		t.Errorf("%s: sign-ins: %s", when, diff)
+	}
+	if diff := cmp.Diff(r.after.findings, got.findings); diff != "" {
+		t.Errorf("%s: findings: %s", when, diff)
+	}
+	r.inOrder(t, name, when)
+	if slices.Equal(verbs, []string{r.victim}) && len(r.keys(t, name, ".parquet")) != r.files {
+		t.Errorf("%s: %d files, want %d", when, len(r.keys(t, name, ".parquet")), r.files)
+	}
+	if left := r.strays(t, name); len(left) > 0 && slices.Contains(verbs, "compact") {
+		t.Errorf("%s: temporaries: %s", when, left)
+	}
+}
+
+// inOrder fails if something is left of a run that died.
+func (r *rig) inOrder(t testing.TB, name, when string) {
+	t.Helper()
+	if left := r.keys(t, name, "/intent-"); len(left) > 0 {
+		t.Errorf("%s: left: %s", when, left)
+	}
+	s := r.latest(t, name)
+	if len(s.Damaged) > 0 || s.From != s.Number {
+		t.Errorf("%s: state: %+v", when, s)
+	}
+	last := r.job(t, name).last
+	manifests := r.keys(t, name, "/runs/")
+	if !slices.ContainsFunc(manifests, func(key string) bool {
+		return strings.HasSuffix(key, fmt.Sprintf("%010d-%s.json", last.Generation, last.Run))
+	}) {
+		t.Errorf("%s: no manifest of generation %d by %s among %s", when, last.Generation, last.Run, manifests)
+	}
+	if wrong := last.check(); len(wrong) > 0 {
+		t.Errorf("%s: %s", when, wrong)
+	}
+}
+
+// strays are the temporaries on disk.
+func (r *rig) strays(t testing.TB, name string) []string {
+	t.Helper()
+	if r.places.env != nil {
+		return nil
+	}
+	var out []string
+	err := filepath.WalkDir(r.places.url(name), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasPrefix(d.Name(), ".tmp-") {
+			out = append(out, path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// age makes temporaries look as old as dead ones are.
+func (r *rig) age(t testing.TB, name string) {
+	t.Helper()
+	for _, path := range r.strays(t, name) {
+		long := time.Now().Add(-2 * time.Hour)
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestKilledAtEachStep kills the command before each step that writes to the
+// disk, which is after the one before. What readers find then is whole, and
+// what the next runs make of it is what an undisturbed run leaves.
+func TestKilledAtEachStep(t *testing.T) {
+	t.Parallel()
+	bin := commandAt(t)
+	for _, s := range scenarios() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			r := prepare(t, bin, onDisk(t), s)
+			for n := 1; ; n++ {
+				dead, when := fmt.Sprintf("dead-%d", n), fmt.Sprintf("killed before step %d", n)
+				r.copyLake(t, "base", dead)
+				o := r.child(t, r.now, n, "kill", r.args(s.victim, dead)...)
+				if o.code != killed {
+					if o.code != r.end.code || n < 20 {
+						t.Errorf("%s: %v", when, o)
+					}
+					t.Logf("%d steps", n-1)
+					return
+				}
+				r.readers(t, dead, when)
+				then := [][]string{{s.victim}}
+				switch n % 8 { // what a run leaves stays the same for more steps than that
+				case 0:
+					then = append(then, []string{"compact", "export", "compact"})
+				case 4:
+					then = append(then, []string{"forgive", "export"})
+				}
+				for i, verbs := range then {
+					name := fmt.Sprintf("%s-%d", dead, i)
+					r.copyLake(t, dead, name)
+					r.age(t, name)
+					r.goesOn(t, name, when, verbs...)
+				}
+				if t.Failed() {
+					t.Fatalf("%v", o)
+				}
+			}
+		})
+	}
+}
