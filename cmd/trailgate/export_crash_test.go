@@ -230,7 +230,7 @@ func TestKilledAtEachStep(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			r := prepare(t, bin, onDisk(t), s)
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride(1) {
 				dead, when := fmt.Sprintf("dead-%d", n), fmt.Sprintf("killed before step %d", n)
 				r.copyLake(t, "base", dead)
 				o := r.child(t, r.now, n, "kill", r.args(s.victim, dead)...)

@@ -67,7 +67,7 @@ func TestTerminatedAtEachStep(t *testing.T) {
 			t.Parallel()
 			r := prepare(t, bin, onDisk(t), s)
 			interrupted := 0
-			for n := 1; ; n += len(s.before) { // of compaction every other one
+			for n := 1; ; n += stride(len(s.before)) { // of compaction every other one
 				name, when := fmt.Sprintf("stopped-%d", n), fmt.Sprintf("told to stop before step %d", n)
 				r.copyLake(t, "base", name)
 				begun := time.Now()
@@ -76,7 +76,7 @@ func TestTerminatedAtEachStep(t *testing.T) {
 					t.Errorf("%s: it took %v", when, took)
 				}
 				if !strings.Contains(o.stderr, "term before step") {
-					if interrupted < 10 {
+					if interrupted < 5 {
 						t.Errorf("interrupted only %d times", interrupted)
 					}
 					t.Logf("%d steps, interrupted before %d", n-1, interrupted)
