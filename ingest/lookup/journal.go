@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -20,11 +21,12 @@ import (
 // A run that can be resumed keeps two files. FILE says what was asked; it is
 // written whole, beside its place, and renamed. FILE.pages has a line for each
 // page, with its events and where the Region stands behind it, written before
-// anything of the page is yielded. A line that is not whole is the page that
-// was in flight, and is asked for again. So the pages alone are the state, and
-// nothing has to be written twice.
+// anything of the page is yielded. Each line begins with its checksum: one that
+// is not whole is the page that was in flight, and is asked for again, with all
+// that stands behind it. So the pages alone are the state, and nothing has to
+// be written twice.
 const (
-	journalVersion = 1
+	journalVersion = 2
 	pagesSuffix    = ".pages"
 )
 
@@ -147,7 +149,7 @@ func openJournal(path string, asked header) (*journal, error) {
 	if err == nil {
 		var line []byte
 		if line, err = bufio.NewReader(f).ReadBytes('\n'); err == nil {
-			err = json.Unmarshal(line, &first)
+			err = parse(line, &first)
 		}
 	}
 	if err != nil || first.Pages != id {
@@ -214,7 +216,7 @@ func (j *journal) replay(take func(step) (bool, error)) error {
 			return fmt.Errorf("resume file: %w", err)
 		}
 		var s step
-		if err != nil || !first && json.Unmarshal(line, &s) != nil {
+		if err != nil || !first && parse(line, &s) != nil {
 			break
 		}
 		whole += int64(len(line))
@@ -250,8 +252,17 @@ func (j *journal) line(v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.file.Write(append(b, '\n'))
+	_, err = fmt.Fprintf(j.file, "%08x %s\n", crc32.ChecksumIEEE(b), b)
 	return err
+}
+
+// parse is the inverse of line.
+func parse(line []byte, v any) error {
+	sum, b, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
+	if string(sum) != fmt.Sprintf("%08x", crc32.ChecksumIEEE(b)) {
+		return errors.New("a line with a wrong checksum")
+	}
+	return json.Unmarshal(b, v)
 }
 
 func (j *journal) close() error {
