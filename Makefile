@@ -77,7 +77,7 @@ fuzz: ## run every fuzz target for FUZZTIME (5s)
 	for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg > "$$log" 2>&1 && { tail -1 "$$log"; continue; }; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$pkg > "$$log" 2>&1 && { tail -1 "$$log"; continue; }; \
 			if grep -q '^ *context deadline exceeded$$' "$$log" && ! grep -qE 'Failing input|panic|_test\.go:[0-9]' "$$log"; then \
 				echo "NOTE: the time was over in the middle of an input; go test calls that a failure, and nothing was found"; \
 			else cat "$$log"; exit 1; fi; done; done
