@@ -11,7 +11,7 @@ const proseGaps = 6
 // coverageSections is the report of the coverage verb: what is there, by
 // account and Region, and what is not.
 func coverageSections(c Coverage, n notation, verbose bool) []section {
-	all := []section{{lines: append([]line{{extent(c), strong}}, coverageLines(c)...)}}
+	all := []section{{lines: append([]line{{extent(c), strong}}, coverageLines(c, true)...)}}
 	if len(c.Places) > 0 {
 		all = append(all, section{title: "Log files", grid: placeGrid(c.Places, n, verbose)})
 	}
@@ -20,14 +20,16 @@ func coverageSections(c Coverage, n notation, verbose bool) []section {
 
 // extent is the headline: how many accounts, Regions and days have log files.
 func extent(c Coverage) string {
-	accounts, regions := map[string]bool{}, map[string]bool{}
+	with := slices.DeleteFunc(slices.Clone(c.Places), func(p Place) bool { return p.Objects == 0 })
+	switch {
+	case len(c.Places) == 0:
+		return "No log files in a trail's layout were found."
+	case len(with) == 0:
+		return "No log files in the window, of " + breadth(c.Places) + "."
+	}
 	var from, to Date
 	holes := 0
-	for _, p := range c.Places {
-		if p.Objects == 0 {
-			continue
-		}
-		accounts[p.AccountID], regions[p.Region] = true, true
+	for _, p := range with {
 		if from == 0 || p.FirstDay != 0 && p.FirstDay < from {
 			from = p.FirstDay
 		}
@@ -36,10 +38,7 @@ func extent(c Coverage) string {
 			holes++
 		}
 	}
-	if len(accounts) == 0 {
-		return "No log files in a trail's layout were found."
-	}
-	text := "Log files of " + plural(len(accounts), "account") + " in " + plural(len(regions), "Region")
+	text := "Log files of " + breadth(with)
 	if from != 0 {
 		text += ", " + from.String()
 		if from != to {
@@ -53,6 +52,15 @@ func extent(c Coverage) string {
 		text += ", without a missing day."
 	}
 	return text
+}
+
+// breadth counts accounts and Regions.
+func breadth(places []Place) string {
+	accounts, regions := map[string]bool{}, map[string]bool{}
+	for _, p := range places {
+		accounts[p.AccountID], regions[p.Region] = true, true
+	}
+	return plural(len(accounts), "account") + " in " + plural(len(regions), "Region")
 }
 
 func placeGrid(all []Place, n notation, verbose bool) grid {

@@ -39,12 +39,12 @@ func formats() map[string]write {
 			return report.WriteMarkdown(w, sample(), report.Options{Rows: report.Endpoints})
 		},
 		"report.html":   func(w io.Writer) error { return report.WriteHTML(w, sample(), report.Options{}) },
-		"coverage.txt":  func(w io.Writer) error { return report.WriteCoverage(w, coverage(), human) },
-		"coverage.tsv":  func(w io.Writer) error { return report.WriteCoverage(w, coverage(), twin) },
-		"coverage.json": func(w io.Writer) error { return report.WriteCoverageJSON(w, coverage()) },
-		"coverage.csv":  func(w io.Writer) error { return report.WriteCSV(w, slices.Values(coverage().Places)) },
-		"coverage.md":   func(w io.Writer) error { return report.WriteCoverageMarkdown(w, coverage(), report.Options{}) },
-		"coverage.html": func(w io.Writer) error { return report.WriteCoverageHTML(w, coverage(), report.Options{}) },
+		"coverage.txt":  func(w io.Writer) error { return report.WriteCoverage(w, surveyed(), human) },
+		"coverage.tsv":  func(w io.Writer) error { return report.WriteCoverage(w, surveyed(), twin) },
+		"coverage.json": func(w io.Writer) error { return report.WriteCoverageJSON(w, surveyed()) },
+		"coverage.csv":  func(w io.Writer) error { return report.WriteCSV(w, slices.Values(surveyed().Places)) },
+		"coverage.md":   func(w io.Writer) error { return report.WriteCoverageMarkdown(w, surveyed(), report.Options{}) },
+		"coverage.html": func(w io.Writer) error { return report.WriteCoverageHTML(w, surveyed(), report.Options{}) },
 		"schema.txt": func(w io.Writer) error {
 			return report.WriteSchema(w, report.Findings, report.Options{Aligned: true, Width: 100})
 		},
@@ -107,7 +107,7 @@ func TestEmpty(t *testing.T) {
 		"markdown": {func(w io.Writer) error { return report.WriteMarkdown(w, report.Document{}, human) }, "**No console sign-ins were found.**\n"},
 		"html":     {func(w io.Writer) error { return report.WriteHTML(w, report.Document{}, human) }, "No console sign-ins were found."},
 		"coverage": {func(w io.Writer) error { return report.WriteCoverage(w, report.Coverage{Complete: true}, human) },
-			"Everything that was listed was read.\n"},
+			"No log files in a trail's layout were found.\nListed, but did not read, 0 objects.\n"},
 	} {
 		if got := string(run(t, c.f)); !strings.Contains(got, c.want) {
 			t.Errorf("%s: got\n%s\nwant in it\n%s", name, got, c.want)

@@ -13,9 +13,8 @@ const (
 	proseRegions  = 6
 )
 
-// ListedOnly is the reason in Objects.LeftOutBy for objects that a run was to
-// list and not to read.
-const ListedOnly = "listed-only"
+// listedOnly is the reason in Objects.LeftOutBy for what a survey lists.
+const listedOnly = "listed-only"
 
 // headline is the run in a sentence or two.
 func headline(s Summary) []line {
@@ -84,14 +83,16 @@ func judgement(s Summary) []line {
 	return all
 }
 
-// coverageLines say how complete the run is.
-func coverageLines(c Coverage) []line {
+// coverageLines say how complete the run is. A survey lists objects and is not
+// to read them.
+func coverageLines(c Coverage, survey bool) []line {
 	o, r := c.Objects, c.Records
-	unread := o.LeftOutBy[ListedOnly] > 0
 	text := fmt.Sprintf("Read %s of %s (%s packed, %s of JSON)", thousands(o.Read), plural(o.Listed, "object"),
 		volume(c.Bytes.Packed), volume(c.Bytes.Inflated))
-	if unread {
+	failed := "read, or not to their end"
+	if survey {
 		text = "Listed, but did not read, " + plural(o.Listed, "object")
+		failed = "listed"
 	}
 	if len(c.Sources) > 0 {
 		text += " from " + list(c.Sources)
@@ -102,17 +103,17 @@ func coverageLines(c Coverage) []line {
 	}
 	var lost []string
 	if o.Skipped > 0 {
-		lost = append(lost, fmt.Sprintf("%s of %s could not be read%s",
-			thousands(o.Skipped), plural(o.Listed, "object"), inParens(tally(o.SkippedBy))))
+		lost = append(lost, fmt.Sprintf("%s of %s could not be %s%s",
+			thousands(o.Skipped), plural(o.Listed, "object"), failed, inParens(tally(o.SkippedBy))))
 	}
 	if r.Skipped > 0 {
 		lost = append(lost, fmt.Sprintf("%s of a sign-in could not be read%s",
 			plural(r.Skipped, "record"), inParens(tally(r.SkippedBy))))
 	}
 	switch {
-	case unread && lost == nil:
 	case lost != nil:
 		all = append(all, line{"INCOMPLETE: " + strings.Join(lost, "; ") + ".", bad})
+	case survey:
 	case c.Complete && o.Excluded > 0:
 		all = append(all, line{"Everything that was listed was read, but for what was left out.", good})
 	case c.Complete:
@@ -120,7 +121,7 @@ func coverageLines(c Coverage) []line {
 	case !c.Partial:
 		all = append(all, line{"INCOMPLETE: not everything that was listed was read.", bad})
 	}
-	for _, text := range []string{leftOut(o), surplus(r)} {
+	for _, text := range []string{leftOut(o, survey), surplus(r)} {
 		if text != "" {
 			all = append(all, line{text, plain})
 		}
@@ -135,11 +136,14 @@ func inParens(s string) string {
 	return " (" + s + ")"
 }
 
-func leftOut(o Objects) string {
+func leftOut(o Objects, survey bool) string {
 	var parts []string
-	by := maps.Clone(o.LeftOutBy)
-	delete(by, ListedOnly)
-	if n := o.Excluded - o.LeftOutBy[ListedOnly]; n > 0 {
+	n, by := o.Excluded, maps.Clone(o.LeftOutBy)
+	if survey {
+		n -= by[listedOnly]
+		delete(by, listedOnly)
+	}
+	if n > 0 {
 		parts = append(parts, plural(n, "object")+inParens(tally(by)))
 	}
 	if n := total(o.FoldersBy); n > 0 {

@@ -14,8 +14,8 @@ import (
 	"github.com/parquet-go/parquet-go/compress/zstd"
 )
 
-// DefaultRowGroup is how many rows a row group of a Parquet file has at most.
-const DefaultRowGroup = 100_000
+// defaultRowGroup is how many rows a row group of a Parquet file has at most.
+const defaultRowGroup = 100_000
 
 // maxGroupText is how many bytes of text a row group has at most, whatever
 // its rows: strangers decide how long a user agent is.
@@ -28,7 +28,7 @@ const batch = 256
 type ParquetOptions struct {
 	Version  string            // of the tool, for the file's created_by
 	Metadata map[string]string // key-value metadata of the file
-	RowGroup int               // rows in a row group at most; 0: DefaultRowGroup
+	RowGroup int               // rows in a row group at most; 0: 100,000
 	Bloom    []string          // columns of text that get a bloom filter; a name that is no such column is an error
 }
 
@@ -63,7 +63,7 @@ func writeParquet[R Row](w io.Writer, rows iter.Seq[R], o ParquetOptions) error 
 	}
 	limit := o.RowGroup
 	if limit <= 0 {
-		limit = DefaultRowGroup
+		limit = defaultRowGroup
 	}
 	rec := recorder{all: all}
 	inGroup, text, last := 0, 0, time.Time{}

@@ -173,6 +173,17 @@ func coverage() report.Coverage {
 	}
 }
 
+// surveyed is what the listing of a trail finds.
+func surveyed() report.Coverage {
+	c := coverage()
+	c.Objects.Read, c.Objects.Skipped, c.Objects.Excluded = 0, 1, 409
+	c.Objects.SkippedBy = map[string]int{"listing": 1}
+	c.Objects.LeftOutBy = map[string]int{"digest": 10, "insight": 2, "listed-only": 397}
+	c.Records, c.Bytes, c.SkipsUnlisted = report.Records{}, report.Volume{}, 0
+	c.Skips = []report.Skip{{Cause: "listing", Origin: "s3://example-trail/logs/b\x1b[31m/AWSLogs/", Reason: "403 Forbidden"}}
+	return c
+}
+
 // many gives n seeded rows, sorted by time, with texts from a mix of ASCII,
 // wide, invisible and invalid text.
 func many(n int, seed uint64) iter.Seq[report.SignIn] {

@@ -78,7 +78,7 @@ type limits struct{ principals, findings, signins int }
 // sections is the whole report: headline and coverage, then the tables.
 func sections(d Document, n notation, l limits, verbose bool) []section {
 	all := []section{
-		{lines: append(headline(d.Summary), coverageLines(d.Coverage)...)},
+		{lines: append(headline(d.Summary), coverageLines(d.Coverage, false)...)},
 	}
 	if len(d.Endpoints) > 0 {
 		all = append(all, section{title: "Endpoints", grid: endpointGrid(d.Endpoints, n)})

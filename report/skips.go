@@ -105,7 +105,7 @@ func meaning(cause string) string {
 	case "no-event-time":
 		return "a sign-in without a readable eventTime"
 	case "broken-record":
-		return "a sign-in that is not valid JSON"
+		return "a sign-in whose record is broken, or lacks what makes it one"
 	}
 	return strings.ReplaceAll(cause, "-", " ")
 }

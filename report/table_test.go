@@ -34,6 +34,9 @@ func TestHeadline(t *testing.T) {
 		"all read": {func(d *report.Document) {
 			d.Coverage = report.Coverage{Complete: true, Objects: report.Objects{Listed: 7, Read: 7}}
 		}, "Read 7 of 7 objects (0 B packed, 0 B of JSON).\nEverything that was listed was read.\n"},
+		"not all of it": {func(d *report.Document) {
+			d.Coverage = report.Coverage{Objects: report.Objects{Listed: 7, Read: 6, Skipped: 1, SkippedBy: map[string]int{"trailing-garbage": 1}}}
+		}, "\nINCOMPLETE: 1 of 7 objects could not be read, or not to their end (1 trailing-garbage).\n"},
 		"interrupted": {func(d *report.Document) { d.Coverage = report.Coverage{Partial: true} }, "\nPARTIAL: the run was interrupted"},
 		"incomplete for a reason that was not counted": {func(d *report.Document) { d.Coverage = report.Coverage{} },
 			"\nINCOMPLETE: not everything"},
@@ -41,6 +44,27 @@ func TestHeadline(t *testing.T) {
 		d := sample()
 		c.change(&d)
 		if got := table(t, d, report.Options{Aligned: true}); !strings.Contains(got, c.want) {
+			t.Errorf("%s: got\n%s\nwant in it\n%s", name, got, c.want)
+		}
+	}
+}
+
+func TestCoverageHeadline(t *testing.T) {
+	empty := []report.Place{{AccountID: "111122223333", Region: "eu-north-1"}, {AccountID: "123456789012", Region: "eu-north-1"},
+		{AccountID: "123456789012", Region: "us-east-1", DaysWithoutFiles: days("2026-03-01")}}
+	for name, c := range map[string]struct {
+		c    report.Coverage
+		want string
+	}{
+		"nothing in the window": {report.Coverage{Complete: true, Places: empty,
+			Objects: report.Objects{Listed: 2, Excluded: 2, LeftOutBy: map[string]int{"outside-window": 2}}},
+			"No log files in the window, of 2 accounts in 2 Regions.\nListed, but did not read, 2 objects.\nLeft out: 2 objects (2 outside-window).\n"},
+		"no layout": {report.Coverage{Complete: true}, "No log files in a trail's layout were found.\nListed, but did not read, 0 objects.\n"},
+		"a folder that could not be listed": {surveyed(),
+			"\nListed, but did not read, 410 objects from s3://example-trail/logs.\nINCOMPLETE: 1 of 410 objects could not be listed (1 listing).\nLeft out: 12 objects (10 digest, 2 insight) and 40 folders"},
+	} {
+		got := string(run(t, func(w io.Writer) error { return report.WriteCoverage(w, c.c, report.Options{Aligned: true}) }))
+		if !strings.Contains(got, c.want) || strings.Contains(got, "was read") {
 			t.Errorf("%s: got\n%s\nwant in it\n%s", name, got, c.want)
 		}
 	}

@@ -214,6 +214,6 @@ func (p *process) tellSkips(c *ingest.Coverage, f *readFlags) {
 	}
 	objects, records := ingest.Total(c.Skipped), ingest.Total(c.SkippedRecords)
 	if objects+records > 0 {
-		p.complain(fmt.Sprintf("incomplete: %d of %d objects and %d sign-in records could not be read; a sign-in in them would not have been seen", objects, c.Listed, records))
+		p.complain(fmt.Sprintf("incomplete: %d of %d objects and %d sign-in records could not be read, or not to their end; a further sign-in in them would not have been seen", objects, c.Listed, records))
 	}
 }

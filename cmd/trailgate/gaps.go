@@ -81,8 +81,8 @@ func regionsOf(shards []ingest.Shard, account string) []string {
 	return out
 }
 
-// partitionsOf gives the partitions that the Regions belong to,
-// of an account, whether they have log files or only folders.
+// partitionsOf gives the partitions of an account's Regions, whether these have
+// log files or only folders.
 func partitionsOf(shards []ingest.Shard, account string, table endpoint.Table) []string {
 	var out []string
 	for _, s := range shards {

@@ -20,8 +20,8 @@ const (
 
 // containerOf tells what the array under a top-level key holds; top if the key
 // is not one that holds records.
-func (w *walk) containerOf(quoted []byte) shape {
-	switch string(quoted[1 : len(quoted)-1]) {
+func containerOf(key []byte) shape {
+	switch string(key) {
 	case "Records":
 		return records
 	case "Events":
@@ -54,8 +54,9 @@ func (w *walk) emit(raw []byte, in shape) error {
 	return w.sniff(raw)
 }
 
-// sniff finds out what a top-level object is, by its keys. One that has an
-// eventName is a record, and whatever it holds inside is its own affair.
+// sniff finds out what a top-level object that is no container is, by its keys.
+// One that has an eventName is a record, and whatever it holds inside is its own
+// affair.
 func (w *walk) sniff(raw []byte) error {
 	var name, detail, lookup, message, dump []byte
 	err := fields(raw, func(key string, value []byte) {
@@ -198,6 +199,14 @@ func (w *walk) prose(b []byte) error {
 	return nil
 }
 
+// name is the text of a quoted key. It aliases the key, if that has no escapes.
+func name(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		return unquote(nil, quoted)
+	}
+	return quoted[1 : len(quoted)-1]
+}
+
 // fields calls each for every member of a JSON object, in order, with the key
 // unquoted and the value raw. Raw values alias the object.
 func fields(raw []byte, each func(key string, value []byte)) error {
@@ -221,10 +230,7 @@ func fields(raw []byte, each func(key string, value []byte)) error {
 		if err := w.str(); err != nil {
 			return err
 		}
-		key := raw[at+1 : w.pos-1]
-		if bytes.IndexByte(key, '\\') >= 0 {
-			key = unquote(nil, raw[at:w.pos])
-		}
+		key := name(raw[at:w.pos])
 		if err := w.expect(':'); err != nil {
 			return err
 		}

@@ -36,8 +36,14 @@ func (w *walk) record(raw []byte, carrier signin.Carrier, o outer) error {
 		return w.prose(raw)
 	}
 	f.complete(o)
-	if string(w.s.bytes(f.name)) != token || string(w.s.bytes(f.source)) != eventSource {
+	called, by := w.s.says(f.name, token), w.s.says(f.source, eventSource)
+	switch {
+	case called == no || by == no:
 		return nil
+	case called == unreadable:
+		return w.report(BadRecord, errors.New("a record with the text "+token+" without a readable eventName"))
+	case by == unreadable:
+		return w.report(BadRecord, errors.New("a "+token+" without a readable eventSource"))
 	}
 	d := decoder{s: w.s}
 	e := d.event(&f)
@@ -56,6 +62,26 @@ func (w *walk) record(raw []byte, carrier signin.Carrier, o outer) error {
 		return errStop
 	}
 	return nil
+}
+
+// answer is what a field that decides has to say.
+type answer uint8
+
+const (
+	unreadable answer = iota // nothing, for it is absent or of a type that is no text
+	no
+	yes
+)
+
+// says tells whether a raw value is the text that is wanted.
+func (s *Scanner) says(raw []byte, want string) answer {
+	switch {
+	case string(s.bytes(raw)) == want:
+		return yes
+	case blank(raw) || raw[0] != '"':
+		return unreadable
+	}
+	return no
 }
 
 func (f *raws) set(key string, value []byte) {
@@ -129,16 +155,16 @@ type decoder struct {
 
 func (d *decoder) event(f *raws) signin.Event {
 	e := signin.Event{
-		ID:           d.once(f.id),
-		Time:         when(d.s.bytes(f.time)),
+		ID:           d.id(f.id),
+		Time:         when(d.scalar(f.time)),
 		Version:      d.text(f.version),
 		Account:      d.account(f.recipient),
-		Region:       d.text(f.region),
-		SourceIP:     d.text(f.ip),
+		Region:       d.word(f.region),
+		SourceIP:     d.word(f.ip),
 		UserAgent:    d.text(f.agent),
 		ErrorCode:    d.text(f.code),
 		ErrorMessage: d.text(f.message),
-		VPCEndpoint:  d.text(f.vpce),
+		VPCEndpoint:  d.word(f.vpce),
 	}
 	e.Identity = d.identity(f.identity)
 	if e.Account == "" {
@@ -146,7 +172,7 @@ func (d *decoder) event(f *raws) signin.Event {
 	}
 	d.object(f.response, func(key string, value []byte) {
 		if key == token {
-			e.Outcome = outcome(d.text(value))
+			e.Outcome = outcome(d.word(value))
 		}
 	})
 	if e.Outcome == signin.OutcomeUnknown && (e.ErrorCode != "" || e.ErrorMessage != "") {
@@ -155,19 +181,19 @@ func (d *decoder) event(f *raws) signin.Event {
 	d.object(f.tls, func(key string, value []byte) {
 		switch key {
 		case "tlsVersion":
-			e.TLSVersion = d.text(value)
+			e.TLSVersion = d.word(value)
 		case "cipherSuite":
-			e.TLSCipher = d.text(value)
+			e.TLSCipher = d.word(value)
 		case "clientProvidedHostHeader":
-			e.Host = d.text(value)
+			e.Host = d.word(value)
 		}
 	})
 	d.object(f.addendum, func(key string, value []byte) {
 		switch key {
 		case "originalEventID":
-			e.OriginalID = d.once(value)
+			e.OriginalID = d.id(value)
 		case "reason":
-			e.Updated = d.text(value) == "UPDATED_DATA"
+			e.Updated = d.word(value) == "UPDATED_DATA"
 		}
 	})
 	d.additional(&e, f.additional)
@@ -179,24 +205,23 @@ func (d *decoder) additional(e *signin.Event, raw []byte) {
 	d.object(raw, func(key string, value []byte) {
 		switch key {
 		case "LoginTo":
-			e.LoginTo = d.text(value)
+			e.LoginTo = d.word(value)
 		case "MobileVersion":
-			e.Mobile = flag(d.text(value))
+			e.Mobile = d.flag(value)
 		case "MFAUsed":
-			if e.MFA = signin.MFAUnknown; e.Identity.Federated() {
-				break
-			}
-			switch flag(d.text(value)) {
-			case signin.Yes:
+			used := d.flag(value)
+			switch e.MFA = signin.MFAUnknown; {
+			case e.Identity.Federated():
+			case used == signin.Yes:
 				e.MFA = signin.MFAYes
-			case signin.No:
+			case used == signin.No:
 				e.MFA = signin.MFANo
 			}
 		case "SamlProviderArn":
-			e.SAMLProvider = d.text(value)
+			e.SAMLProvider = d.word(value)
 		case "x-amzn-vpce-id":
 			if e.VPCEndpoint == "" {
-				e.VPCEndpoint = d.text(value)
+				e.VPCEndpoint = d.word(value)
 			}
 		}
 	})
@@ -207,11 +232,11 @@ func (d *decoder) identity(raw []byte) signin.Identity {
 	d.object(raw, func(key string, value []byte) {
 		switch key {
 		case "type":
-			id.Type = d.text(value)
+			id.Type = d.word(value)
 		case "accountId":
 			id.Account = d.account(value)
 		case "arn":
-			id.ARN = d.text(value)
+			id.ARN = d.word(value)
 		case "principalId":
 			id.PrincipalID = d.text(value)
 		case "userName":
@@ -222,7 +247,7 @@ func (d *decoder) identity(raw []byte) signin.Identity {
 				if key == "sessionIssuer" {
 					d.object(value, func(key string, value []byte) {
 						if key == "arn" {
-							id.IssuerARN = d.text(value)
+							id.IssuerARN = d.word(value)
 						}
 					})
 				}
@@ -250,17 +275,44 @@ func (d *decoder) object(raw []byte, each func(key string, value []byte)) {
 // is written. null is absent; an object or array says nothing.
 func (d *decoder) text(raw []byte) string { return d.s.intern(d.scalar(raw)) }
 
-// once is text that will hardly come again, so it is not remembered.
-func (d *decoder) once(raw []byte) string { return string(d.scalar(raw)) }
+// word is text of a form that no number or boolean has, such as a host, a
+// Region or an ARN: only a string says something.
+func (d *decoder) word(raw []byte) string {
+	if len(raw) > 0 && raw[0] != '"' && string(raw) != "null" {
+		d.malformed = true
+		return ""
+	}
+	return d.text(raw)
+}
+
+// flag is a Yes or No, or the boolean that some tools make of it.
+func (d *decoder) flag(raw []byte) signin.Flag {
+	if boolean(raw) {
+		return flag(string(raw))
+	}
+	return flag(d.word(raw))
+}
+
+// id is an event id, which is not remembered, as it will hardly come again. A
+// boolean is none: all records that have it would be taken for one.
+func (d *decoder) id(raw []byte) string {
+	if boolean(raw) {
+		d.malformed = true
+		return ""
+	}
+	return string(d.scalar(raw))
+}
+
+func boolean(raw []byte) bool { return string(raw) == "true" || string(raw) == "false" }
 
 // account is an account id. One written as a number has lost its leading
-// zeros: an account id has 12 digits.
+// zeros: an account id has 12 digits. Nothing else but a string is one.
 func (d *decoder) account(raw []byte) string {
-	id := d.text(raw)
-	if len(raw) > 0 && raw[0] != '"' && len(id) > 0 && len(id) < 12 && strings.Trim(id, "0123456789") == "" {
-		return strings.Repeat("0", 12-len(id)) + id
+	if len(raw) == 0 || strings.Trim(string(raw), "0123456789") != "" {
+		return d.word(raw)
 	}
-	return id
+	id := d.text(raw)
+	return strings.Repeat("0", max(12-len(id), 0)) + id
 }
 
 func (d *decoder) scalar(raw []byte) []byte {

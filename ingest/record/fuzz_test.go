@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"strings"
+	"fmt"
+	"slices"
 	"testing"
 	"testing/iotest"
 
@@ -22,49 +23,87 @@ func seeds(f *testing.F) {
 		`{"Records":[{"a":"\\\"ConsoleLogin\\"},` + rec("1") + `]}`, `{"Records":{"a":[` + rec("1") + `]}}`,
 		`{"Records":[[` + rec("1") + `]]}`, `{"Records":[],"Records":[` + rec("1") + `]}`, `{"a":[{"Records":[` + rec("1") + `]}]}`,
 		`{"Records":[` + rec("1", `"eventName":"x"`) + `]}`, "", "{", `"ConsoleLogin"`, `{"Records":["ConsoleLogin",1,null,` + rec("2") + `]}`,
+		"\ufeff" + `{"Records":[` + rec("1") + "]}\ufeff" + `{"Records":[` + rec("2") + `]}`, "\ufeff" + `{"Records":[` + rec("1") + `]}`,
+		`{"eventName":"x","Records":[` + rec("1") + `]}`, `{"Records":[` + rec("1") + `],"eventName":"x"}`, `{"\u0052ecords":[` + rec("1") + `]}`,
+		`{"Records":[` + rec("1", `"eventSource":[1]`) + `,` + rec("2") + `]}`, rec("1", `"Records":[`+rec("2")+`]`),
 	} {
 		f.Add([]byte(s))
 	}
 }
 
-// expected reads a Records document with encoding/json: the ids of the
-// sign-ins in it, and whether the document is one that this can tell.
+// expected reads an object with encoding/json: the ids of the sign-ins in it,
+// and whether the document is one of which this can tell them.
 func expected(doc []byte) ([]string, bool) {
-	var top struct{ Records json.RawMessage }
-	var keys map[string]json.RawMessage
-	if !json.Valid(doc) || json.Unmarshal(doc, &keys) != nil || keys["Records"] == nil {
+	doc = bytes.TrimPrefix(doc, []byte("\ufeff"))
+	keys, values := members(doc)
+	if keys == nil {
 		return nil, false
 	}
-	// One Records, spelt so, and no other carrier: what several mean, encoding/json cannot tell.
-	for _, k := range []string{"Records", "Events", "events", "logEvents"} {
-		if n := strings.Count(string(doc), `"`+k+`"`); n > 1 || n == 1 && k != "Records" {
-			return nil, false
+	at := -1
+	for i, k := range keys {
+		switch k {
+		case "Records", "Events", "events", "logEvents":
+			if at >= 0 || k != "Records" { // what several mean, encoding/json cannot tell
+				return nil, false
+			}
+			at = i
 		}
 	}
-	if json.Unmarshal(doc, &top) != nil {
-		return nil, false
-	}
 	var all []json.RawMessage
-	if json.Unmarshal(keys["Records"], &all) != nil || bytes.Contains(doc, []byte(`\`+`"Records`)) {
+	switch named := slices.Index(keys, "eventName"); {
+	case named >= 0 && (at < 0 || named < at): // a record
+		id, sure := signIn(doc)
+		if id == "" {
+			return nil, sure
+		}
+		return []string{"record " + id}, sure
+	case at < 0 || json.Unmarshal(values[at], &all) != nil:
 		return nil, false
 	}
 	var ids []string
 	for _, raw := range all {
-		var r map[string]any
 		if raw[0] == '"' {
 			return nil, false
 		}
-		if json.Unmarshal(raw, &r) != nil || r["eventName"] != "ConsoleLogin" || r["eventSource"] != "signin.amazonaws.com" {
-			continue
-		}
-		id, isText := r["eventID"].(string)
-		when, isTime := r["eventTime"].(string)
-		if !isText || !isTime || id == "" || when != "2026-03-01T10:00:00Z" {
+		id, sure := signIn(raw)
+		if !sure {
 			return nil, false
 		}
-		ids = append(ids, "trail "+id)
+		if id != "" {
+			ids = append(ids, "trail "+id)
+		}
 	}
 	return ids, true
+}
+
+// members are the keys of an object in their order, and the values; none if
+// the document is no object.
+func members(doc []byte) (keys []string, values []json.RawMessage) {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	if open, err := d.Token(); !json.Valid(doc) || err != nil || open != json.Delim('{') {
+		return nil, nil
+	}
+	for d.More() {
+		key, err := d.Token()
+		var value json.RawMessage
+		if err != nil || d.Decode(&value) != nil {
+			return nil, nil
+		}
+		keys, values = append(keys, fmt.Sprint(key)), append(values, value)
+	}
+	return keys, values
+}
+
+// signIn gives the id of a sign-in, or "" where there is none, and whether that
+// is for sure.
+func signIn(raw []byte) (id string, sure bool) {
+	var r map[string]any
+	if json.Unmarshal(raw, &r) != nil || r["eventName"] != "ConsoleLogin" || r["eventSource"] != "signin.amazonaws.com" {
+		return "", true
+	}
+	id, isText := r["eventID"].(string)
+	when, isTime := r["eventTime"].(string)
+	return id, isText && isTime && id != "" && when == "2026-03-01T10:00:00Z"
 }
 
 // FuzzScanAgainstJSON holds the scanner against encoding/json.
@@ -116,7 +155,7 @@ func FuzzScanReader(f *testing.F) {
 
 // FuzzDecode puts any JSON in any field of a sign-in: it must stay one.
 func FuzzDecode(f *testing.F) {
-	for _, key := range []string{"userIdentity", "tlsDetails", "userAgent", "addendum", "responseElements", "additionalEventData", "x"} {
+	for _, key := range []string{"userIdentity", "tlsDetails", "userAgent", "awsRegion", "addendum", "responseElements", "additionalEventData", "x"} {
 		for _, value := range []string{`1`, `"\ud800"`, `{"a":[]}`, `null`, `"{\"a\":1}"`, `[{"b":"]"}]`, `true`} {
 			f.Add(key, value)
 		}

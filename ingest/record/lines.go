@@ -34,16 +34,14 @@ func (w *walk) lines() bool {
 	return false
 }
 
-// trim takes white space and a byte order mark off a line.
-func trim(line []byte) []byte {
-	return bytes.Trim(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")), " \t\r")
-}
+// trim takes white space and byte order marks off a line.
+func trim(line []byte) []byte { return bytes.Trim(line, " \t\r"+mark) }
 
 // whole tells whether the line is made of complete JSON objects or arrays.
 func whole(line []byte) bool {
 	w := walk{buf: line}
 	for w.pos < len(line) {
-		if c := w.space(); c != '{' && c != '[' || w.value() != nil {
+		if c := w.start(); c != '{' && c != '[' || w.value() != nil {
 			return false
 		}
 	}

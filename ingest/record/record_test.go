@@ -33,6 +33,13 @@ func rec(id string, extra ...string) string {
 	return s + "}"
 }
 
+// without is rec("1") without the member of the given name, whose value is text.
+func without(name string) string {
+	before, rest, _ := strings.Cut(rec("1"), `"`+name+`":"`)
+	_, after, _ := strings.Cut(rest, `",`)
+	return before + after
+}
+
 // quote makes a JSON string of a text.
 func quote(s string) string {
 	b, err := json.Marshal(s)
@@ -95,6 +102,12 @@ func TestScanShapes(t *testing.T) {
 		{"NUL between records", `{"Records":[` + rec("1") + ",\x00" + rec("2") + `]}`, found{IDs: []string{"trail 1"}, Kinds: []record.Kind{record.BadJSON}}},
 		{"broken line without the text", rec("1") + "\n" + api[:40] + "}\n" + rec("3"), found{IDs: []string{"record 1", "record 3"}, Kinds: []record.Kind{record.BadLine}}},
 		{"text before the lines", "# exported\n" + rec("1") + "\n" + rec("2"), found{IDs: []string{"record 1", "record 2"}, Kinds: []record.Kind{record.BadLine}}},
+		{"byte order mark before each file", "\ufeff" + `{"Records":[` + rec("1") + "]}\ufeff" + `{"Records":[` + rec("2") + `]}`, found{IDs: []string{"trail 1", "trail 2"}}},
+		{"byte order mark among spaces", " \ufeff\n" + rec("1") + " \ufeff \ufeff" + rec("2") + "\ufeff\n", found{IDs: []string{"record 1", "record 2"}}},
+		{"byte order mark and nothing", "\ufeff", found{Kinds: []record.Kind{record.Empty}}},
+		{"byte order mark cut off", rec("1") + "\xef\xbb", found{IDs: []string{"record 1"}, Kinds: []record.Kind{record.BadJSON}}},
+		{"byte order mark between records", `{"Records":[` + rec("1") + ",\ufeff" + rec("2") + `]}`, found{IDs: []string{"trail 1"}, Kinds: []record.Kind{record.BadJSON}}},
+		{"byte order mark in a line", rec("1") + "\n" + rec("2") + "\ufeff" + rec("3") + "\n \ufeff \n" + rec("4") + "\ufeff\n", found{IDs: []string{"record 1", "record 2", "record 3", "record 4"}}},
 		{"byte order mark before a later line", rec("1") + "\n\ufeff" + rec("2"), found{IDs: []string{"record 1", "record 2"}}},
 		{"cut behind a nested array", `{"Records":[` + rec("1") + `,{"eventVersion":"1.08","resources":[{"ARN":"x"}]}`, found{IDs: []string{"trail 1"}, Kinds: []record.Kind{record.BadJSON}}},
 		{"text in UTF-16", "\xff\xfe{\x00C\x00o\x00n\x00s\x00o\x00l\x00e\x00L\x00o\x00g\x00i\x00n\x00", found{Kinds: []record.Kind{record.NoCarrier}}},
@@ -121,11 +134,24 @@ func TestScanShapes(t *testing.T) {
 		{"lookup call", `{"Records":[{"eventSource":"cloudtrail.amazonaws.com","eventName":"LookupEvents","requestParameters":{"lookupAttributes":[{"attributeKey":"EventName","attributeValue":"ConsoleLogin"}]}}]}`, found{}},
 		{"other source", strings.Replace(rec("1"), "signin.amazonaws.com", "example.amazonaws.com", 1), found{}},
 		{"record with detail", rec("1", `"detail":`+alike), found{IDs: []string{"record 1"}}},
+		{"record with a container", strings.Replace(api, `}`, `,"Records":[`+alike+`],"Events":[{"CloudTrailEvent":`+quote(alike)+`}],"logEvents":[{"message":`+quote(alike)+`}]}`, 1), found{}},
+		{"record with a container, among lines", api + "\n" + strings.Replace(api, `}`, `,"Records":[`+alike+`]}`, 1) + "\n" + rec("1") + "\n", found{IDs: []string{"record 1"}}},
+		{"sign-in with a container", rec("1", `"Records":[`+alike+`]`), found{IDs: []string{"record 1"}}},
+		{"container with an escaped name", `{"\u0052ecords":[` + rec("1") + `]}`, found{IDs: []string{"trail 1"}}},
 		{"last of two counts", rec("1", `"eventName":"CheckMfa"`), found{}},
 
 		{"no id", `{"Records":[` + rec("") + `,` + rec("2") + `]}`, found{IDs: []string{"trail 2"}, Kinds: []record.Kind{record.NoID}}},
 		{"no time", `{"Records":[` + rec("1", `"eventTime":null`) + `,` + rec("2") + `]}`, found{IDs: []string{"trail 2"}, Kinds: []record.Kind{record.NoTime}}},
 		{"unreadable time", rec("1", `"eventTime":"yesterday"`), found{Kinds: []record.Kind{record.NoTime}}},
+		{"sign-in without a source", `{"Records":[` + without("eventSource") + `,` + rec("2") + `]}`, found{IDs: []string{"trail 2"}, Kinds: []record.Kind{record.BadRecord}}},
+		{"source of no text", `{"Records":[` + rec("1", `"eventSource":["signin.amazonaws.com"]`) + `,` + rec("2") + `]}`, found{IDs: []string{"trail 2"}, Kinds: []record.Kind{record.BadRecord}}},
+		{"source null", rec("1", `"eventSource":null`), found{Kinds: []record.Kind{record.BadRecord}}},
+		{"source empty", rec("1", `"eventSource":""`), found{Kinds: []record.Kind{record.BadRecord}}},
+		{"source a number", rec("1", `"eventSource":5`), found{Kinds: []record.Kind{record.BadRecord}}},
+		{"source of the envelope", `{"Events":[{"EventSource":"signin.amazonaws.com","CloudTrailEvent":` + quote(without("eventSource")) + `}]}`, found{IDs: []string{"lookup 1"}}},
+		{"name of no text", `{"Records":[` + rec("1", `"eventName":["ConsoleLogin"]`) + `,` + rec("2") + `]}`, found{IDs: []string{"trail 2"}, Kinds: []record.Kind{record.BadRecord}}},
+		{"name null, other source", `{"Records":[` + strings.Replace(rec("1", `"eventName":null`), "signin.amazonaws.com", "example.amazonaws.com", 1) + `]}`, found{}},
+		{"other name without a source", `{"Records":[{"eventName":"PutMetricFilter","requestParameters":{"a":"ConsoleLogin"}}]}`, found{}},
 		{"broken line", rec("1") + "\n" + rec("2")[:80] + "\n" + rec("3"), found{IDs: []string{"record 1", "record 3"}, Kinds: []record.Kind{record.BadLine}}},
 		{"broken first line", `{"eventName":"ConsoleLogin` + "\n" + rec("2") + "\n" + rec("3"), found{IDs: []string{"record 2", "record 3"}, Kinds: []record.Kind{record.BadLine}}},
 		{"cut in a record", (`{"Records":[` + rec("1") + `,` + rec("2"))[:1000], found{IDs: []string{"trail 1"}, Kinds: []record.Kind{record.BadJSON}}},
@@ -194,6 +220,31 @@ func TestDecode(t *testing.T) {
 			e.Host, e.TLSVersion, e.TLSCipher = "", "", ""
 			e.LoginTo, e.Mobile, e.MFA, e.Malformed = "", signin.Unset, signin.MFAUnknown, true
 		}},
+		{"no text for words", `"awsRegion":5,"sourceIPAddress":true,"vpcEndpointId":1,"recipientAccountId":true`, func(e *signin.Event) {
+			e.Region, e.SourceIP, e.Malformed = "", "", true
+		}},
+		{"no text for the outcome", `"responseElements":{"ConsoleLogin":true}`, func(e *signin.Event) {
+			e.Outcome, e.Malformed = signin.OutcomeUnknown, true
+		}},
+		{"number for the outcome", `"responseElements":{"ConsoleLogin":5},"errorMessage":"no"`, func(e *signin.Event) {
+			e.Outcome, e.ErrorMessage, e.Malformed = signin.Failure, "no", true
+		}},
+		{"number for a host", `"tlsDetails":{"clientProvidedHostHeader":5}`, func(e *signin.Event) {
+			e.Host, e.TLSVersion, e.TLSCipher, e.Malformed = "", "", "", true
+		}},
+		{"boolean for a host", `"tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":true}`, func(e *signin.Event) {
+			e.Host, e.Malformed = "", true
+		}},
+		{"null for a host", `"tlsDetails":{"clientProvidedHostHeader":null}`, func(e *signin.Event) {
+			e.Host, e.TLSVersion, e.TLSCipher = "", "", ""
+		}},
+		{"numbers for Yes and No", `"additionalEventData":{"MobileVersion":5,"MFAUsed":5}`, func(e *signin.Event) {
+			e.LoginTo, e.Mobile, e.MFA, e.Malformed = "", signin.Unset, signin.MFAUnknown, true
+		}},
+		{"nulls for Yes and No", `"additionalEventData":{"MobileVersion":null,"MFAUsed":null}`, func(e *signin.Event) {
+			e.LoginTo, e.Mobile, e.MFA = "", signin.Unset, signin.MFAUnknown
+		}},
+		{"a number for the original", `"addendum":{"reason":5,"originalEventID":true}`, func(e *signin.Event) { e.Malformed = true }},
 		{"nulls", `"tlsDetails":null,"additionalEventData":null,"responseElements":null,"userAgent":null`, func(e *signin.Event) {
 			e.Host, e.TLSVersion, e.TLSCipher, e.UserAgent = "", "", "", ""
 			e.LoginTo, e.Mobile, e.MFA, e.Outcome = "", signin.Unset, signin.MFAUnknown, signin.OutcomeUnknown
@@ -238,6 +289,43 @@ func TestDecode(t *testing.T) {
 				t.Errorf("%d events", n)
 			}
 		})
+	}
+}
+
+// TestTypes puts a value of another type in each field: it is kept as text, or
+// the event is marked, but never dropped without a word.
+func TestTypes(t *testing.T) {
+	var s record.Scanner
+	one := func(extra string) (e signin.Event) {
+		for got, err := range s.Scan([]byte(rec("1", extra)), "o") {
+			if err != nil {
+				t.Fatalf("%s: %v", extra, err)
+			}
+			e = got
+		}
+		return e
+	}
+	for _, field := range []string{
+		`"eventVersion":%s`, `"awsRegion":%s`, `"sourceIPAddress":%s`, `"userAgent":%s`, `"errorCode":%s`, `"errorMessage":%s`,
+		`"recipientAccountId":%s`, `"vpcEndpointId":%s`, `"userIdentity":%s`, `"additionalEventData":%s`, `"responseElements":%s`,
+		`"tlsDetails":%s`, `"addendum":%s`, `"userIdentity":{"type":%s}`, `"userIdentity":{"accountId":%s}`, `"userIdentity":{"arn":%s}`,
+		`"userIdentity":{"principalId":%s}`, `"userIdentity":{"userName":%s}`, `"userIdentity":{"sessionContext":%s}`,
+		`"userIdentity":{"sessionContext":{"sessionIssuer":%s}}`, `"userIdentity":{"sessionContext":{"sessionIssuer":{"arn":%s}}}`,
+		`"additionalEventData":{"LoginTo":%s}`, `"additionalEventData":{"MobileVersion":%s}`, `"additionalEventData":{"MFAUsed":%s}`,
+		`"additionalEventData":{"SamlProviderArn":%s}`, `"additionalEventData":{"x-amzn-vpce-id":%s}`, `"responseElements":{"ConsoleLogin":%s}`,
+		`"tlsDetails":{"tlsVersion":%s}`, `"tlsDetails":{"cipherSuite":%s}`, `"tlsDetails":{"clientProvidedHostHeader":%s}`,
+		`"addendum":{"reason":%s}`, `"addendum":{"originalEventID":%s}`,
+	} {
+		absent := one(fmt.Sprintf(field, "null"))
+		if absent.Malformed {
+			t.Errorf(field+" is malformed", "null")
+		}
+		for _, value := range []string{`5`, `true`, `{"a":1}`, `["a"]`} {
+			extra := fmt.Sprintf(field, value)
+			if got := one(extra); !got.Malformed && cmp.Equal(got, absent) && value != `{"a":1}` {
+				t.Errorf("%s was dropped without a word", extra)
+			}
+		}
 	}
 }
 

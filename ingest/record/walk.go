@@ -11,6 +11,9 @@ import (
 // token is the text that no sign-in is without.
 const token = "ConsoleLogin"
 
+// mark is the byte order mark in UTF-8.
+const mark = "\ufeff"
+
 // walk goes through one document: a sequence of JSON values, or of lines that
 // hold some. In memory buf is the whole document and src is nil; over a stream
 // buf is a window on it, and the value at hand begins at keep.
@@ -75,12 +78,25 @@ func (w *walk) fill() {
 	}
 }
 
-// start moves to the first byte that counts and returns it.
+// start moves to the next top-level value and returns its first byte, or
+// atEnd. A byte order mark counts for as little there as white space does: in
+// files that were put end to end, each may begin with one.
 func (w *walk) start() int {
-	w.pos = len(w.buf) - len(bytes.TrimPrefix(w.buf, []byte("\xef\xbb\xbf")))
-	c := w.space()
-	w.keep = w.pos
-	return c
+	for {
+		w.keep = w.pos
+		c := w.space()
+		w.keep = w.pos
+		if c != int(mark[0]) {
+			return c
+		}
+		for len(w.buf)-w.pos < len(mark) && w.more() {
+			continue
+		}
+		if !bytes.HasPrefix(w.buf[w.pos:], []byte(mark)) {
+			return c
+		}
+		w.pos += len(mark)
+	}
 }
 
 func (w *walk) offset() int64 { return w.base + int64(w.pos) }
@@ -102,11 +118,8 @@ func (w *walk) eachValue() error {
 		}
 	}
 	for {
-		w.keep = w.pos
-		c := w.space()
-		w.keep = w.pos
 		var err error
-		switch c {
+		switch w.start() {
 		case atEnd:
 			return nil
 		case '{':
@@ -155,10 +168,13 @@ func (w *walk) broken(err error) error {
 }
 
 // object walks a top-level object: a container of records whose elements are
-// dealt with one by one, or else a record or envelope as a whole.
+// dealt with one by one, or else a record or envelope as a whole. What has said
+// its eventName is a record, and an array in it is no container. An eventName
+// behind a container comes too late: log files begin with theirs, and its
+// elements cannot be held back until the end of a stream.
 func (w *walk) object() error {
 	w.pos++
-	container := false
+	container, named := false, false
 	for {
 		switch w.space() {
 		case '}':
@@ -178,7 +194,12 @@ func (w *walk) object() error {
 		if err := w.str(); err != nil {
 			return err
 		}
-		in := w.containerOf(w.buf[w.keep+at : w.pos])
+		key := name(w.buf[w.keep+at : w.pos])
+		named = named || string(key) == "eventName"
+		in := top
+		if !named {
+			in = containerOf(key)
+		}
 		if err := w.expect(':'); err != nil {
 			return err
 		}
