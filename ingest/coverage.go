@@ -2,9 +2,12 @@ package ingest
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"time"
+
+	"trailgate/ingest/record"
 )
 
 // MaxListedSkips bounds how many skips a Coverage names one by one. Their
@@ -39,7 +42,7 @@ type Coverage struct {
 	Inflated int64 // bytes of JSON
 
 	Shards   []Shard     // account × Region, sorted
-	Skips    []SkipError // at most MaxListedSkips, sorted by origin
+	Skips    []SkipError // the first MaxListedSkips by origin and place in it, sorted; but see Skip
 	Unlisted int         // skips beyond those
 	Remarks  []string    // what else the reader must know, in words
 	Partial  bool        // the run was interrupted
@@ -72,17 +75,17 @@ func (d Day) Time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 // String gives the day as YYYY-MM-DD.
 func (d Day) String() string { return d.Time().Format(time.DateOnly) }
 
-// Skip counts one skip and names it while there is room.
+// Skip counts one skip and names it, if it is one of the first by origin. Until
+// the next Add, Skips may hold twice MaxListedSkips, in the order of arrival.
 func (c *Coverage) Skip(s *SkipError) {
 	if s.Record {
 		c.SkippedRecords = count(c.SkippedRecords, s.Cause, 1)
 	} else {
 		c.Skipped = count(c.Skipped, s.Cause, 1)
 	}
-	if len(c.Skips) < MaxListedSkips {
-		c.Skips = append(c.Skips, *s)
-	} else {
-		c.Unlisted++
+	c.Skips = append(c.Skips, *s)
+	if len(c.Skips) >= 2*MaxListedSkips {
+		c.sortSkips()
 	}
 }
 
@@ -131,14 +134,28 @@ func (c *Coverage) Add(o Coverage) {
 	c.Partial = c.Partial || o.Partial
 }
 
+// sortSkips sorts the skips by a complete key and lets those go that are too
+// many, so that the order of arrival changes nothing.
 func (c *Coverage) sortSkips() {
 	slices.SortFunc(c.Skips, func(a, b SkipError) int {
-		return cmp.Or(cmp.Compare(a.Origin, b.Origin), cmp.Compare(a.Cause, b.Cause),
-			cmp.Compare(a.Err.Error(), b.Err.Error()))
+		if by := cmp.Compare(a.Origin, b.Origin); by != 0 {
+			return by
+		}
+		return cmp.Or(cmp.Compare(a.offset(), b.offset()), cmp.Compare(a.Cause, b.Cause),
+			cmp.Compare(a.Err.Error(), b.Err.Error()), cmp.Compare(ord(a.Record), ord(b.Record)))
 	})
 	if extra := len(c.Skips) - MaxListedSkips; extra > 0 {
 		c.Skips, c.Unlisted = c.Skips[:MaxListedSkips], c.Unlisted+extra
 	}
+}
+
+// offset is the place in the object, where it is known.
+func (e *SkipError) offset() int64 {
+	var at *record.Error
+	if errors.As(e.Err, &at) {
+		return at.Offset
+	}
+	return 0
 }
 
 func mergeShards(all []Shard) []Shard {

@@ -193,32 +193,31 @@ func texts(e *signin.Event) []string {
 // together in order of time. The Merger holds the result even with an error:
 // what was read before the context ended, with Coverage.Partial set, or what
 // the other sources gave; a source that failed as a whole is a skip of
-// CauseSource, and the error is the first such. Skips are counted, and handed
-// to skipped, if that is not nil, as they come. The Merger is for reading from
+// CauseSource, and the error is the first such. The Merger is for reading from
 // then on: what tells copies apart has been let go, for the memory it takes.
-func Merge(ctx context.Context, w Window, skipped func(*SkipError), sources ...Source) (*Merger, error) {
+func Merge(ctx context.Context, w Window, sources ...Source) (*Merger, error) {
 	m := &Merger{Window: w}
 	defer func() { m.slot = nil }()
 	var failed error
 	for _, s := range sources {
-		err := m.drain(ctx, s, skipped)
+		err := m.drain(ctx, s)
 		c := s.Coverage()
+		if err != nil && ctx.Err() == nil {
+			failed = cmp.Or(failed, err)
+			c.Listed++
+			c.Skip(&SkipError{Cause: CauseSource, Origin: strings.Join(c.Sources, " "), Err: err})
+		}
 		m.Coverage.Add(c)
 		if ctx.Err() != nil {
 			m.Coverage.Partial = true
 			return m, context.Cause(ctx)
-		}
-		if err != nil {
-			failed = cmp.Or(failed, err)
-			m.Coverage.Listed++
-			m.Coverage.Skip(&SkipError{Cause: CauseSource, Origin: strings.Join(c.Sources, " "), Err: err})
 		}
 	}
 	return m, failed
 }
 
 // drain reads one source to its end.
-func (m *Merger) drain(ctx context.Context, s Source, skipped func(*SkipError)) error {
+func (m *Merger) drain(ctx context.Context, s Source) error {
 	for e, err := range s.Events(ctx, m.Window) {
 		var skip *SkipError
 		switch {
@@ -226,9 +225,6 @@ func (m *Merger) drain(ctx context.Context, s Source, skipped func(*SkipError)) 
 			m.Add(e)
 		case errors.As(err, &skip):
 			m.Coverage.Skip(skip)
-			if skipped != nil {
-				skipped(skip)
-			}
 		default:
 			return err
 		}

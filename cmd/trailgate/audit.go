@@ -74,7 +74,7 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	if w, err = settle(sources, w); err != nil {
 		return err
 	}
-	m, failed := ingest.Merge(ctx, w, nil, sources...)
+	m, failed := ingest.Merge(ctx, w, sources...)
 	bar.done()
 	if failed != nil && ctx.Err() == nil && m.Coverage.Read == 0 {
 		return failed // nothing usable

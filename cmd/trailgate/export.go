@@ -184,7 +184,7 @@ func (x *exporter) export(ctx context.Context, args []string) error {
 	if err := x.attach(sources); err != nil {
 		return err
 	}
-	m, failed := ingest.Merge(ctx, x.window, nil, x.streams()...)
+	m, failed := ingest.Merge(ctx, x.window, x.streams()...)
 	bar.done()
 	x.count(m)
 	if ctx.Err() != nil {

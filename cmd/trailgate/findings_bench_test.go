@@ -63,7 +63,7 @@ func simulate(tb testing.TB, s fixtures.Scenario) *organization {
 		o.labels[l.ID] = l
 	}
 	source := &trail.Source{Store: trail.Disk{Root: s.Dir}, Name: s.Dir}
-	o.merged, err = ingest.Merge(tb.Context(), ingest.Window{}, nil, source)
+	o.merged, err = ingest.Merge(tb.Context(), ingest.Window{}, source)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -168,7 +168,7 @@ func (p *process) history(ctx context.Context, args []string, read *readFlags, w
 	if err != nil {
 		return err
 	}
-	m, err := ingest.Merge(ctx, w, nil, sources...)
+	m, err := ingest.Merge(ctx, w, sources...)
 	bar.done()
 	if err != nil {
 		return err
