@@ -14,11 +14,12 @@ import (
 // lists are joined with a semicolon.
 //
 // Text is made harmless for the programs that open such files. It is Clean, so
-// no control character is left and a row is always one line; and a cell that a
+// no control character is left and a row is always one line; and a text that a
 // spreadsheet would run as a formula begins with an apostrophe: one whose first
 // character, spaces, quotes and invisible characters aside, is = + - @, a tab or a
-// carriage return, full-width forms included. JSON and Parquet have the text
-// as it was. Nothing is collected; rows may be read once.
+// carriage return, full-width forms included. So does each part of a cell behind
+// a semicolon, which separates cells in many countries. JSON and Parquet have
+// the text as it was. Nothing is collected; rows may be read once.
 func WriteCSV[R Row](w io.Writer, rows iter.Seq[R]) error {
 	all := fields[R]()
 	out := csv.NewWriter(w)
@@ -52,10 +53,18 @@ func WriteCSV[R Row](w io.Writer, rows iter.Seq[R]) error {
 
 // inert is text that neither a terminal nor a spreadsheet acts on.
 func inert(s string) string {
-	if formula(s) {
-		return "'" + Clean(s)
+	if !strings.Contains(s, ";") && !formula(s) {
+		return Clean(s)
 	}
-	return Clean(s)
+	// Quotes would not help: a program that splits at semicolons heeds only those
+	// that stand right behind one.
+	parts := strings.Split(s, ";")
+	for i, p := range parts {
+		if formula(p) {
+			parts[i] = "'" + p
+		}
+	}
+	return Clean(strings.Join(parts, ";"))
 }
 
 // formula tells whether a spreadsheet may run the text. Some trim what stands

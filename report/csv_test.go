@@ -49,6 +49,12 @@ func TestCSVFormulas(t *testing.T) {
 		"\x00=1":             `'\x00=1`,
 		"\xff=1":             `\xff=1`,
 		"=cmd|'/c calc'!A0":  "'=cmd|'/c calc'!A0",
+		"a;=HYPERLINK(1)":    "a;'=HYPERLINK(1)",
+		"a; \"+1;b;@x":       "a;' \"+1;b;'@x",
+		";-1":                ";'-1",
+		"=a;=b":              "'=a;'=b",
+		"a;\t=1":             `a;'\t=1`,
+		"a;;b = 1;":          "a;;b = 1;",
 		"alice":              "alice",
 		"alice=1":            "alice=1",
 		"a,b\"c":             "a,b\"c",
@@ -70,7 +76,7 @@ func TestCSVFormulas(t *testing.T) {
 func TestCSVNumbersStayNumbers(t *testing.T) {
 	f := finding()
 	f.Surprise = ptr(-1.5)
-	f.Expected = []string{"=x", "y"}
+	f.Expected = []string{"=x", "y", "-z"}
 	var b bytes.Buffer
 	if err := report.WriteCSV(&b, slices.Values([]report.Finding{f})); err != nil {
 		t.Fatal(err)
@@ -79,7 +85,7 @@ func TestCSVNumbersStayNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for column, want := range map[string]string{"surprise": "-1.5", "expected": "'=x;y", "mobile": "false",
+	for column, want := range map[string]string{"surprise": "-1.5", "expected": "'=x;y;'-z", "mobile": "false",
 		"event_time": "2026-03-01T10:00:00.000Z", "event_date": "2026-03-01", "notes": "maybe-proxied;region-mismatch"} {
 		if got := records[1][slices.Index(records[0], column)]; got != want {
 			t.Errorf("%s is %q, want %q", column, got, want)
@@ -88,13 +94,14 @@ func TestCSVNumbersStayNumbers(t *testing.T) {
 }
 
 func FuzzCSV(f *testing.F) {
-	for _, s := range []string{"=1", "\t=", " \"＝", "\xff=", "a\r\nb", "'"} {
+	for _, s := range []string{"=1", "a;=1", "\t=", " \"＝", "\xff=", "a\r\nb", "'"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got := cell(t, s)
-		if trimmed := strings.TrimLeft(got, " \u00a0\"“"); trimmed != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(trimmed)[0]) {
-			t.Fatalf("%q is written %q", s, got)
+		for got := range strings.SplitSeq(cell(t, s), ";") {
+			if trimmed := strings.TrimLeft(got, " \u00a0\"“"); trimmed != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(trimmed)[0]) {
+				t.Fatalf("%q is written %q", s, got)
+			}
 		}
 	})
 }
