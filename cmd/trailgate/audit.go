@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,7 +81,7 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 		return failed // nothing usable
 	}
 	r := newResult(m, w, p.now(), read, j)
-	j.describe(&r.document, out.format)
+	j.describe(&r.document, out.rows == "" && slices.Contains([]string{"table", "markdown", "html"}, out.format))
 	err = out.write(p, m.Coverage.Partial, func(to io.Writer) error { return r.write(to, out, out.options(p, read)) })
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)

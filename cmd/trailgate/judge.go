@@ -172,8 +172,9 @@ func (j *judgement) verdict() error {
 	return nil
 }
 
-// describe puts what was found into the document.
-func (j *judgement) describe(d *report.Document, format string) {
+// describe puts what was found into the document: grouped by person where that
+// is to be read as a report, or else in the order of rows.
+func (j *judgement) describe(d *report.Document, grouped bool) {
 	s := &d.Summary
 	s.Judged, s.NotJudged, s.Findings, s.Severities = true, j.judge.NotJudged(), len(j.found), map[string]int{}
 	by := map[string]int{}
@@ -185,8 +186,7 @@ func (j *judgement) describe(d *report.Document, format string) {
 		d.Principals[i].Findings = by[d.Principals[i].Principal]
 	}
 	all := j.found
-	switch format {
-	case "table", "markdown", "html":
+	if grouped {
 		all = byPrincipal(all)
 	}
 	d.Findings = findings(all)
