@@ -12,9 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
-
-	"trailgate/ingest/lookup"
-	"trailgate/ingest/trail"
 )
 
 // clients builds the clients of AWS services, from the SDK's own configuration
@@ -32,11 +29,7 @@ func (c *clients) load(ctx context.Context) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithAppID("trailgate"),
 		config.WithDefaultRegion("us-east-1"),
-		// As many connections are kept as there are requests in flight, or
-		// each would be made anew.
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(2*trail.DefaultWorkers, lookup.DefaultWorkers, c.flags.workers)
-		})),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(c.transport)),
 	}
 	if c.flags.profile != "" {
 		options = append(options, config.WithSharedConfigProfile(c.flags.profile))
