@@ -81,6 +81,9 @@ func (f *ddlFlags) run(p *process, cmd *cobra.Command, out *outFlags, kind repor
 	default:
 		return usagef("--ddl %q: give one of athena, duckdb, spark", f.dialect)
 	}
+	if _, _, err := parsePlace("to", f.to); err != nil {
+		return err
+	}
 	if cmd.Flags().Changed("format") {
 		return usagef("--ddl is a format of its own: leave out --format")
 	}
