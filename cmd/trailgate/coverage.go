@@ -29,8 +29,11 @@ Days are days of delivery, the folders of the trail.`,
 				return err
 			}
 			window, err := read.window(p.now())
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
+			case len(window.Regions) > 0:
+				return usagef("--region: coverage tells of every Region of a trail, since a sign-in may be recorded in any; the rows of the others do not change")
 			}
 			return survey(cmd.Context(), p, args, &read, &out, window)
 		},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -130,8 +131,8 @@ func parseAge(s string) (time.Duration, bool) {
 	}
 	for unit, d := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		if digits, ok := strings.CutSuffix(s, unit); ok {
-			n, err := strconv.ParseUint(digits, 10, 16)
-			return time.Duration(n) * d, err == nil
+			n, err := strconv.ParseInt(digits, 10, 64)
+			return time.Duration(n) * d, err == nil && n >= 0 && n <= int64(math.MaxInt64/d)
 		}
 	}
 	return 0, false

@@ -23,14 +23,8 @@ func (f *outFlags) write(p *process, partial bool, write func(io.Writer) error) 
 		path += ".partial"
 		p.complain(fmt.Sprintf("partial: what was finished goes to %q", path))
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // the link stays, what it points to is replaced
-	}
-	switch info, err := os.Stat(path); {
-	case err == nil && info.IsDir():
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return usagef("-o %q is a folder", f.out)
-	case err == nil && !info.Mode().IsRegular():
-		return direct(path, write)
 	}
 	return replace(path, write)
 }
@@ -44,8 +38,16 @@ func direct(path string, write func(io.Writer) error) error {
 	return errors.Join(buffered(h, write), h.Close())
 }
 
-// replace writes a new file and puts it in the place of path.
+// replace writes a new file and puts it in the place of path. Where path is a
+// link, the link stays and what it points to is replaced; a device or a pipe is
+// written to.
 func replace(path string, write func(io.Writer) error) (err error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return direct(path, write)
+	}
 	h, err := beside(path)
 	if err != nil {
 		return err
