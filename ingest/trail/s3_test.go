@@ -123,6 +123,8 @@ func TestRead(t *testing.T) {
 		{name: "wrong credentials", get: func(int) (*s3.GetObjectOutput, error) {
 			return nil, refused(403, "InvalidAccessKeyId", "unknown")
 		}, cause: ingest.CauseDenied, words: "not accepted", calls: 1},
+		{name: "clock", get: func(int) (*s3.GetObjectOutput, error) { return nil, refused(403, "RequestTimeTooSkewed", "late") },
+			cause: ingest.CauseDenied, words: "the clock of this machine", calls: trail.DefaultAttempts},
 		{name: "vanished", get: func(int) (*s3.GetObjectOutput, error) { return nil, refused(404, "NoSuchKey", "gone") },
 			cause: ingest.CauseVanished, words: "NoSuchKey", calls: 1},
 		{name: "too fast", get: func(int) (*s3.GetObjectOutput, error) { return nil, refused(503, "SlowDown", "slow down") },

@@ -67,7 +67,9 @@ func s3Cause(err error, action string) (ingest.Cause, error) {
 		return ingest.CauseThrottled, said
 	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
 		return ingest.CauseDenied, fmt.Errorf("the credentials have expired: %w", said)
-	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "RequestTimeTooSkewed":
+	case "RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture":
+		return ingest.CauseDenied, fmt.Errorf("the clock of this machine and that of S3 are too far apart: %w", said)
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken":
 		return ingest.CauseDenied, fmt.Errorf("the credentials were not accepted: %w", said)
 	}
 	status := httpStatus(err)
