@@ -57,7 +57,7 @@ type compactor struct {
 }
 
 func (p *process) compact(ctx context.Context, f *exportFlags, read *readFlags) error {
-	h, err := p.hold(ctx, randomName(), f, &clients{flags: read})
+	h, err := p.holdFilled(ctx, f, &clients{flags: read})
 	if err != nil {
 		return err
 	}
@@ -65,14 +65,8 @@ func (p *process) compact(ctx context.Context, f *exportFlags, read *readFlags) 
 	ctx, stop := h.keep(ctx)
 	defer stop()
 	c := &compactor{hold: h}
-	if h.snapshot, err = h.log.Latest(ctx); err != nil {
+	if c.job, err = h.committed(ctx); err != nil {
 		return err
-	}
-	if h.snapshot.Number == 0 {
-		return h.empty()
-	}
-	if c.job, err = decodeJob(h.snapshot.Body); err != nil {
-		return fmt.Errorf("state %q: %w", h.stateName, err)
 	}
 	mark, _, err := lake.ReadMark(ctx, h.lake)
 	if err != nil {
@@ -85,9 +79,9 @@ func (p *process) compact(ctx context.Context, f *exportFlags, read *readFlags) 
 		return err
 	}
 	byAccount := len(mark.PartitionBy) > 1
-	err = foldTable(ctx, c, &lake.Table{Store: h.lake, Kind: report.SignIns, ByAccount: byAccount, Version: version, Gone: h.gone}, compareSignIns)
+	err = foldTable(ctx, c, &lake.Table{Store: h.lake, Name: string(report.SignIns), ByAccount: byAccount, Gone: h.gone}, compareSignIns)
 	if err == nil {
-		err = foldTable(ctx, c, &lake.Table{Store: h.lake, Kind: report.Findings, ByAccount: byAccount, Version: version, Gone: h.gone}, compareFindings)
+		err = foldTable(ctx, c, &lake.Table{Store: h.lake, Name: string(report.Findings), ByAccount: byAccount, Gone: h.gone}, compareFindings)
 	}
 	if err == nil {
 		err = c.sweep(ctx)
@@ -148,20 +142,22 @@ func fold[R report.Row](ctx context.Context, c *compactor, t *lake.Table, compar
 	generation := c.snapshot.Number + 1
 	keys := []string{t.Key(part, generation, c.run)}
 	var replaced []string
+	var before int64
 	for _, f := range files {
 		replaced = append(replaced, f.Key)
-		c.from += f.Size
+		before += f.Size
 	}
 	if err := lake.Announce(ctx, c.state, generation, c.run, keys); err != nil {
 		return err
 	}
-	err := func() error {
-		w, err := lake.Add(ctx, t, keys[0], unique(joined(ctx, t, files, compare), compare, &c.twice))
+	var added []fileAccount
+	twice := 0
+	err := func() (err error) {
+		rows := unique(joined(ctx, t, files, compare), compare, &twice)
+		added, err = addAll(ctx, []addition{{t, keys[0], func() (encoded, error) { return encodeRows(t.Name, rows) }}})
 		if err != nil {
 			return err
 		}
-		c.rows += w.Rows
-		c.to += w.Bytes
 		c.job.head.Replaced = replaced
 		body, err := c.job.encode(true)
 		if err != nil {
@@ -174,6 +170,12 @@ func fold[R report.Row](ctx context.Context, c *compactor, t *lake.Table, compar
 	}
 	c.folded += len(replaced)
 	c.into++
+	c.twice += twice
+	c.from += before
+	for _, f := range added {
+		c.rows += f.Rows
+		c.to += f.Bytes
+	}
 	err = c.tidy(replaced, keys)
 	c.snapshot.Number, c.snapshot.From, c.snapshot.Run = generation, generation, c.run
 	return err
@@ -189,7 +191,7 @@ func joined[R report.Row](ctx context.Context, t *lake.Table, files []lake.File,
 		}
 		var open []*cursor
 		for _, f := range files {
-			next, stop := iter.Pull2(lake.Rows[R](ctx, t, f))
+			next, stop := iter.Pull2(rowsOf[R](ctx, t, f))
 			defer stop()
 			open = append(open, &cursor{next: next})
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,7 +98,7 @@ The first run begins 30 days back, or at --since.`,
   trailgate export s3://my-trail-bucket --to s3://my-lake/trailgate --policy policy.yaml
   trailgate schema --ddl duckdb --to /var/lib/trailgate/lake | duckdb`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			x := &exporter{p: p, read: &read, expect: &expect, flags: &flags}
+			x := &exporter{p: p, read: &read, expect: &expect, flags: &flags, given: cmd.Flags().Changed}
 			return x.report(cmd.Context(), x.export(cmd.Context(), args))
 		},
 	}
@@ -114,6 +115,7 @@ type exporter struct {
 	read   *readFlags
 	expect *judgeFlags
 	flags  *exportFlags
+	given  func(flag string) bool // on the command line
 
 	*hold     // lake, state and the lock on it
 	begun     time.Time
@@ -141,6 +143,9 @@ func (x *exporter) open(ctx context.Context, args []string) (err error) {
 	}
 	if x.read.lookup.resume != "" {
 		return usagef("--resume: export keeps its own books, and needs no such file")
+	}
+	if x.given("lateness") {
+		return usagef("--lateness: export reads all that was delivered, however late; --look-back says how late it may appear")
 	}
 	if x.window, err = x.read.window(x.begun); err != nil {
 		return err
@@ -190,14 +195,20 @@ func (x *exporter) export(ctx context.Context, args []string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if failed != nil && m.Coverage.Read == 0 {
-		return failed // nothing usable
+	if failed != nil && m.Coverage.Read == 0 && m.Coverage.Skipped[ingest.CauseSource] == len(x.sources) {
+		return failed // nothing usable; that nothing is new elsewhere is of use
 	}
 	x.failed = failed
 	if err := x.file(ctx, m); err != nil {
 		return err
 	}
 	x.p.tellSkips(&m.Coverage, x.read)
+	if failed == nil {
+		return x.verdict(&m.Coverage)
+	}
+	if hint := hintFor(failed); hint != "" {
+		x.p.log.say(slog.LevelWarn, "hint: "+hint, "hint", slog.String("hint", hint))
+	}
 	return x.verdict(&m.Coverage)
 }
 

@@ -175,7 +175,7 @@ func BenchmarkExportHourly(b *testing.B) {
 // hourly gives a lake 24 files in each of the 365 days up to the trail's last.
 func hourly(b *testing.B, root string) {
 	b.Helper()
-	table := &lake.Table{Kind: report.SignIns}
+	table := &lake.Table{Name: string(report.SignIns)}
 	for n := range 365 {
 		day := time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -n)
 		var body bytes.Buffer
@@ -191,7 +191,7 @@ func hourly(b *testing.B, root string) {
 			b.Fatal(err)
 		}
 		for hour := range 24 {
-			key := table.Key(lake.Partition{Date: report.DateOf(day)}, int64(1_000_000+hour), "0123456789ab")
+			key := table.Key(lake.Partition{Day: lakeDay(report.DateOf(day))}, int64(1_000_000+hour), "0123456789ab")
 			path := filepath.Join(root, filepath.FromSlash(key))
 			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, body.Bytes(), 0o600)); err != nil {
 				b.Fatal(err)

@@ -99,7 +99,7 @@ func (d *damaged) export(name string, more ...string) []string {
 // futureState is a generation as a newer program would write it.
 func futureState(number int) []byte {
 	body := "{\"what\":\"is not known yet\"}\n"
-	head := fmt.Sprintf(`{"trailgate_state":2,"generation":%d,"run":"0123456789ab","bytes":%d,"sha256":"`, number, len(body))
+	head := fmt.Sprintf(`{"trailgate_state":3,"generation":%d,"run":"0123456789ab","bytes":%d,"sha256":"`, number, len(body))
 	sum := sha256.Sum256([]byte(head + "\"}\n" + body))
 	return []byte(head + hex.EncodeToString(sum[:]) + "\"}\n" + body)
 }
@@ -139,7 +139,7 @@ func TestDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			return func() { d.remove(t, "_trailgate/state/*3.jsonl") }
-		}, code: exitFailed, words: []string{"version 2", "hint: use the trailgate that wrote the state"}},
+		}, code: exitFailed, words: []string{"version 3", "hint: use the trailgate that wrote the state"}},
 		"no mark": {do: func(t *testing.T, d *damaged) func() {
 			path := d.one(t, "_trailgate/lake.json")
 			old, err := os.ReadFile(path)

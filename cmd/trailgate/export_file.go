@@ -20,13 +20,28 @@ import (
 
 // plan is what a run is about to change in the lake.
 type plan struct {
-	add      []func(context.Context) (lake.Written, error)
-	keys     []string // of the files to add, in the order of add
-	replaced []string
+	add      []addition
+	replaced []string // keys
+}
+
+// addition is a file that is to be added to a table.
+type addition struct {
+	table  *lake.Table
+	key    string
+	encode func() (encoded, error)
+}
+
+// keys are those of the files to add.
+func (p *plan) keys() []string {
+	var out []string
+	for _, a := range p.add {
+		out = append(out, a.key)
+	}
+	return out
 }
 
 func (x *exporter) table(kind report.Kind) *lake.Table {
-	return &lake.Table{Store: x.lake, Kind: kind, ByAccount: len(x.flags.divided()) > 1, Version: version, Gone: x.gone}
+	return &lake.Table{Store: x.lake, Name: string(kind), ByAccount: len(x.flags.divided()) > 1, Gone: x.gone}
 }
 
 // file brings what was read into the lake: first all is decided, then the
@@ -50,7 +65,7 @@ func (x *exporter) file(ctx context.Context, m *ingest.Merger) error {
 	if err != nil {
 		return err
 	}
-	if len(todo.keys)+len(todo.replaced) == 0 && string(after) == string(x.before) {
+	if len(todo.add)+len(todo.replaced) == 0 && string(after) == string(x.before) {
 		return x.noteLast(ctx)
 	}
 	return x.apply(ctx, m, &todo)
@@ -73,14 +88,15 @@ func (x *exporter) apply(ctx context.Context, m *ingest.Merger, todo *plan) erro
 	if err := x.noteLast(ctx); err != nil {
 		return err
 	}
-	if len(todo.keys) > 0 {
-		if err := lake.Announce(ctx, x.state, x.snapshot.Number+1, x.run, todo.keys); err != nil {
+	keys := todo.keys()
+	if len(keys) > 0 {
+		if err := lake.Announce(ctx, x.state, x.snapshot.Number+1, x.run, keys); err != nil {
 			return err
 		}
 	}
 	if err := x.write(ctx, m, todo); err != nil {
 		x.account.Files = nil
-		if failed := x.undo(err, todo.keys); failed != nil {
+		if failed := x.undo(err, keys); failed != nil {
 			x.remark("what the run had written is left to the next: " + failed.Error())
 		}
 		if x.unsure {
@@ -90,7 +106,7 @@ func (x *exporter) apply(ctx context.Context, m *ingest.Merger, todo *plan) erro
 	}
 	a := &x.account
 	a.Generation, a.Committed, a.Replaced = x.snapshot.Number+1, true, todo.replaced
-	if err := x.tidy(todo.replaced, todo.keys); err != nil {
+	if err := x.tidy(todo.replaced, keys); err != nil {
 		x.remark("committed, but not all could be cleared away; the next run does it: " + err.Error())
 	}
 	if err := x.note(x.late, x.job.last); err != nil {
@@ -100,13 +116,9 @@ func (x *exporter) apply(ctx context.Context, m *ingest.Merger, todo *plan) erro
 }
 
 func (x *exporter) write(ctx context.Context, m *ingest.Merger, todo *plan) error {
-	for _, add := range todo.add {
-		w, err := add(ctx)
-		if err != nil {
-			return err
-		}
-		table, _, _ := strings.Cut(w.Key, "/")
-		x.account.Files = append(x.account.Files, fileAccount{Table: table, Key: w.Key, Rows: w.Rows, Bytes: w.Bytes})
+	var err error
+	if x.account.Files, err = addAll(ctx, todo.add); err != nil {
+		return err
 	}
 	x.job.head.Replaced = todo.replaced
 	last := x.account
@@ -182,13 +194,13 @@ func (x *exporter) sortOut(ctx context.Context, m *ingest.Merger) ([]arrival, er
 // which they belong.
 func (x *exporter) held(ctx context.Context, events []*signin.Event) (map[string]bool, error) {
 	held := map[string]bool{}
-	var days []report.Date
+	var days []lake.Day
 	for _, e := range events {
 		held[e.ID] = false
 		if e.OriginalID != "" {
 			held[e.OriginalID] = false
 		}
-		if day := report.DateOf(e.Time); len(days) == 0 || days[len(days)-1] != day {
+		if day := lakeDay(report.DateOf(e.Time)); len(days) == 0 || days[len(days)-1] != day {
 			days = append(days, day)
 		}
 	}
@@ -198,7 +210,7 @@ func (x *exporter) held(ctx context.Context, events []*signin.Event) (map[string
 		return nil, err
 	}
 	for _, f := range files {
-		err := table.IDs(ctx, f, func(id string) {
+		err := idsOf(ctx, table, f, func(id string) {
 			if _, asked := held[id]; asked {
 				held[id] = true
 			}
@@ -216,7 +228,7 @@ func (x *exporter) planSignIns(arrivals []arrival, todo *plan) {
 	parts := map[lake.Partition][]*signin.Event{}
 	for _, a := range arrivals {
 		if a.fresh {
-			p := table.Place(report.DateOf(a.Time), a.Account)
+			p := table.Place(lakeDay(report.DateOf(a.Time)), a.Account)
 			parts[p] = append(parts[p], a.Event)
 		}
 	}
@@ -235,8 +247,7 @@ func (x *exporter) planSignIns(arrivals []arrival, todo *plan) {
 }
 
 func planAdd[R report.Row](todo *plan, table *lake.Table, key string, rows iter.Seq[R]) {
-	todo.keys = append(todo.keys, key)
-	todo.add = append(todo.add, func(ctx context.Context) (lake.Written, error) { return lake.Add(ctx, table, key, certain(rows)) })
+	todo.add = append(todo.add, addition{table, key, func() (encoded, error) { return encodeRows(table.Name, certain(rows)) }})
 }
 
 // certain are rows that come without errors.

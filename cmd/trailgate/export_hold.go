@@ -45,9 +45,8 @@ const goodbye = 8 * time.Second
 func outlive(ctx context.Context) (context.Context, func()) {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		if wait(late, goodbye) == nil {
-			cancel()
-		}
+		end := time.AfterFunc(goodbye, cancel)
+		context.AfterFunc(late, func() { end.Stop() })
 	})
 	return late, func() {
 		stop()
@@ -57,22 +56,33 @@ func outlive(ctx context.Context) (context.Context, func()) {
 
 // place opens a folder or a bucket to write to.
 func (p *process) place(ctx context.Context, flag, arg string, c *clients) (lake.Store, error) {
-	scheme, rest, ok := strings.Cut(arg, "://")
-	switch {
-	case !ok:
-		return lake.Disk{Root: arg, Step: p.step}, nil
-	case scheme != "s3":
-		return nil, usagef("--%s %q: give a folder or s3://BUCKET/PREFIX", flag, arg)
+	bucket, prefix, err := parsePlace(flag, arg)
+	if err != nil {
+		return nil, err
 	}
-	bucket, prefix, _ := strings.Cut(rest, "/")
 	if bucket == "" {
-		return nil, usagef("--%s %q names no bucket", flag, arg)
+		return lake.Disk{Root: arg, Step: p.step}, nil
 	}
 	client, err := c.bucket(ctx, "", bucket)
 	if err != nil {
 		return nil, fmt.Errorf("--%s %q: %w", flag, arg, err)
 	}
 	return lake.S3{Client: client, Bucket: bucket, Prefix: strings.Trim(prefix, "/")}, nil
+}
+
+// parsePlace takes a place apart; a folder has no bucket.
+func parsePlace(flag, arg string) (bucket, prefix string, err error) {
+	scheme, rest, ok := strings.Cut(arg, "://")
+	switch {
+	case !ok:
+		return "", "", nil
+	case scheme != "s3":
+		return "", "", usagef("--%s %q: give a folder or s3://BUCKET/PREFIX", flag, arg)
+	}
+	if bucket, prefix, _ = strings.Cut(rest, "/"); bucket == "" {
+		return "", "", usagef("--%s %q names no bucket", flag, arg)
+	}
+	return bucket, prefix, nil
 }
 
 // places opens lake and state; without --to there is no lake.
@@ -103,18 +113,40 @@ func (p *process) hold(ctx context.Context, run string, f *exportFlags, c *clien
 	if err != nil {
 		return nil, err
 	}
+	return h, p.lock(ctx, h, run, f)
+}
+
+// holdFilled is hold for a verb that works on what an export has committed.
+// Where there is nothing of the kind it makes nothing, not even the lock.
+func (p *process) holdFilled(ctx context.Context, f *exportFlags, c *clients) (*hold, error) {
+	h, err := p.places(ctx, f, c)
+	if err != nil {
+		return nil, err
+	}
+	none, err := h.log.Empty(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if none {
+		return nil, h.empty()
+	}
+	return h, p.lock(ctx, h, randomName(), f)
+}
+
+// lock waits for the lock on a state.
+func (p *process) lock(ctx context.Context, h *hold, run string, f *exportFlags) error {
 	h.run = run
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	lock := &lake.Lock{Store: h.state, Key: "lock.json", Holder: lake.Holder{Run: h.run, Host: host, PID: os.Getpid()},
-		Lease: f.lease, Now: p.now, Wait: wait}
+		Lease: f.lease, Now: p.now}
 	if h.lease, err = lock.Acquire(ctx, f.lockWait); err != nil {
-		return h, err
+		return err
 	}
 	h.late, h.end = outlive(ctx)
-	return h, nil
+	return nil
 }
 
 func randomName() string {
@@ -123,25 +155,20 @@ func randomName() string {
 	return hex.EncodeToString(b[:])
 }
 
-// wait waits, unless the context ends first.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // keep renews the lease while the run goes on. When it is lost the context
 // ends, and the cause says so.
 func (h *hold) keep(ctx context.Context) (context.Context, func()) {
 	inner, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for wait(inner, h.every/4) == nil {
+		due := time.NewTicker(h.every / 4)
+		defer due.Stop()
+		for {
+			select {
+			case <-due.C:
+			case <-inner.Done():
+				return
+			}
 			switch err := h.lease.Renew(inner); {
 			case errors.Is(err, lake.ErrLost):
 				cancel(err)
@@ -174,19 +201,40 @@ func (h *hold) release() {
 // load reads the state. The first run of all gives it its id, before anything
 // else is written.
 func (h *hold) load(ctx context.Context) (*job, error) {
-	var err error
-	if h.snapshot, err = h.log.Latest(ctx); err != nil {
-		return nil, err
-	}
-	if h.snapshot.Number > 0 {
-		j, err := decodeJob(h.snapshot.Body)
-		if err != nil {
-			return nil, fmt.Errorf("state %q: %w", h.stateName, err)
-		}
-		return j, nil
+	j, err := h.latest(ctx)
+	if err != nil || j != nil {
+		return j, err
 	}
 	id, err := h.identify(ctx)
 	return newJob(id), err
+}
+
+// committed reads a state in which something has been committed.
+func (h *hold) committed(ctx context.Context) (*job, error) {
+	j, err := h.latest(ctx)
+	if err == nil && j == nil {
+		err = h.empty()
+	}
+	return j, err
+}
+
+// latest reads what was committed last; nil where nothing was.
+func (h *hold) latest(ctx context.Context) (*job, error) {
+	var err error
+	if h.snapshot, err = h.log.Latest(ctx); err != nil || h.snapshot.Number == 0 {
+		return nil, err
+	}
+	j, err := decodeJob(h.snapshot.Body)
+	if err != nil {
+		return nil, fmt.Errorf("state %q: %w", h.stateName, err)
+	}
+	return j, nil
+}
+
+// empty is the error of a state in which nothing has been committed.
+func (h *hold) empty() error {
+	return hinted{fmt.Errorf("state %q: no export has committed anything here", h.stateName),
+		"give the --to, and the --state if it had one, of an export that ran"}
 }
 
 // identify gives the id of a state that has no generation yet.

@@ -173,11 +173,12 @@ func (x *exporter) planFindings(ctx context.Context, settled time.Time, todo *pl
 	want := map[lake.Partition][]report.Finding{}
 	// What lies before the beginning is not this job's.
 	settled = later(settled, x.job.head.Since.Add(-time.Millisecond))
-	first := report.DateOf(settled)
+	from := lakeDay(report.DateOf(settled))
+	first := from
 	for row := range findings(x.judgement.found) {
-		p := table.Place(row.EventDate, row.AccountID)
+		p := table.Place(lakeDay(row.EventDate), row.AccountID)
 		want[p] = append(want[p], row)
-		first = min(first, row.EventDate)
+		first = min(first, p.Day)
 	}
 	files, err := table.Files(ctx, first, 0)
 	if err != nil {
@@ -186,7 +187,7 @@ func (x *exporter) planFindings(ctx context.Context, settled time.Time, todo *pl
 	have := map[lake.Partition][]lake.File{}
 	for _, f := range files {
 		have[f.Partition] = append(have[f.Partition], f)
-		if _, known := want[f.Partition]; !known && f.Date >= report.DateOf(settled) {
+		if _, known := want[f.Partition]; !known && f.Day >= from {
 			want[f.Partition] = nil
 		}
 	}
@@ -205,7 +206,7 @@ func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.
 	rows := map[string]report.Finding{}
 	twice := false
 	for _, f := range files {
-		for row, err := range lake.Rows[report.Finding](ctx, table, f) {
+		for row, err := range rowsOf[report.Finding](ctx, table, f) {
 			if err != nil {
 				return err
 			}

@@ -24,14 +24,14 @@ func rowsIn(t testing.TB, store lake.Store, kind report.Kind) []string {
 
 func readAll[R report.Row](t testing.TB, store lake.Store, kind report.Kind) []string {
 	t.Helper()
-	table := &lake.Table{Store: store, Kind: kind}
+	table := &lake.Table{Store: store, Name: string(kind)}
 	files, err := table.Files(t.Context(), 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out []string
 	for _, f := range files {
-		for row, err := range lake.Rows[R](t.Context(), table, f) {
+		for row, err := range rowsOf[R](t.Context(), table, f) {
 			if err != nil {
 				t.Fatal(err)
 			}

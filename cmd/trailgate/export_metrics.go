@@ -30,7 +30,8 @@ const maxMetricsFile = 1 << 18
 // the Prometheus text format (version 0.0.4), for node exporter's textfile
 // collector: gauges about the last run, all labelled with the lake, so that
 // the files of several jobs can lie in one folder. A run that did not come to
-// its end keeps the time of the last one that did.
+// its end keeps the time of the last one that did, which is 0 where none has:
+// an alert on the age of the last success is to go off then as well.
 func (p *process) writeMetrics(path string, a *runAccount) error {
 	now := p.now().UTC()
 	success := now
@@ -105,8 +106,16 @@ func (x *exposition) one(name, help string, value float64) {
 // at writes a metric that is a moment; none where there was no such moment.
 func (x *exposition) at(name, help string, t time.Time) {
 	if !t.IsZero() {
-		x.one(name, help, float64(t.UnixMilli())/1e3)
+		x.one(name, help, seconds(t))
 	}
+}
+
+// seconds is a moment as metrics give it; 0 for none.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1e3
 }
 
 // by writes a metric with a value for each of a label's.
@@ -152,7 +161,7 @@ func metricsOf(a *runAccount, now, success time.Time) []byte {
 
 	x.by("build_info", "version", "Version of the trailgate that wrote this file.", n(a.Trailgate, 1))
 	x.at("last_run_timestamp_seconds", "When the last run ended.", now)
-	x.at("last_success_timestamp_seconds", "When a run last came to its end, with or without something skipped.", success)
+	x.one("last_success_timestamp_seconds", "When a run last came to its end, with or without something skipped; 0 where none has yet.", seconds(success))
 	x.one("last_run_duration_seconds", "How long the last run took.", a.Seconds)
 	x.one("last_run_exit_status", "Exit status of the last run: 0 complete, 1 failed, 3 something skipped, 4 findings, 130 interrupted.", float64(a.exit()))
 	if a.knows() {

@@ -160,8 +160,8 @@ func TestMetricsOfAFailedRun(t *testing.T) {
 	}
 	if _, got := readMetrics(t, path); got[metricPrefix+"last_run_exit_status lake=s3://example-lake/trailgate"] != 1 {
 		t.Errorf("exit status: %v", got)
-	} else if _, said := got[key]; said {
-		t.Error("a success before there was one")
+	} else if at, said := got[key]; !said || at != 0 {
+		t.Errorf("before there was a success: %f, %t", at, said)
 	}
 
 	if err := clock(good).writeMetrics(path, sampleAccount()); err != nil {
@@ -185,7 +185,7 @@ func TestMetricsOfAFailedRun(t *testing.T) {
 	if err := clock(bad).writeMetrics(path, other); err != nil {
 		t.Fatal(err)
 	}
-	if text, _ := readMetrics(t, path); strings.Contains(text, lastSuccess) {
+	if _, got := readMetrics(t, path); got[lastSuccess+" lake=elsewhere"] != 0 {
 		t.Error("the success of another lake")
 	}
 }
@@ -282,7 +282,8 @@ func TestMetricsAreWrittenWhole(t *testing.T) {
 	}
 }
 
-// Nothing owed, nothing settled: no moment is made up.
+// Nothing owed, nothing settled: no moment is made up, and that there was no
+// success yet is said.
 func TestMetricsWithoutMoments(t *testing.T) {
 	a := &runAccount{Trailgate: version, Status: statusFailed, Error: "x", Lake: "lake"}
 	text := string(metricsOf(a, time.Unix(1e9, 0), time.Time{}))
@@ -290,7 +291,7 @@ func TestMetricsWithoutMoments(t *testing.T) {
 		t.Fatal(err)
 	}
 	moments := regexp.MustCompile(`(?m)^# TYPE (\S+_timestamp_seconds) `).FindAllStringSubmatch(text, -1)
-	if len(moments) != 1 || moments[0][1] != metricPrefix+"last_run_timestamp_seconds" {
+	if len(moments) != 2 || moments[0][1] != metricPrefix+"last_run_timestamp_seconds" || moments[1][1] != lastSuccess || !strings.Contains(text, lastSuccess+"{lake=\"lake\"} 0\n") {
 		t.Errorf("moments: %v", moments)
 	}
 	for _, unknown := range []string{"generation", "owed_objects"} {

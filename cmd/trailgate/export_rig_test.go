@@ -245,13 +245,13 @@ type rows struct{ signIns, findings []string }
 func (r *rig) rows(t testing.TB, name string) rows {
 	t.Helper()
 	store := r.places.store(name)
-	return rows{rowsOf[report.SignIn](t, r, store, report.SignIns), rowsOf[report.Finding](t, r, store, report.Findings)}
+	return rows{knownRows[report.SignIn](t, r, store, report.SignIns), knownRows[report.Finding](t, r, store, report.Findings)}
 }
 
-// rowsOf is readAll for files of which most were read before.
-func rowsOf[R report.Row](t testing.TB, r *rig, store lake.Store, kind report.Kind) []string {
+// knownRows is readAll for files of which most were read before.
+func knownRows[R report.Row](t testing.TB, r *rig, store lake.Store, kind report.Kind) []string {
 	t.Helper()
-	table := &lake.Table{Store: store, Kind: kind}
+	table := &lake.Table{Store: store, Name: string(kind)}
 	files, err := table.Files(t.Context(), 0, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,8 @@ type booked struct {
 	reach  time.Time          // of the Event history: read completely up to here
 	newest time.Time          // delivery that came
 	owed   map[string]bool    // keys that earlier runs owe
+	off    map[string]bool    // keys that were written off
+	passed ingest.Coverage    // what they change in the source's account
 	failed map[string]failure // keys that could not be read now
 	read   map[string]bool    // owed keys that were read now
 }
@@ -35,7 +37,7 @@ type failure struct{ cause, reason string }
 // attach gives each source what the job knows of it.
 func (x *exporter) attach(sources []ingest.Source) error {
 	for _, s := range sources {
-		b := &booked{Source: s, until: x.until, failed: map[string]failure{}, read: map[string]bool{}, owed: map[string]bool{}}
+		b := &booked{Source: s, until: x.until, failed: map[string]failure{}, read: map[string]bool{}, owed: map[string]bool{}, off: map[string]bool{}}
 		switch s := s.(type) {
 		case *trail.Source:
 			name, err := nameOf(s)
@@ -50,6 +52,11 @@ func (x *exporter) attach(sources []ingest.Source) error {
 			for _, o := range x.job.owed {
 				if o.Source == name {
 					b.owed[o.Key] = true
+				}
+			}
+			for _, o := range x.job.off {
+				if o.Source == name {
+					b.off[o.Key] = true
 				}
 			}
 			s.Owed = slices.Sorted(maps.Keys(b.owed))
@@ -118,6 +125,10 @@ func (b *booked) stream(readings iter.Seq2[trail.Reading, error], yield func(sig
 			yield(signin.Event{}, err)
 			return
 		}
+		if b.off[r.Object.Key] {
+			b.pass(&r)
+			continue
+		}
 		b.note(&r)
 		if r.Skip != nil && !yield(signin.Event{}, r.Skip) {
 			return
@@ -133,6 +144,25 @@ func (b *booked) stream(readings iter.Seq2[trail.Reading, error], yield func(sig
 			}
 		}
 	}
+}
+
+// pass passes over an object that was written off, as if it had not been read,
+// whether it could be or not.
+func (b *booked) pass(r *trail.Reading) {
+	b.passed.Exclude("written-off", 1)
+	if r.Skip == nil {
+		b.passed.Read--
+	}
+	b.passed.Packed -= r.Packed
+	b.passed.Inflated -= r.Inflated
+}
+
+// Coverage is the source's, in which what was written off is excluded.
+func (b *booked) Coverage() ingest.Coverage {
+	var c ingest.Coverage
+	c.Add(b.Source.Coverage())
+	c.Add(b.passed)
+	return c
 }
 
 func (b *booked) note(r *trail.Reading) {

@@ -19,8 +19,8 @@ import (
 
 // job is the state of an export: what it must know to go on. It grows with the
 // look-back (a page for each account and Region), the sign-ins of the last
-// --settle, the principals of the baseline and the objects that are owed, and
-// not with the objects or sign-ins of all time.
+// --settle, the principals of the baseline and the objects that are owed or were
+// written off by hand, and not with the objects or sign-ins of all time.
 //
 // As lines of JSON a page takes about 290 bytes with the folder's prefix and the
 // source's name, and each object of the hour before the newest delivery 11; a
@@ -31,6 +31,7 @@ type job struct {
 	head     jobHead
 	books    map[string]*trail.Books // by source
 	owed     map[string]owedAccount  // by source and key
+	off      map[string]writtenOff   // by source and key; none of them is owed
 	lookups  map[string]time.Time    // by source: read completely up to here
 	baseline json.RawMessage         // as of head.Settled; none: it has learned nothing yet
 	pending  []signin.Event          // after head.Settled, in order of time and id
@@ -55,6 +56,7 @@ type stateLine struct {
 	Run      *runAccount     `json:"run,omitempty"`
 	Folder   *folderLine     `json:"folder,omitempty"`
 	Owed     *owedAccount    `json:"owed,omitempty"`
+	Off      *writtenOff     `json:"written_off,omitempty"`
 	Lookup   *lookupLine     `json:"lookup,omitempty"`
 	Pending  *signin.Event   `json:"pending,omitempty"`
 	Baseline json.RawMessage `json:"baseline,omitempty"`
@@ -66,6 +68,16 @@ type folderLine struct {
 	Page   trail.Page `json:"page"`
 }
 
+// writtenOff is an object that was owed and that nobody wants any more. It stays
+// one, whatever becomes of it.
+type writtenOff struct {
+	Key    string    `json:"key"`
+	Source string    `json:"source"`
+	Cause  string    `json:"cause"`  // why it could not be read
+	Reason string    `json:"reason"` // the same in words
+	At     time.Time `json:"at"`     // when it was written off
+}
+
 type lookupLine struct {
 	Source  string    `json:"source"`
 	Through time.Time `json:"through"`
@@ -74,7 +86,7 @@ type lookupLine struct {
 func newJob(id string) *job {
 	return &job{
 		head:  jobHead{ID: id},
-		books: map[string]*trail.Books{}, owed: map[string]owedAccount{}, lookups: map[string]time.Time{},
+		books: map[string]*trail.Books{}, owed: map[string]owedAccount{}, off: map[string]writtenOff{}, lookups: map[string]time.Time{},
 	}
 }
 
@@ -82,10 +94,15 @@ func newJob(id string) *job {
 func owedKey(source, key string) string { return source + "\x00" + key }
 
 // debts are all objects that are owed, in order.
-func (j *job) debts() []owedAccount {
-	out := []owedAccount{}
-	for _, key := range slices.Sorted(maps.Keys(j.owed)) {
-		out = append(out, j.owed[key])
+func (j *job) debts() []owedAccount { return inOrder(j.owed) }
+
+// losses are all objects that were written off, in order.
+func (j *job) losses() []writtenOff { return inOrder(j.off) }
+
+func inOrder[V any](m map[string]V) []V {
+	out := []V{}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, m[key])
 	}
 	return out
 }
@@ -109,6 +126,9 @@ func (j *job) encode(account bool) ([]byte, error) {
 	}
 	for _, o := range j.debts() {
 		lines = append(lines, stateLine{Owed: &o})
+	}
+	for _, o := range j.losses() {
+		lines = append(lines, stateLine{Off: &o})
 	}
 	for _, source := range slices.Sorted(maps.Keys(j.lookups)) {
 		lines = append(lines, stateLine{Lookup: &lookupLine{source, j.lookups[source]}})
@@ -177,6 +197,8 @@ func (j *job) take(text []byte) error {
 		b.Folders[f.Base] = f.Page
 	case line.Owed != nil:
 		j.owed[owedKey(line.Owed.Source, line.Owed.Key)] = *line.Owed
+	case line.Off != nil:
+		j.off[owedKey(line.Off.Source, line.Off.Key)] = *line.Off
 	case line.Lookup != nil:
 		j.lookups[line.Lookup.Source] = line.Lookup.Through
 	case line.Pending != nil:

@@ -40,12 +40,12 @@ func lakeToFile(ts *testscript.TestScript, neg bool, args []string) {
 			BaseEndpoint: aws.String(ts.Getenv("AWS_ENDPOINT_URL_S3")), UsePathStyle: true, Region: "us-east-1",
 			Credentials: credentials.NewStaticCredentialsProvider(s3.AccessKey, s3.SecretKey, "")})}
 	}
-	table := &lake.Table{Store: store, Kind: report.Kind(args[1])}
+	table := &lake.Table{Store: store, Name: args[1]}
 	files, err := table.Files(context.Background(), 0, 0)
 	ts.Check(err)
 	var lines []string
 	for _, f := range files {
-		if table.Kind == report.SignIns {
+		if table.Name == string(report.SignIns) {
 			lines = append(lines, linesOf[report.SignIn](ts, table, f)...)
 		} else {
 			lines = append(lines, linesOf[report.Finding](ts, table, f)...)
@@ -57,7 +57,7 @@ func lakeToFile(ts *testscript.TestScript, neg bool, args []string) {
 
 func linesOf[R report.Row](ts *testscript.TestScript, table *lake.Table, f lake.File) []string {
 	var out []string
-	for row, err := range lake.Rows[R](context.Background(), table, f) {
+	for row, err := range rowsOf[R](context.Background(), table, f) {
 		ts.Check(err)
 		var line bytes.Buffer
 		encoder := json.NewEncoder(&line)
@@ -100,6 +100,8 @@ func randomJob(t *testing.T, seed uint64) *job {
 		j.books[source] = b
 		o := owedAccount{Key: word(), Source: source, Cause: word(), Reason: word(), Since: moment(), Tries: r.IntN(9)}
 		j.owed[owedKey(source, o.Key)] = o
+		off := writtenOff{Key: word(), Source: source, Cause: word(), Reason: word(), At: moment()}
+		j.off[owedKey(source, off.Key)] = off
 		j.lookups[word()] = moment()
 	}
 	for i := range r.IntN(5) {
@@ -167,6 +169,7 @@ func TestDecodeJobRefuses(t *testing.T) {
 		{"another kind of line", head + `{"later":{}}` + "\n", `line 3: json: unknown field "later"`},
 		{"an empty object", head + "{}\n", "line 3: nothing that is known in it"},
 		{"another member in a known line", head + `{"owed":{"key":"k","colour":"red"}}` + "\n", `unknown field "colour"`},
+		{"another member in what was written off", head + `{"written_off":{"key":"k","tries":1}}` + "\n", `unknown field "tries"`},
 		{"an empty line", head + "\n" + head, "line 3: "},
 		{"a page that is none", head + `{"folder":{"source":"s","base":"b","page":{"through":"2026-03-01T00:00:30Z","from":"2026-03-01"}}}` + "\n", "line 3: "},
 		{"something behind a line", head[:len(head)-1] + " {}\n", "line 2: "},
@@ -182,7 +185,8 @@ func TestDecodeJobRefuses(t *testing.T) {
 
 func FuzzDecodeJob(f *testing.F) {
 	const head = `{"job":{"id":"0123456789ab","since":"2026-03-01T00:00:00Z"}}` + "\n"
-	for _, line := range []string{"", `{"run":{"manifest":1}}`, `{"owed":{"key":"k","source":"s","tries":1}}`, `{"lookup":{"source":"lookup://","through":"2026-03-01T00:00:00Z"}}`,
+	for _, line := range []string{"", `{"run":{"manifest":1}}`, `{"owed":{"key":"k","source":"s","tries":1}}`, `{"written_off":{"key":"k","source":"s","at":"2026-03-01T00:00:00Z"}}`,
+		`{"lookup":{"source":"lookup://","through":"2026-03-01T00:00:00Z"}}`,
 		`{"folder":{"source":"s","base":"b","page":{"through":"2026-03-01T00:05:00Z","from":"2026-03-01","tail":"AAAAAAAAAAE="}}}`,
 		`{"pending":{"ID":"a","Time":"2026-03-01T00:00:00Z"}}`, `{"baseline":{"x":1}}`, `{"baseline":null}`} {
 		f.Add([]byte(head + line + "\n"))

@@ -51,7 +51,7 @@ func allowed(from, to string) bool {
 	switch {
 	case in(from, "cmd"):
 		return !in(to, "ingest/ingesttest")
-	case in(from, "ingest/signin"), in(from, "fixtures/s3"):
+	case in(from, "ingest/signin"), in(from, "fixtures/s3"), in(from, "report/lake"):
 		return false
 	case in(from, "fixtures"):
 		return in(to, "fixtures")

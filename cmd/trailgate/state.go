@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -63,26 +64,14 @@ func (p *process) state(ctx context.Context, f *exportFlags, read *readFlags) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	if h.snapshot, err = h.log.Latest(ctx); err != nil {
-		return nil, nil, err
-	}
-	if h.snapshot.Number == 0 {
-		return nil, nil, h.empty()
-	}
-	j, err := decodeJob(h.snapshot.Body)
+	j, err := h.committed(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("state %q: %w", h.stateName, err)
+		return nil, nil, err
 	}
 	for _, said := range h.snapshot.Damaged {
 		p.complain("state: " + said)
 	}
 	return h, j, nil
-}
-
-// empty is the error of a state in which nothing has been committed.
-func (h *hold) empty() error {
-	return hinted{fmt.Errorf("state %q: no export has committed anything here", h.stateName),
-		"give the --to, and the --state if it had one, of an export that ran"}
 }
 
 // stateView is what state show tells.
@@ -97,12 +86,13 @@ type stateView struct {
 	Pending    int           `json:"pending"`
 	Bytes      int           `json:"bytes"`
 	Owed       []owedAccount `json:"owed"`
+	WrittenOff []writtenOff  `json:"written_off"`
 	Last       *runAccount   `json:"last_run"`
 }
 
 func (h *hold) view(j *job) stateView {
 	v := stateView{State: h.stateName, Generation: h.snapshot.Number, Job: j.head.ID, Since: j.head.Since, Settled: j.head.Settled, Newest: j.head.Newest,
-		Pending: len(j.pending), Bytes: len(h.snapshot.Body), Owed: j.debts(), Last: j.last}
+		Pending: len(j.pending), Bytes: len(h.snapshot.Body), Owed: j.debts(), WrittenOff: j.losses(), Last: j.last}
 	for _, b := range j.books {
 		v.Folders += len(b.Folders)
 	}
@@ -125,30 +115,52 @@ func (h *hold) show(w io.Writer, j *job) error {
 	if v.Last != nil {
 		fmt.Fprintf(&b, "Last commit: %s, begun at %s.\n", v.Last.line(), day(v.Last.Started))
 	}
-	if len(v.Owed) == 0 {
+	switch {
+	case len(v.Owed) > 0:
+		fmt.Fprintf(&b, "%s owed: sign-ins in them have not been seen. Each run tries again; trailgate state forgive KEY writes one off.\n\n", objectsAre(len(v.Owed)))
+	case len(v.WrittenOff) > 0:
+		b.WriteString("Nothing is owed: all that was found has been read or written off.\n")
+	default:
 		b.WriteString("Nothing is owed: all that was found has been read.\n")
-	} else {
-		fmt.Fprintf(&b, "%s owed: sign-ins in them have not been seen. Each run tries again; trailgate state forgive KEY writes one off.\n\n", isOwed(len(v.Owed)))
 	}
-	if _, err := io.WriteString(w, cleanLines(b.String())); err != nil || len(v.Owed) == 0 {
+	if _, err := io.WriteString(w, cleanLines(b.String())); err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	lines := []string{"since\ttries\tcause\tkey\treason"}
+	lines := [][]string{{"since", "tries", "cause", "key", "reason"}}
 	for _, o := range v.Owed {
-		cells := []string{day(o.Since), fmt.Sprint(o.Tries), o.Cause, o.Key, o.Reason}
+		lines = append(lines, []string{day(o.Since), fmt.Sprint(o.Tries), o.Cause, o.Key, o.Reason})
+	}
+	if err := columns(w, lines); err != nil || len(v.WrittenOff) == 0 {
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "\n%s written off; their sign-ins are not in the lake, unless they came in another file:\n\n", objectsAre(len(v.WrittenOff))); err != nil {
+		return err
+	}
+	lines = [][]string{{"written off", "cause", "key", "reason"}}
+	for _, o := range v.WrittenOff {
+		lines = append(lines, []string{day(o.At), o.Cause, o.Key, o.Reason})
+	}
+	return columns(w, lines)
+}
+
+// columns aligns lines below a heading; nothing for a heading alone.
+func columns(w io.Writer, lines [][]string) error {
+	if len(lines) == 1 {
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, cells := range lines {
 		for i := range cells {
 			cells[i] = report.Clean(cells[i])
 		}
-		lines = append(lines, strings.Join(cells, "\t"))
-	}
-	if _, err := io.WriteString(t, strings.Join(lines, "\n")+"\n"); err != nil {
-		return err
+		if _, err := io.WriteString(t, strings.Join(cells, "\t")+"\n"); err != nil {
+			return err
+		}
 	}
 	return t.Flush()
 }
 
-func isOwed(n int) string {
+func objectsAre(n int) string {
 	if n == 1 {
 		return "1 object is"
 	}
@@ -178,8 +190,10 @@ func newStateForgive(p *process) *cobra.Command {
 		Use:   "forgive KEY...",
 		Short: "Write off objects that cannot be read: no run will try them again",
 		Long: `Forgive writes off objects that are owed, by their keys as trailgate state show
-prints them. The sign-ins in them will never be in the lake, unless the log file
-comes again under another key.`,
+prints them. No run takes them up again: not when their day is listed once more,
+and not when they can be read by then. The sign-ins in them will never be in the
+lake, unless the log file comes again under another key. State show lists what was
+written off; a state begun anew knows nothing of it.`,
 		Example: "  trailgate state forgive AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/01/111122223333_CloudTrail_eu-west-1_20260301T0005Z_UniqueString0001.json.gz --to lake",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -199,28 +213,28 @@ comes again under another key.`,
 
 // forgive takes objects off what is owed, and commits that.
 func (p *process) forgive(ctx context.Context, keys []string, f *exportFlags, read *readFlags) error {
-	h, err := p.hold(ctx, randomName(), f, &clients{flags: read})
+	h, err := p.holdFilled(ctx, f, &clients{flags: read})
 	if err != nil {
 		return err
 	}
 	defer h.release()
 	ctx, stop := h.keep(ctx)
 	defer stop()
-	if h.snapshot, err = h.log.Latest(ctx); err != nil {
+	j, err := h.committed(ctx)
+	if err != nil {
 		return err
 	}
-	if h.snapshot.Number == 0 {
-		return h.empty()
-	}
-	j, err := decodeJob(h.snapshot.Body)
-	if err != nil {
-		return fmt.Errorf("state %q: %w", h.stateName, err)
-	}
+	var names []string
 	for _, key := range keys {
-		if !j.forgive(key) {
+		found := j.owing(key)
+		if len(found) == 0 {
 			return hinted{usagef("key %q is not owed", key), "trailgate state show lists the keys that are"}
 		}
+		names = append(names, found...)
 	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	j.forgive(names, p.now().UTC().Truncate(time.Second))
 	body, err := j.encode(true)
 	if err != nil {
 		return err
@@ -228,18 +242,27 @@ func (p *process) forgive(ctx context.Context, keys []string, f *exportFlags, re
 	if err := h.commit(ctx, body); err != nil {
 		return fmt.Errorf("commit generation %d: %w", h.snapshot.Number+1, h.reason(ctx, err))
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s written off; %s still owed\n", counted(len(keys), "object"), isOwed(len(j.owed)))
+	_, err = fmt.Fprintf(p.stdout, "%s written off; %s still owed\n", counted(len(names), "object"), objectsAre(len(j.owed)))
 	return errors.Join(err, h.log.Prune(ctx, keptGenerations))
 }
 
-// forgive takes one object off what is owed, in whatever source it lies.
-func (j *job) forgive(key string) bool {
-	found := false
+// owing gives the names under which an object is owed: one for each source in
+// which it lies.
+func (j *job) owing(key string) []string {
+	var names []string
 	for name, o := range j.owed {
 		if o.Key == key || strings.HasSuffix(key, "/"+o.Key) && strings.HasPrefix(key, "s3://") {
-			delete(j.owed, name)
-			found = true
+			names = append(names, name)
 		}
 	}
-	return found
+	return names
+}
+
+// forgive writes off what is owed under these names.
+func (j *job) forgive(names []string, at time.Time) {
+	for _, name := range names {
+		o := j.owed[name]
+		delete(j.owed, name)
+		j.off[name] = writtenOff{Key: o.Key, Source: o.Source, Cause: o.Cause, Reason: o.Reason, At: at}
+	}
 }

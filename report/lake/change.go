@@ -129,7 +129,7 @@ func standsOf(ctx context.Context, state Store, in intent, now Snapshot) (bool, 
 
 // announced finds by its name alone what a damaged intent was about: the files
 // in the lake that bear its generation and run.
-func announced(ctx context.Context, lake Reader, key string) (intent, error) {
+func announced(ctx context.Context, lake Store, key string) (intent, error) {
 	name, isIntent := strings.CutSuffix(strings.TrimPrefix(key, intents), ".json")
 	number, run, cut := strings.Cut(name, "-")
 	generation, err := strconv.ParseInt(number, 10, 64)

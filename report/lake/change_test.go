@@ -24,7 +24,7 @@ const (
 
 // part is the key of a file that a run adds.
 func part(generation int64, run string) string {
-	return (&lake.Table{Kind: "signins"}).Key(lake.Partition{Date: 20513}, generation, run)
+	return (&lake.Table{Name: "signins"}).Key(lake.Partition{Day: 20513}, generation, run)
 }
 
 // all lists every key of a store.
@@ -75,9 +75,7 @@ func TestRecover(t *testing.T) {
 				}
 			}
 			if c.damage > 0 {
-				if _, err := state.Put(t.Context(), fmt.Sprintf("generation-%010d.jsonl", c.damage), []byte("{"), lake.Always()); err != nil {
-					t.Fatal(err)
-				}
+				put(t, state, fmt.Sprintf("generation-%010d.jsonl", c.damage), "{")
 			}
 			if c.prune {
 				if err := log.Prune(t.Context(), 1); err != nil {

@@ -54,8 +54,6 @@ func TestDiskFaults(t *testing.T) {
 		when  func(lake.Tag) lake.When
 		links bool
 	}{
-		"new":              {when: func(lake.Tag) lake.When { return lake.Always() }, links: true},
-		"replace":          {old: "old", when: func(lake.Tag) lake.When { return lake.Always() }, links: true},
 		"create":           {when: func(lake.Tag) lake.When { return lake.Absent() }, links: true},
 		"create, no links": {when: func(lake.Tag) lake.When { return lake.Absent() }},
 		"compare and swap": {old: "old", when: lake.Matches, links: true},
@@ -136,24 +134,26 @@ func checkAfterFault(t *testing.T, root, key, old, new string, deleted, dies boo
 		}
 	}
 	// The next writer is not in the way of what was left.
-	if _, err := after.Put(t.Context(), key, []byte("next"), lake.Always()); err != nil {
-		t.Error(err)
-	}
+	put(t, after, key, "next")
 	wantContent(t, after, key, "next")
 }
 
 func TestDiskErrorsName(t *testing.T) {
 	for op, cause := range map[string]error{
-		"create": syscall.EROFS, "write": syscall.ENOSPC, "sync": syscall.EIO, "rename": syscall.EACCES, "sync folder": syscall.EIO,
+		"create": syscall.EROFS, "write": syscall.ENOSPC, "sync": syscall.EIO, "link": syscall.EIO, "rename": syscall.EACCES, "sync folder": syscall.EIO,
 	} {
 		root := t.TempDir()
+		when := lake.Absent()
+		if op == "rename" {
+			when = lake.Matches(put(t, lake.Disk{Root: root}, "k", "old"))
+		}
 		d := lake.Disk{Root: root, Step: func(at, _ string) error {
 			if at == op {
 				return cause
 			}
 			return nil
 		}}
-		_, err := d.Put(t.Context(), "k", []byte("x"), lake.Always())
+		_, err := d.Put(t.Context(), "k", []byte("x"), when)
 		want := fmt.Sprintf("put %q: %s: %v", filepath.Join(root, "k"), op, cause)
 		if err == nil || err.Error() != want || !errors.Is(err, cause) {
 			t.Errorf("says %v, want %s", err, want)
@@ -172,7 +172,7 @@ func TestDiskReadOnly(t *testing.T) {
 	if err := os.Chmod(root, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	_, err := lake.Disk{Root: root}.Put(t.Context(), "k", nil, lake.Always())
+	_, err := lake.Disk{Root: root}.Put(t.Context(), "k", nil, lake.Absent())
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), root) {
 		t.Errorf("says %v", err)
 	}
@@ -184,7 +184,7 @@ func TestDiskInTheWay(t *testing.T) {
 	d := lake.Disk{Root: root}
 	put(t, d, "file", "x")
 	put(t, d, "folder/x", "x")
-	for _, when := range []lake.When{lake.Always(), lake.Absent()} {
+	for _, when := range []lake.When{lake.Absent(), lake.Matches("x")} {
 		if _, err := d.Put(t.Context(), "file/below", nil, when); err == nil {
 			t.Error("wrote below a file")
 		}
@@ -193,7 +193,7 @@ func TestDiskInTheWay(t *testing.T) {
 		}
 	}
 	rooted := lake.Disk{Root: file}
-	if _, err := rooted.Put(t.Context(), "k", nil, lake.Always()); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := rooted.Put(t.Context(), "k", nil, lake.Absent()); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("a file as root: %v", err)
 	}
 	if _, _, err := rooted.Get(t.Context(), "k"); err == nil || errors.Is(err, fs.ErrNotExist) {
@@ -216,7 +216,7 @@ func TestDiskLinks(t *testing.T) {
 		}
 	}
 	d := lake.Disk{Root: root}
-	for _, when := range []lake.When{lake.Always(), lake.Absent()} {
+	for _, when := range []lake.When{lake.Absent(), lake.Matches("x")} {
 		if _, err := d.Put(t.Context(), "folder/new", []byte("x"), when); err == nil {
 			t.Error("wrote through a link")
 		}
@@ -236,8 +236,11 @@ func TestDiskLinks(t *testing.T) {
 	if last == nil || !strings.Contains(last.Error(), filepath.Join(root, "file")) || !strings.Contains(last.Error(), "link") {
 		t.Errorf("listing: %v", last)
 	}
-	// Replacing a link replaces the link.
-	put(t, d, "file", "own")
+	for _, when := range []lake.When{lake.Absent(), lake.Matches("x")} {
+		if _, err := d.Put(t.Context(), "file", []byte("own"), when); err == nil {
+			t.Error("wrote to a link")
+		}
+	}
 	if data, err := os.ReadFile(secret); err != nil || string(data) != "secret" {
 		t.Errorf("outside: %q, %v", data, err)
 	}
@@ -245,7 +248,6 @@ func TestDiskLinks(t *testing.T) {
 	if err := os.Symlink(root, linked.Root); err != nil {
 		t.Fatal(err)
 	}
-	wantContent(t, linked, "file", "own")
 	put(t, linked, "other", "x")
 	wantContent(t, d, "other", "x")
 }
@@ -275,9 +277,7 @@ func TestDiskSweep(t *testing.T) {
 	below := age("b/c/.tmp-dead", 2)
 	age("a/.lock", 2)
 	age("a/.other", 2)
-	if _, err := d.Put(t.Context(), "a/k", []byte("y"), lake.Always()); err != nil {
-		t.Fatal(err)
-	}
+	put(t, d, "a/k", "y")
 	if diff := cmp.Diff([]string{young, future, below}, temporaries(t, root)); diff != "" {
 		t.Errorf("after Put: %s (want %q gone)", diff, mine)
 	}

@@ -20,10 +20,9 @@ const (
 	deadAfter  = time.Hour // since a temporary was last written
 )
 
-// Put writes a temporary beside the file, syncs it, and renames it; with
-// Absent, it links it to its name, which fails where there is one, or, on a
-// file system without links, looks and renames under the folder's ".lock"; with
-// Matches, it compares and renames under that. The folder is synced at the end.
+// Put writes a temporary beside the file and syncs it; with Absent, it links it
+// to its name, which fails where there is one, or, on a file system without
+// links, looks and renames under the folder's ".lock"; with Matches, it compares and renames under that. The folder is synced at the end.
 // The lock is one of the operating system and dies with the process.
 func (d Disk) Put(ctx context.Context, key string, data []byte, when When) (Tag, error) {
 	if err := d.put(ctx, key, data, when); err != nil {
@@ -154,18 +153,15 @@ func existing(err error) error {
 // settled looks whether a condition is decided already: true if the bytes are
 // there, ErrConflict if it does not hold.
 func (w *diskWrite) settled(data []byte, when When) (bool, error) {
-	if when.kind == whenAlways {
-		return false, nil
-	}
 	old, err := readFile(w.root, w.path)
 	absent := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !absent {
 		return false, err
 	}
 	switch {
-	case when.kind == whenAbsent && absent:
+	case !when.matches && absent:
 		return false, nil
-	case when.kind == whenMatches && !absent && contentTag(old) == when.tag:
+	case when.matches && !absent && contentTag(old) == when.tag:
 		return false, nil
 	case !absent && bytes.Equal(old, data):
 		return true, nil
@@ -224,13 +220,10 @@ func (w *diskWrite) replace(ctx context.Context, data []byte, when When) error {
 	if err != nil {
 		return err
 	}
-	switch when.kind {
-	case whenAbsent:
-		err = w.exclusive(ctx, data)
-	case whenMatches:
+	if when.matches {
 		err = w.locked(ctx, func() error { return w.renameIf(data, when) })
-	default:
-		err = w.rename()
+	} else {
+		err = w.exclusive(ctx, data)
 	}
 	if err != nil {
 		return err

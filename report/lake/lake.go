@@ -1,17 +1,13 @@
 package lake
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"trailgate/report"
 )
 
 // Metadata is the folder of a lake that holds no rows. Engines pass over names
@@ -23,28 +19,30 @@ const Metadata = "_trailgate"
 const noAccount = "__HIVE_DEFAULT_PARTITION__"
 
 // Table is one table of a lake: Parquet files in folders event_date=YYYY-MM-DD,
-// and within these account_id=ID where the lake is divided by account. It is
-// for one goroutine.
+// and within these account_id=ID where the lake is divided by account. Do not
+// change the fields while it is in use. It may be used by several goroutines.
 type Table struct {
 	Store     Store
-	Kind      report.Kind // report.SignIns or report.Findings
-	ByAccount bool        // divide by account as well
-	Version   string      // of the tool, for the files' created_by
+	Name      string // of its folder
+	ByAccount bool   // divide by account as well
 
 	// Gone are keys of files that Recover has taken back. They are passed over:
 	// a run that was overtaken may write one of them yet, before it notices.
 	Gone map[string]bool
 }
 
+// Day is a UTC day, counted from 1970-01-01.
+type Day int32
+
 // Partition is one folder of a table.
 type Partition struct {
-	Date    report.Date
+	Day     Day
 	Account string // 12 digits; empty: not divided by account, or rows without one
 }
 
 // Compare orders partitions as their folders are ordered.
 func (p Partition) Compare(o Partition) int {
-	return cmp.Or(cmp.Compare(p.Date, o.Date), strings.Compare(cmp.Or(p.Account, noAccount), cmp.Or(o.Account, noAccount)))
+	return cmp.Or(cmp.Compare(p.Day, o.Day), strings.Compare(cmp.Or(p.Account, noAccount), cmp.Or(o.Account, noAccount)))
 }
 
 // File is one file of a table, taken from its key.
@@ -58,7 +56,7 @@ type File struct {
 
 // Place is the partition of a row. An account id that is none comes from a
 // record that is not to be trusted, and does not get into a path.
-func (t *Table) Place(day report.Date, account string) Partition {
+func (t *Table) Place(day Day, account string) Partition {
 	if !t.ByAccount || len(account) != 12 || strings.Trim(account, "0123456789") != "" {
 		account = ""
 	}
@@ -67,7 +65,7 @@ func (t *Table) Place(day report.Date, account string) Partition {
 
 // Key names the file that a run adds to a partition.
 func (t *Table) Key(p Partition, generation int64, run string) string {
-	folder := t.folder(p.Date)
+	folder := t.folder(p.Day)
 	if t.ByAccount {
 		folder += "account_id=" + cmp.Or(p.Account, noAccount) + "/"
 	}
@@ -79,17 +77,19 @@ func fileName(generation int64, run string) string {
 	return fmt.Sprintf("part-%010d-%s.parquet", generation, run)
 }
 
-// folder is the folder of a day. The day 0 is 1970-01-01 here, and not no day.
-func (t *Table) folder(d report.Date) string {
-	day := time.Unix(int64(d)*24*60*60, 0).UTC().Format(time.DateOnly)
-	return fmt.Sprintf("%s/event_date=%s/", t.Kind, day)
+const secondsOfDay = 24 * 60 * 60
+
+// folder is the folder of a day.
+func (t *Table) folder(d Day) string {
+	day := time.Unix(int64(d)*secondsOfDay, 0).UTC().Format(time.DateOnly)
+	return fmt.Sprintf("%s/event_date=%s/", t.Name, day)
 }
 
 // Parse takes a key of this table apart, and tells whether it is one. Other
 // files that lie there are not the table's.
 func (t *Table) Parse(key string) (File, bool) {
 	f := File{Key: key}
-	rest, ok := strings.CutPrefix(key, string(t.Kind)+"/event_date=")
+	rest, ok := strings.CutPrefix(key, t.Name+"/event_date=")
 	if !ok {
 		return File{}, false
 	}
@@ -98,7 +98,7 @@ func (t *Table) Parse(key string) (File, bool) {
 	if err != nil {
 		return File{}, false
 	}
-	f.Date = report.DateOf(at)
+	f.Day = Day(at.Unix() / secondsOfDay) // a midnight
 	if after, ok := strings.CutPrefix(rest, "account_id="); ok {
 		f.Account, rest, _ = strings.Cut(after, "/")
 		if f.Account == noAccount {
@@ -110,21 +110,21 @@ func (t *Table) Parse(key string) (File, bool) {
 	number, run, cut := strings.Cut(name, "-")
 	f.Generation, err = strconv.ParseInt(number, 10, 64)
 	f.Run = run
-	whole := Table{Kind: t.Kind, ByAccount: strings.Contains(key, "/account_id=")}
+	whole := Table{Name: t.Name, ByAccount: strings.Contains(key, "/account_id=")}
 	return f, ok && isFile && cut && err == nil && f.Generation > 0 && !strings.Contains(run, "/") && whole.Key(f.Partition, f.Generation, run) == key
 }
 
 // Files lists the table's files from one day to another, both included, in
-// order of their keys. The zero date as last has no end.
-func (t *Table) Files(ctx context.Context, first, last report.Date) ([]File, error) {
+// order of their keys. The zero day as last has no end.
+func (t *Table) Files(ctx context.Context, first, last Day) ([]File, error) {
 	var out []File
 	beyond := ""
 	if last != 0 {
 		beyond = t.folder(last) + "\xff" // behind all keys there, and before the next day's
 	}
-	for item, err := range t.Store.List(ctx, string(t.Kind)+"/event_date=", t.folder(first)) {
+	for item, err := range t.Store.List(ctx, t.Name+"/event_date=", t.folder(first)) {
 		if err != nil {
-			return nil, fmt.Errorf("list table %s: %w", t.Kind, err)
+			return nil, fmt.Errorf("list table %s: %w", t.Name, err)
 		}
 		if beyond != "" && item.Key >= beyond {
 			break
@@ -142,7 +142,7 @@ func (t *Table) Files(ctx context.Context, first, last report.Date) ([]File, err
 const reach = 40
 
 // FilesOf lists the files of the partitions of these days.
-func (t *Table) FilesOf(ctx context.Context, days []report.Date) ([]File, error) {
+func (t *Table) FilesOf(ctx context.Context, days []Day) ([]File, error) {
 	days = slices.Clone(days)
 	slices.Sort(days)
 	days = slices.Compact(days)
@@ -157,7 +157,7 @@ func (t *Table) FilesOf(ctx context.Context, days []report.Date) ([]File, error)
 			return nil, err
 		}
 		for _, f := range files {
-			if _, wanted := slices.BinarySearch(days, f.Date); wanted {
+			if _, wanted := slices.BinarySearch(days, f.Day); wanted {
 				out = append(out, f)
 			}
 		}
@@ -166,88 +166,22 @@ func (t *Table) FilesOf(ctx context.Context, days []report.Date) ([]File, error)
 	return out, nil
 }
 
-// IDs hands each event id, and each original event id, that a file holds to
-// take. A file that is gone is an error: another run is at work.
-func (t *Table) IDs(ctx context.Context, f File, take func(id string)) error {
+// Read gives a file whole. One that is gone is an error: another run is at
+// work.
+func (t *Table) Read(ctx context.Context, f File) ([]byte, error) {
 	data, _, err := t.Store.Get(ctx, f.Key)
 	if err != nil {
-		return fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err)
+		return nil, fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err)
 	}
-	for ids, err := range report.ReadIDs(bytes.NewReader(data), int64(len(data))) {
-		if err != nil {
-			return &BrokenError{TableFile, fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err)}
-		}
-		for _, id := range ids {
-			if id != "" {
-				take(id)
-			}
-		}
+	return data, nil
+}
+
+// Add writes a file under a key that Key gave. It is there whole or not at all,
+// and an earlier one of the same name is an error: names are not used twice. It
+// may be called from several goroutines, and does not keep data.
+func (t *Table) Add(ctx context.Context, key string, data []byte) error {
+	if _, err := t.Store.Put(ctx, key, data, Absent()); err != nil {
+		return fmt.Errorf("add lake file %q: %w", t.Store.Name(key), err)
 	}
 	return nil
-}
-
-// Rows reads the rows of a file, in their order. An error is the last thing
-// yielded.
-func Rows[R report.Row](ctx context.Context, t *Table, f File) iter.Seq2[R, error] {
-	return func(yield func(R, error) bool) {
-		var none R
-		data, _, err := t.Store.Get(ctx, f.Key)
-		if err != nil {
-			yield(none, fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err))
-			return
-		}
-		for row, err := range report.ReadParquet[R](bytes.NewReader(data), int64(len(data))) {
-			if err != nil {
-				yield(none, &BrokenError{TableFile, fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err)})
-				return
-			}
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
-}
-
-// Written is a file that was added.
-type Written struct {
-	Key   string
-	Rows  int
-	Bytes int64
-}
-
-// Add writes the rows of one partition, which must be in order of event_time,
-// as the file that Key names. It is there whole or not at all, and an earlier
-// one of the same name is an error: names are not used twice. No rows make no
-// file, and neither does an error among them.
-func Add[R report.Row](ctx context.Context, t *Table, key string, rows iter.Seq2[R, error]) (Written, error) {
-	w := Written{Key: key}
-	var broken error
-	counted := func(yield func(R) bool) {
-		for r, err := range rows {
-			if err != nil {
-				broken = err
-				return
-			}
-			w.Rows++
-			if !yield(r) {
-				return
-			}
-		}
-	}
-	var buf bytes.Buffer
-	err := report.WriteParquet(&buf, counted, report.ParquetOptions{
-		Version: t.Version, Bloom: []string{"event_id", "principal"},
-		Metadata: map[string]string{"trailgate.version": t.Version, "trailgate.table": string(t.Kind)},
-	})
-	if err = cmp.Or(broken, err); err != nil {
-		return w, fmt.Errorf("add lake file %q: %w", t.Store.Name(key), err)
-	}
-	if w.Rows == 0 {
-		return w, nil
-	}
-	w.Bytes = int64(buf.Len())
-	if _, err := t.Store.Put(ctx, key, buf.Bytes(), Absent()); err != nil {
-		return w, fmt.Errorf("add lake file %q: %w", t.Store.Name(key), err)
-	}
-	return w, nil
 }

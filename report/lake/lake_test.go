@@ -13,23 +13,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"trailgate/report"
 	"trailgate/report/lake"
 )
 
-func date(t testing.TB, s string) report.Date {
+func date(t testing.TB, s string) lake.Day {
 	t.Helper()
 	at, err := time.Parse(time.DateOnly, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return report.DateOf(at)
+	return lake.Day(at.Unix() / 86400)
 }
 
 func TestParse(t *testing.T) {
 	day := date(t, "2026-03-01")
-	flat := lake.Partition{Date: day}
-	deep := lake.Partition{Date: day, Account: "111122223333"}
+	flat := lake.Partition{Day: day}
+	deep := lake.Partition{Day: day, Account: "111122223333"}
 	for _, c := range []struct {
 		name, key string
 		want      lake.File // zero: none of this table
@@ -59,7 +58,7 @@ func TestParse(t *testing.T) {
 		{"nothing", "", lake.File{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			table := &lake.Table{Kind: report.SignIns}
+			table := &lake.Table{Name: "signins"}
 			got, ok := table.Parse(c.key)
 			if want := c.want.Generation > 0; ok != want {
 				t.Fatalf("%t, want %t: %+v", ok, want, got)
@@ -81,14 +80,14 @@ func TestPlace(t *testing.T) {
 	for account, want := range map[string]string{
 		"111122223333": "111122223333", "": "", "11112222333": "", "1111222233334": "", "../../../etc": "", "11112222333/": "", "１１１１２２２２３３３３": "", "11112222333a": "",
 	} {
-		by := &lake.Table{Kind: report.SignIns, ByAccount: true}
-		if got := by.Place(day, account); got != (lake.Partition{Date: day, Account: want}) {
+		by := &lake.Table{Name: "signins", ByAccount: true}
+		if got := by.Place(day, account); got != (lake.Partition{Day: day, Account: want}) {
 			t.Errorf("%q: %+v", account, got)
 		}
 		if key := by.Key(by.Place(day, account), 1, "0123456789ab"); strings.Count(key, "/") != 3 || strings.Contains(key, "..") {
 			t.Errorf("%q makes key %q", account, key)
 		}
-		if got := (&lake.Table{Kind: report.SignIns}).Place(day, account); got != (lake.Partition{Date: day}) {
+		if got := (&lake.Table{Name: "signins"}).Place(day, account); got != (lake.Partition{Day: day}) {
 			t.Errorf("%q, not divided by account: %+v", account, got)
 		}
 	}
@@ -98,14 +97,14 @@ func TestPlace(t *testing.T) {
 func TestKeyOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, byAccount := range []bool{false, true} {
-		table := &lake.Table{Kind: report.Findings, ByAccount: byAccount}
+		table := &lake.Table{Name: "findings", ByAccount: byAccount}
 		var parts []lake.Partition
 		for range 300 {
 			account := ""
 			if r.IntN(4) > 0 {
 				account = fmt.Sprintf("%012d", r.Int64N(1e12))
 			}
-			parts = append(parts, table.Place(report.Date(1+r.IntN(40_000)), account))
+			parts = append(parts, table.Place(lake.Day(1+r.IntN(40_000)), account))
 		}
 		slices.SortFunc(parts, lake.Partition.Compare)
 		last := ""
@@ -128,12 +127,12 @@ func FuzzParse(f *testing.F) {
 	f.Add("signins/event_date=2026-03-01/account_id=111122223333/part-0000000042-0123456789ab.parquet")
 	f.Add("signins/event_date=2026-03-01/account_id=__HIVE_DEFAULT_PARTITION__/part-0000000042-x.parquet")
 	f.Fuzz(func(t *testing.T, key string) {
-		table := &lake.Table{Kind: report.SignIns}
+		table := &lake.Table{Name: "signins"}
 		file, ok := table.Parse(key)
 		if !ok {
 			return
 		}
-		divided := lake.Table{Kind: report.SignIns, ByAccount: strings.Contains(key, "/account_id=")}
+		divided := lake.Table{Name: "signins", ByAccount: strings.Contains(key, "/account_id=")}
 		if again := divided.Key(file.Partition, file.Generation, file.Run); again != key {
 			t.Errorf("%q came back as %q", key, again)
 		}
@@ -189,7 +188,7 @@ func TestFiles(t *testing.T) {
 	s := stored(t, day("2026-02-28"), day("2026-03-01"), "signins/event_date=2026-03-01/part-0000000002-0123456789ab.parquet", "signins/event_date=2026-03-01/notes.txt",
 		"signins/event_date=2026-03-02/account_id=111122223333/"+part, day("2026-03-04"), day("2026-12-31"), "signins/event_date=9999-12-31/"+part,
 		"findings/event_date=2026-03-01/"+part, "signins/readme", "_trailgate/lake.json")
-	table := &lake.Table{Store: s, Kind: report.SignIns}
+	table := &lake.Table{Store: s, Name: "signins"}
 	all := []string{day("2026-02-28"), day("2026-03-01"), "signins/event_date=2026-03-01/part-0000000002-0123456789ab.parquet",
 		"signins/event_date=2026-03-02/account_id=111122223333/" + part, day("2026-03-04"), day("2026-12-31"), day("9999-12-31")}
 	for _, c := range []struct {
@@ -226,7 +225,7 @@ func TestFiles(t *testing.T) {
 	if _, err := table.Files(t.Context(), 0, 0); err == nil || err.Error() != "list table signins: no answer" {
 		t.Errorf("error %v", err)
 	}
-	if _, err := table.FilesOf(t.Context(), []report.Date{1}); !errors.Is(err, s.fail) {
+	if _, err := table.FilesOf(t.Context(), []lake.Day{1}); !errors.Is(err, s.fail) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -235,10 +234,10 @@ func TestFiles(t *testing.T) {
 // lie apart.
 func TestFilesOf(t *testing.T) {
 	begin := date(t, "2026-01-01")
-	table := &lake.Table{Kind: report.SignIns}
+	table := &lake.Table{Name: "signins"}
 	var keys []string
 	for i := range 200 {
-		keys = append(keys, table.Key(lake.Partition{Date: begin + report.Date(i)}, 1, "0123456789ab"))
+		keys = append(keys, table.Key(lake.Partition{Day: begin + lake.Day(i)}, 1, "0123456789ab"))
 	}
 	s := stored(t, keys...)
 	table.Store = s
@@ -256,10 +255,10 @@ func TestFilesOf(t *testing.T) {
 		{"one that has none", []int{199, 230}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var days []report.Date
+			var days []lake.Day
 			want := map[string]bool{}
 			for _, d := range c.days {
-				days = append(days, begin+report.Date(d))
+				days = append(days, begin+lake.Day(d))
 				if d < len(keys) {
 					want[keys[d]] = true
 				}
@@ -287,71 +286,25 @@ func TestFilesOf(t *testing.T) {
 	}
 }
 
-// rows yields sign-ins with these ids, a second apart, and then perhaps an error.
-func rows(err error, ids ...string) iter.Seq2[report.SignIn, error] {
-	return func(yield func(report.SignIn, error) bool) {
-		for i, id := range ids {
-			if !yield(report.SignIn{EventID: id, EventTime: time.Unix(int64(1_772_323_200+i), 0).UTC(), EventDate: 20513}, nil) {
-				return
-			}
-		}
-		if err != nil {
-			yield(report.SignIn{}, err)
-		}
-	}
-}
-
 func TestAddAndRead(t *testing.T) {
 	s := stored(t)
-	table := &lake.Table{Store: s, Kind: report.SignIns, Version: "0.0.0"}
-	key := table.Key(lake.Partition{Date: 20513}, 1, "0123456789ab")
-	broken := errors.New("broken")
-	if _, err := lake.Add(t.Context(), table, key, rows(broken, "a")); !errors.Is(err, broken) {
-		t.Fatalf("error %v", err)
+	table := &lake.Table{Store: s, Name: "signins"}
+	key := table.Key(lake.Partition{Day: 20513}, 1, "0123456789ab")
+	if err := table.Add(t.Context(), key, []byte("abc")); err != nil {
+		t.Fatal(err)
 	}
-	if w, err := lake.Add(t.Context(), table, key, rows(nil)); err != nil || w != (lake.Written{Key: key}) {
-		t.Fatalf("no rows: %+v, %v", w, err)
-	}
-	if _, _, err := s.Get(t.Context(), key); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("a file of no rows: %v", err)
-	}
-	w, err := lake.Add(t.Context(), table, key, rows(nil, "a", "b", "c"))
-	if err != nil || w.Rows != 3 || w.Bytes == 0 {
-		t.Fatalf("%+v, %v", w, err)
-	}
-	if _, err := lake.Add(t.Context(), table, key, rows(nil, "d")); !errors.Is(err, lake.ErrConflict) {
+	if err := table.Add(t.Context(), key, []byte("d")); !errors.Is(err, lake.ErrConflict) || !strings.Contains(err.Error(), `add lake file "memory:`+key) {
 		t.Errorf("the name was used twice: %v", err)
 	}
 	files, err := table.Files(t.Context(), 0, 0)
-	if err != nil || len(files) != 1 || files[0].Size != w.Bytes {
+	if err != nil || len(files) != 1 || files[0].Size != 3 {
 		t.Fatalf("%+v, %v", files, err)
 	}
-	var got, ids []string
-	for row, err := range lake.Rows[report.SignIn](t.Context(), table, files[0]) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, row.EventID)
-	}
-	if err := table.IDs(t.Context(), files[0], func(id string) { ids = append(ids, id) }); err != nil {
-		t.Fatal(err)
-	}
-	if want := []string{"a", "b", "c"}; !slices.Equal(got, want) || !slices.Equal(ids, want) {
-		t.Errorf("rows %v, ids %v", got, ids)
+	if data, err := table.Read(t.Context(), files[0]); string(data) != "abc" || err != nil {
+		t.Errorf("%q, %v", data, err)
 	}
 	gone := lake.File{Key: "signins/event_date=2026-03-01/part-0000000009-0123456789ab.parquet"}
-	if err := table.IDs(t.Context(), gone, func(string) {}); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("ids of a file that is gone: %v", err)
-	}
-	bad := stored(t, gone.Key)
-	table.Store = bad
-	if err := table.IDs(t.Context(), gone, func(string) {}); err == nil || !strings.Contains(err.Error(), gone.Key) {
-		t.Errorf("ids of a damaged file: %v", err)
-	}
-	n := 0
-	for _, err := range lake.Rows[report.SignIn](t.Context(), table, gone) {
-		if n++; err == nil || n > 1 {
-			t.Errorf("rows of a damaged file: %v", err)
-		}
+	if _, err := table.Read(t.Context(), gone); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), `read lake file "memory:`+gone.Key) {
+		t.Errorf("a file that is gone: %v", err)
 	}
 }

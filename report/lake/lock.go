@@ -39,7 +39,7 @@ type Lock struct {
 	Holder Holder        // required
 	Lease  time.Duration // how long the lock holds without Renew; required
 	Now    func() time.Time
-	Wait   func(ctx context.Context, d time.Duration) error // until the context ends
+	Wait   func(ctx context.Context, d time.Duration) error // until the context ends; nil: by a timer
 }
 
 // LockedError is a lock that somebody else holds. Holder is zero if the object
@@ -143,7 +143,7 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 			return nil, &LockedError{Holder: Holder{held.Run, held.Host, held.PID}, Until: held.Expires, Key: l.Store.Name(l.Key)}
 		}
 		d := min(max(l.Lease/4, 1), maxPoll, patience)
-		if err := l.Wait(ctx, d); err != nil {
+		if err := waitFor(ctx, d, l.Wait); err != nil {
 			return nil, fmt.Errorf("wait for lock %q: %w", l.Store.Name(l.Key), err)
 		}
 		patience -= d

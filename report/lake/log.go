@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// Version is the form of the state that this program writes, header and body.
+// stateVersion is the form of the state that this program writes, header and body.
 // What has a lower one can be read, and is the business of the body's owner to
 // bring forward; what has a higher one is refused.
-const Version = 1
+const stateVersion = 2
 
 const (
 	generationPrefix = "generation-"
@@ -68,7 +68,7 @@ type NewerError struct {
 }
 
 func (e *NewerError) Error() string {
-	return fmt.Sprintf("read state %q: it has version %d, and this program knows none above %d", e.Name, e.Version, Version)
+	return fmt.Sprintf("read state %q: it has version %d, and this program knows none above %d", e.Name, e.Version, stateVersion)
 }
 
 type logHeader struct {
@@ -144,7 +144,7 @@ func decodeGeneration(data []byte, number int64) (logHeader, []byte, error) {
 	switch {
 	case h.Version < 1:
 		return logHeader{}, nil, fmt.Errorf("has version %d", h.Version)
-	case h.Version > Version:
+	case h.Version > stateVersion:
 		return h, nil, nil
 	case h.Generation != number:
 		return logHeader{}, nil, fmt.Errorf("says that it is generation %d", h.Generation)
@@ -181,6 +181,12 @@ func (l *Log) numbers(ctx context.Context, after int64) ([]int64, error) {
 	return all, nil
 }
 
+// Empty tells whether there is no generation at all.
+func (l *Log) Empty(ctx context.Context) (bool, error) {
+	all, err := l.numbers(ctx, 0)
+	return len(all) == 0, err
+}
+
 // Latest reads the highest generation, or, where that is damaged, the highest
 // that is whole. None whole: *DamagedError. A newer program's: *NewerError,
 // which is never passed over.
@@ -205,7 +211,7 @@ func (l *Log) Latest(ctx context.Context) (Snapshot, error) {
 			snap.Damaged = append(snap.Damaged, fmt.Sprintf("%s %v", name, err))
 			continue
 		}
-		if h.Version > Version {
+		if h.Version > stateVersion {
 			return Snapshot{}, &NewerError{Name: l.Store.Name(name), Version: h.Version}
 		}
 		snap.From, snap.Version, snap.Run, snap.Body = n, h.Version, h.Run, body
@@ -222,7 +228,7 @@ func (l *Log) Commit(ctx context.Context, number int64, run string, body []byte)
 	if number < 1 || number > maxGeneration || run == "" {
 		return fmt.Errorf("commit generation %d of run %q: no such generation", number, run)
 	}
-	data, err := encodeGeneration(logHeader{Version: Version, Generation: number, Run: run, Bytes: len(body)}, body)
+	data, err := encodeGeneration(logHeader{Version: stateVersion, Generation: number, Run: run, Bytes: len(body)}, body)
 	if err != nil {
 		return err
 	}

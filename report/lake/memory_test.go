@@ -63,7 +63,7 @@ func (m *memory) Put(ctx context.Context, key string, data []byte, when lake.Whe
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, exists := m.objects[key]
-	holds := when == lake.Always() || when == lake.Absent() && !exists || exists && when == lake.Matches(m.tags[key])
+	holds := when == lake.Absent() && !exists || exists && when == lake.Matches(m.tags[key])
 	switch {
 	case when == lake.Matches("") || when == lake.Matches("a\r\nb"):
 		return "", fmt.Errorf("put %q: no tag", key)

@@ -98,7 +98,24 @@ func (b S3) read(ctx context.Context, key string) (data []byte, tag Tag, err err
 		data, tag, err = b.readOnce(ctx, key)
 		return err
 	})
-	return data, tag, s3Error(err, "s3:GetObject")
+	err = s3Error(err, "s3:GetObject")
+	var denied *DeniedError
+	if errors.As(err, &denied) && strings.HasPrefix(denied.Action, "s3:") && b.lacks(ctx, key) {
+		err = &absentError{err: denied.Err}
+	}
+	return data, tag, err
+}
+
+// lacks tells whether a listing shows that there is no such object. S3 denies a
+// GetObject of an absent key to whom it does not let list without a prefix
+// (Amazon S3 API Reference, "GetObject").
+func (b S3) lacks(ctx context.Context, key string) bool {
+	for item, err := range b.List(ctx, key, "") {
+		if err != nil || item.Key == key {
+			return false
+		}
+	}
+	return true
 }
 
 func (b S3) readOnce(ctx context.Context, key string) ([]byte, Tag, error) {
@@ -130,7 +147,7 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, e
 			return tag, nil
 		}
 		open := ctx.Err() != nil || !errors.Is(err, ErrConflict) && doubtful(err)
-		if when.kind != whenAlways && ctx.Err() == nil {
+		if ctx.Err() == nil {
 			tag, err = b.settle(ctx, key, data, when, err)
 			open = open || errors.Is(err, ErrOpen)
 		}
@@ -153,11 +170,10 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, e
 
 func (b S3) write(ctx context.Context, key string, data []byte, when When) (Tag, error) {
 	in := &s3.PutObjectInput{Bucket: &b.Bucket, Key: aws.String(b.base() + key)}
-	switch when.kind {
-	case whenAbsent:
-		in.IfNoneMatch = aws.String("*")
-	case whenMatches:
+	if when.matches {
 		in.IfMatch = aws.String(string(when.tag))
+	} else {
+		in.IfNoneMatch = aws.String("*")
 	}
 	var tag Tag
 	err := b.again(ctx, func() error {
@@ -194,7 +210,7 @@ func (b S3) settle(ctx context.Context, key string, data []byte, when When, err 
 		return "", err
 	case readErr != nil && !absent:
 		return "", &markedError{ErrOpen, fmt.Errorf("its condition was refused, and who wrote the object is not known: %w", readErr)}
-	case when.kind == whenAbsent && absent, when.kind == whenMatches && !absent && tag == when.tag:
+	case !when.matches && absent, when.matches && !absent && tag == when.tag:
 		return "", errRepeat
 	}
 	return "", ErrConflict

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -136,12 +137,12 @@ func TestS3NoConditions(t *testing.T) {
 // operations are the calls that a bucket may refuse.
 func operations(ctx context.Context, b lake.S3) map[string]error {
 	_, _, get := b.Get(ctx, "k")
-	_, always := b.Put(ctx, "k", nil, lake.Always())
+	_, matches := b.Put(ctx, "k", nil, lake.Matches(`"x"`))
 	_, absent := b.Put(ctx, "k", nil, lake.Absent())
 	var list error
 	for _, list = range b.List(ctx, "", "") {
 	}
-	return map[string]error{"s3:GetObject": get, "s3:PutObject": always, "s3:PutObject if absent": absent,
+	return map[string]error{"s3:GetObject": get, "s3:PutObject": matches, "s3:PutObject if absent": absent,
 		"s3:DeleteObject": b.Delete(ctx, "k"), "s3:ListBucket": list}
 }
 
@@ -181,6 +182,45 @@ func TestS3Denied(t *testing.T) {
 				t.Errorf("%s, %s: %v; want action %q", name, op, all[op], want)
 			}
 		}
+	}
+}
+
+// TestS3DeniedForAbsent asks for what is absent a server that does not say so:
+// it lets nobody list but by the prefix.
+func TestS3DeniedForAbsent(t *testing.T) {
+	hide := func(lists bool) func(next http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				rec := httptest.NewRecorder()
+				if next.ServeHTTP(rec, r); r.Method == http.MethodGet && (rec.Code == http.StatusNotFound || r.URL.Query().Has("list-type") && !lists) {
+					answer(w, http.StatusForbidden, "AccessDenied", "is not authorized to perform: s3:ListBucket on resource")
+					return
+				}
+				maps.Copy(w.Header(), rec.Header())
+				w.WriteHeader(rec.Code)
+				if _, err := rec.Body.WriteTo(w); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	b, _ := stand(t, 1, nil, hide(true))
+	if _, err := b.Put(t.Context(), "lock.json.old", []byte("x"), lake.Absent()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.Get(t.Context(), "lock.json"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is absent: %v", err)
+	}
+	if _, err := lockOf(b, "a", noon()).Acquire(t.Context(), 0); err != nil {
+		t.Errorf("the first lock of all: %v", err)
+	}
+	if _, _, err := b.Get(t.Context(), "lock.json"); err != nil {
+		t.Errorf("what is there: %v", err)
+	}
+	b, _ = stand(t, 1, nil, hide(false))
+	var denied *lake.DeniedError
+	if _, _, err := b.Get(t.Context(), "lock.json"); !errors.As(err, &denied) || denied.Action != "s3:ListBucket" || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("who may not list at all: %v", err)
 	}
 }
 

@@ -115,7 +115,9 @@ func s3Error(err error, action string) error {
 	switch answer.code {
 	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
 		return fmt.Errorf("the credentials have expired: %w", answer)
-	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "RequestTimeTooSkewed":
+	case "RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture":
+		return fmt.Errorf("the clock of this machine and that of S3 are too far apart: %w", answer)
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken":
 		return fmt.Errorf("the credentials were not accepted: %w", answer)
 	case "NoSuchKey", "NotFound":
 		return &absentError{err: answer}
@@ -147,14 +149,14 @@ func deniedAction(answer *saidError, action string) string {
 
 // putError is s3Error for a PutObject: it knows the answers to conditions.
 func putError(err error, when When) error {
-	if err == nil || when.kind == whenAlways {
-		return s3Error(err, "s3:PutObject")
+	if err == nil {
+		return nil
 	}
 	answer := said(err)
 	status := httpStatus(err)
 	switch {
 	case answer.code == "PreconditionFailed" || answer.code == "ConditionalRequestConflict" || status == http.StatusPreconditionFailed,
-		when.kind == whenMatches && answer.code == "NoSuchKey":
+		when.matches && answer.code == "NoSuchKey":
 		return ErrConflict
 	case answer.code == "NotImplemented" || status == http.StatusNotImplemented:
 		return &markedError{ErrUnconditional, fmt.Errorf("the server knows no conditional writes (If-None-Match, If-Match), without which two jobs cannot be kept apart: %w", answer)}

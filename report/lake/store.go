@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// Reader reads a folder or a bucket prefix. A key is a relative path with
+// reader reads a folder or a bucket prefix. A key is a relative path with
 // forward slashes: valid UTF-8 without control characters and backslashes, and
 // without parts that are empty or begin with a dot. Another key is an error.
 // Methods may be called from several goroutines.
-type Reader interface {
+type reader interface {
 	// List yields all keys that begin with prefix, at any depth, in bytewise
 	// order, strictly behind after ("": from the start). A prefix may end
 	// within a name. What bears a name that is no key (a console's folder
@@ -32,9 +32,9 @@ type Reader interface {
 	Name(key string) string
 }
 
-// Writer writes to a folder or a bucket prefix. Methods may be called from
+// writer writes to a folder or a bucket prefix. Methods may be called from
 // several goroutines and processes.
-type Writer interface {
+type writer interface {
 	// Put stores an object whole or not at all; readers never see a part, and
 	// what it has reported as stored outlives a crash. If when does not hold,
 	// errors.Is(err, ErrConflict). But where the object holds exactly these
@@ -52,8 +52,8 @@ type Writer interface {
 
 // Store is a folder (Disk) or a bucket prefix (S3).
 type Store interface {
-	Reader
-	Writer
+	reader
+	writer
 }
 
 // Item is one object of a listing.
@@ -66,34 +66,22 @@ type Item struct {
 // content on disk. The same content may get the same tag again.
 type Tag string
 
-// When is the condition of a Put. The zero When is Always. An object that is
-// written under conditions must be written under conditions only: on disk, one
-// written without at the same moment can be lost.
+// When is the condition of a Put. The zero When is Absent: nothing is written
+// without a condition.
 type When struct {
-	kind whenKind
-	tag  Tag
+	matches bool
+	tag     Tag
 }
 
-type whenKind int
-
-const (
-	whenAlways whenKind = iota
-	whenAbsent
-	whenMatches
-)
-
-// Always holds always: the object is made or replaced.
-func Always() When { return When{} }
-
 // Absent holds if there is no object of that key.
-func Absent() When { return When{kind: whenAbsent} }
+func Absent() When { return When{} }
 
 // Matches holds if the object is there and still has the tag. With an empty tag
 // a Put is refused, since a server would take it for no condition.
-func Matches(tag Tag) When { return When{kind: whenMatches, tag: tag} }
+func Matches(tag Tag) When { return When{matches: true, tag: tag} }
 
 func (w When) check() error {
-	if w.kind == whenMatches && (w.tag == "" || strings.ContainsAny(string(w.tag), "\r\n")) {
+	if w.matches && (w.tag == "" || strings.ContainsAny(string(w.tag), "\r\n")) {
 		return fmt.Errorf("tag %q: not the tag of an object", w.tag)
 	}
 	return nil
@@ -114,7 +102,7 @@ var ErrUnconditional = errors.New("the server keeps no conditions")
 // taken over: whoever gets it has to stop writing.
 var ErrLost = errors.New("another run has taken over")
 
-// checkKey holds a key to the form that Reader tells.
+// checkKey holds a key to the form that Store tells.
 func checkKey(key string) error {
 	if !utf8.ValidString(key) {
 		return fmt.Errorf("key %q: not valid UTF-8", key)

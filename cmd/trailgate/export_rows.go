@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+
+	"trailgate/report"
+	"trailgate/report/lake"
+)
+
+// lakeDay is the day of a row as the lake counts it: the same number, of which
+// 0 is 1970-01-01 there, and not no day.
+func lakeDay(d report.Date) lake.Day { return lake.Day(d) }
+
+// encoded is a file of a lake as it will be.
+type encoded struct {
+	data []byte // nil: no rows make no file
+	rows int
+}
+
+// encodeRows makes a file of the rows of one partition, which must be in order
+// of event_time. An error among them makes none.
+func encodeRows[R report.Row](table string, rows iter.Seq2[R, error]) (encoded, error) {
+	var out encoded
+	var broken error
+	counted := func(yield func(R) bool) {
+		for r, err := range rows {
+			if err != nil {
+				broken = err
+				return
+			}
+			out.rows++
+			if !yield(r) {
+				return
+			}
+		}
+	}
+	var buf bytes.Buffer
+	err := report.WriteParquet(&buf, counted, report.ParquetOptions{
+		Version: version, Bloom: []string{"event_id", "principal"},
+		Metadata: map[string]string{"trailgate.version": version, "trailgate.table": table},
+	})
+	if err = cmp.Or(broken, err); err != nil {
+		return encoded{}, err
+	}
+	if out.rows > 0 {
+		out.data = buf.Bytes()
+	}
+	return out, nil
+}
+
+// rowsOf reads the rows of a file of a lake, in their order. An error is the
+// last thing yielded.
+func rowsOf[R report.Row](ctx context.Context, t *lake.Table, f lake.File) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		var none R
+		data, err := t.Read(ctx, f)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		for row, err := range report.ReadParquet[R](bytes.NewReader(data), int64(len(data))) {
+			if err != nil {
+				yield(none, brokenFile(t, f, err))
+				return
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// idsOf hands each event id, and each original event id, that a file of a lake
+// holds to take.
+func idsOf(ctx context.Context, t *lake.Table, f lake.File, take func(id string)) error {
+	data, err := t.Read(ctx, f)
+	if err != nil {
+		return err
+	}
+	for ids, err := range report.ReadIDs(bytes.NewReader(data), int64(len(data))) {
+		if err != nil {
+			return brokenFile(t, f, err)
+		}
+		for _, id := range ids {
+			if id != "" {
+				take(id)
+			}
+		}
+	}
+	return nil
+}
+
+func brokenFile(t *lake.Table, f lake.File, err error) error {
+	return &lake.BrokenError{Part: lake.TableFile, Err: fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err)}
+}
