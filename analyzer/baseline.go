@@ -10,9 +10,9 @@ import (
 )
 
 // HalfLife is the time in which a sign-in loses half of its weight in a
-// Baseline: a quarter of a year, so that a habit of every few weeks is still
-// remembered and a Region that somebody has left fades within the year.
-const HalfLife = 90 * 24 * time.Hour
+// Baseline: half a year, so that the habit of somebody who signs in a few times
+// a year is still remembered, and a Region that somebody has left fades.
+const HalfLife = 180 * 24 * time.Hour
 
 // Baseline is what has been learned from sign-ins: for every principal, role
 // and account, and for the whole organization, how often each endpoint was
@@ -82,10 +82,11 @@ const maxAddresses = 16
 
 // The weights of the levels: how many sign-ins of its own a level needs to
 // count as much as the level above it. That of a principal is small, since
-// most people never change their endpoint, and those above are large enough
-// to keep the first days of a trail quiet.
+// most people never change their endpoint: those who have signed in once or
+// twice are as likely as others to stay where they were. Those above are large
+// enough to keep the first days of a trail quiet.
 const (
-	weightPrincipal = 0.5
+	weightPrincipal = 0.125
 	weightRole      = 5
 	weightAccount   = 20
 	weightOrg       = 20
