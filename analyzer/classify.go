@@ -48,6 +48,9 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 	if (v.Basis == BasisRegion || v.Basis == BasisIdentity) && v.Partition != endpoint.AWS {
 		v.Confidence = Low
 	}
+	if host.Class == endpoint.Global && c.Table.Bare(host.Partition) == endpoint.Assumed {
+		v.Confidence = Low
+	}
 	v.Notes = collect([...]mark{
 		{AccountHost, host.Class == endpoint.Account},
 		{ForeignHost, host.Class == endpoint.Foreign},

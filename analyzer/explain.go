@@ -65,6 +65,9 @@ func (w *words) why() {
 	switch w.v.Basis {
 	case BasisHost:
 		kind := "the un-prefixed sign-in host of partition " + w.v.Partition
+		if w.table.Bare(w.v.Partition) == endpoint.Assumed {
+			kind = "the bare sign-in domain of partition " + w.v.Partition
+		}
 		if w.v.Scope == ScopeRegional {
 			kind = "the sign-in host of that Region"
 		}
@@ -78,8 +81,7 @@ func (w *words) why() {
 		w.say("awsRegion is %q, which is not the default Region of partition %s (%s): only a regional endpoint is recorded there.",
 			w.e.Region, w.v.Partition, w.home)
 	case BasisIdentity:
-		w.say("This is the root user, recorded in %s, the default Region of partition %s: AWS documents root to sign in "+
-			"through the global endpoint.", w.home, w.v.Partition)
+		w.say("This is the root user, recorded in %s, the default Region of partition %s: %s.", w.home, w.v.Partition, w.rootRule())
 	default:
 		w.undecided()
 	}
@@ -93,8 +95,24 @@ func (w *words) undecided() {
 		w.say("The record has no usable host, and its awsRegion settles nothing.")
 	default:
 		w.say("awsRegion is %q, the default Region of partition %s: sign-ins at the global endpoint and at the Region's own "+
-			"are recorded there alike, and only the host could tell them apart.", w.e.Region, w.v.Partition)
+			"lie there alike, and only the host could tell them apart.", w.e.Region, w.v.Partition)
 	}
+}
+
+// documented qualifies what AWS documents for the commercial partition only.
+func documented(partition string) string {
+	if partition == endpoint.AWS {
+		return "documented"
+	}
+	return "expected"
+}
+
+// rootRule says what root's way in rests on.
+func (w *words) rootRule() string {
+	if w.v.Partition == endpoint.AWS {
+		return "AWS documents root to sign in through the global endpoint"
+	}
+	return "that root signs in through the global endpoint is carried over from the commercial partition"
 }
 
 // region says how awsRegion fits the verdict.
@@ -111,8 +129,8 @@ func (w *words) region() {
 	case !w.v.Has(RegionMismatch):
 		w.say("awsRegion %q agrees.", w.e.Region)
 	case w.v.Scope == ScopeGlobal:
-		w.say("awsRegion %q disagrees: sign-ins at this host are documented to be recorded in %s. The host is kept, since it "+
-			"is what the browser asked for; a published root record of 2022 disagrees in the same way.", w.e.Region, w.home)
+		w.say("awsRegion %q disagrees: sign-ins at this host are %s to be recorded in %s. The host is kept, since it "+
+			"is what the browser asked for; a published root record of 2022 disagrees in the same way.", w.e.Region, documented(w.v.Partition), w.home)
 	default:
 		w.say("awsRegion %q disagrees. The host is kept, since it is what the browser asked for; no published record is like this.", w.e.Region)
 	}
@@ -205,15 +223,18 @@ func (w *words) proxy() {
 func (w *words) otherwise() {
 	switch {
 	case w.v.Basis == BasisHost && w.v.Scope == ScopeGlobal:
-		w.say("Trailgate calls this host global because it names no Region; the AWS General Reference lists it as the endpoint of %s.", w.home)
+		w.say("%s", w.table.BareReason(w.v.Partition))
 	case w.v.Basis == BasisIdentity:
 		w.say("A root record of 2022 that lay in another Region shows that the rule has exceptions.")
 	case w.v.Basis == BasisRegion && w.e.Identity.Type == signin.TypeRoot:
-		w.say("Root is documented to sign in through the global endpoint and to be recorded in %s. A root record of 2022 lay in "+
-			"another Region and named the global host: the same may be true here.", w.home)
+		w.say("Root is %s to sign in through the global endpoint and to be recorded in %s. A root record of 2022 lay in "+
+			"another Region and named the global host: the same may be true here.", documented(w.v.Partition), w.home)
 	case w.v.Scope == ScopeUnknown && !w.v.Has(IdentityCenter) && w.at.known():
 		w.say("It was the global endpoint or the regional one of %s: a password typed at the global URL, the Region's own URL, "+
 			"a federation broker and a SAML provider all look like this.", w.at.Name)
+	}
+	if w.e.Identity.Type == signin.TypeRoot && w.v.Partition == endpoint.GovCloud {
+		w.say("The AWS GovCloud (US) User Guide knows no console sign-in of the root user: that there is a record of one is remarkable.")
 	}
 	if w.v.Partition != endpoint.AWS {
 		w.say("No sign-in record of partition %s has been published: what its default Region means is carried over from the "+

@@ -17,12 +17,25 @@ import (
 // records have been published.
 const AWS = "aws"
 
+// GovCloud is the name of the partition in which root has no console sign-in.
+const GovCloud = "aws-us-gov"
+
 // Region is one entry of the table.
 type Region struct {
 	Name      string // as CloudTrail writes it: "eu-west-1"
 	Partition string // "aws", "aws-cn", …
 	OptIn     bool   // an account may be without it; false: introduced before 20 March 2019 or in a partition without opt-in
 }
+
+// Standing says how well the un-prefixed sign-in host of a partition is attested.
+type Standing uint8
+
+// The standings, rising.
+const (
+	Assumed Standing = iota // none is published: the bare sign-in domain is taken for one
+	Used                    // in public sign-in URLs and the SDK's endpoint rules
+	Listed                  // in the AWS General Reference, as the endpoint of the default Region
+)
 
 // partition is what the rules need of a partition.
 type partition struct {
@@ -32,17 +45,17 @@ type partition struct {
 	root   string // the sign-in domain is "signin." + root, the console's "console." + root
 	suffix string // DNS suffix of API endpoints
 	fips   bool   // has "signin-fips." + root as well
+	bare   Standing
 }
 
 // The default Regions are the SDK's implicit global Regions, the hosts those
 // of the AWS General Reference ("AWS Sign-In endpoints and quotas") and of the
-// SDK's endpoint rules for the sign-in service. aws-eusc and the aws-iso
-// family have no published un-prefixed host: the bare sign-in domain is taken
-// for one.
+// SDK's endpoint rules for the sign-in service. The General Reference has aws
+// and aws-us-gov only.
 var partitions = [...]partition{
-	{name: AWS, home: "us-east-1", root: "aws.amazon.com", suffix: "amazonaws.com"},
-	{name: "aws-cn", home: "cn-northwest-1", prefix: "cn-", root: "amazonaws.cn", suffix: "amazonaws.com.cn"},
-	{name: "aws-us-gov", home: "us-gov-west-1", prefix: "us-gov-", root: "amazonaws-us-gov.com", suffix: "amazonaws.com", fips: true},
+	{name: AWS, home: "us-east-1", root: "aws.amazon.com", suffix: "amazonaws.com", bare: Listed},
+	{name: "aws-cn", home: "cn-northwest-1", prefix: "cn-", root: "amazonaws.cn", suffix: "amazonaws.com.cn", bare: Used},
+	{name: GovCloud, home: "us-gov-west-1", prefix: "us-gov-", root: "amazonaws-us-gov.com", suffix: "amazonaws.com", fips: true, bare: Listed},
 	{name: "aws-eusc", home: "eusc-de-east-1", prefix: "eusc-", root: "amazonaws-eusc.eu", suffix: "amazonaws.eu"},
 	{name: "aws-iso", home: "us-iso-east-1", prefix: "us-iso-", root: "c2shome.ic.gov", suffix: "c2s.ic.gov"},
 	{name: "aws-iso-b", home: "us-isob-east-1", prefix: "us-isob-", root: "sc2shome.sgov.gov", suffix: "sc2s.sgov.gov"},
@@ -235,6 +248,36 @@ func (t Table) Default(partition string) string {
 		return p.home
 	}
 	return ""
+}
+
+// Bare is the standing of a partition's un-prefixed sign-in host; Assumed for an
+// unknown partition.
+func (t Table) Bare(partition string) Standing {
+	if p := find(partition); p != nil {
+		return p.bare
+	}
+	return Assumed
+}
+
+// bareHost says what the un-prefixed sign-in host of the partition is.
+func (t Table) bareHost(partition string) string {
+	if t.Bare(partition) == Assumed {
+		return "the bare sign-in domain of partition " + partition
+	}
+	return "the un-prefixed sign-in host of partition " + partition
+}
+
+// BareReason says in a sentence why the un-prefixed sign-in host of a partition
+// counts as its global endpoint, and what AWS says of that host.
+func (t Table) BareReason(partition string) string {
+	const why = "Trailgate calls this host global because it names no Region"
+	switch t.Bare(partition) {
+	case Listed:
+		return why + "; the AWS General Reference lists it as the endpoint of " + t.Default(partition) + "."
+	case Used:
+		return why + "; the AWS General Reference does not cover partition " + partition + "."
+	}
+	return why + ". No un-prefixed host of partition " + partition + " is published: the bare sign-in domain is taken for one."
 }
 
 // Proxied tells whether the Region is one of the three from which the console

@@ -171,8 +171,8 @@ func (v *visit) byRegion() bool {
 			"so what the sign-in site makes of it cannot be told.", v.wanted, v.Partition)
 	default:
 		v.decide(ScopeRegional, v.region.Name, High, v.region.Name)
-		v.say("The query asks for region %+q: a user is sent to the sign-in endpoint of %s, and the record lies there.",
-			v.wanted, v.region.Name)
+		v.say("The query asks for region %+q: a user is sent to the sign-in endpoint of %s, and the record %s there.",
+			v.wanted, v.region.Name, v.lies())
 		v.say("The IAM User Guide documents the region parameter, and a field test of January 2025 saw it honoured.")
 		v.rootCaveat()
 	}
@@ -187,12 +187,12 @@ func (v *visit) global() {
 		v.switching()
 	case saml:
 		v.decide(ScopeGlobal, GlobalName, High, home)
-		v.say("%+q is the un-prefixed sign-in host of partition %s, and the path is where an identity provider posts "+
-			"its SAML assertion: the sign-in comes through the global endpoint.", v.Host.Name, v.Partition)
+		v.say("%+q is %s, and the path is where an identity provider posts its SAML assertion: the sign-in comes through "+
+			"the global endpoint.", v.Host.Name, v.table.bareHost(v.Partition))
 		v.say("AWS does not document where such a sign-in is recorded; the one published record of this route lies in us-east-1.")
 	case federation:
 		v.decide(ScopeGlobal, GlobalName, Low, home)
-		v.say("%+q is the un-prefixed sign-in host of partition %s, and the path is the federation endpoint.", v.Host.Name, v.Partition)
+		v.say("%+q is %s, and the path is the federation endpoint.", v.Host.Name, v.table.bareHost(v.Partition))
 		v.say("AWS's own sample of a federated sign-in names the host us-east-1.signin.aws.amazon.com, so the record "+
 			"may well show the endpoint of %s rather than the global one.", home)
 	default:
@@ -200,7 +200,7 @@ func (v *visit) global() {
 			break
 		}
 		v.decide(ScopeGlobal, GlobalName, High, home)
-		v.say("%+q is the un-prefixed sign-in host of partition %s: the global endpoint, recorded in %s.", v.Host.Name, v.Partition, home)
+		v.say("%+q is %s: the global endpoint, %srecorded in %s.", v.Host.Name, v.table.bareHost(v.Partition), v.expected(), home)
 		if v.Partition == AWS {
 			v.RecordedIn = append(v.RecordedIn, ProxiedRegions()...)
 			v.say("An IAM user whose browser holds an account-alias cookie may be served by, and recorded in, us-east-2, " +
@@ -208,7 +208,7 @@ func (v *visit) global() {
 				"(CloudTrail User Guide, since about 2024; the text of 2023 said us-east-1 always).")
 			v.say("The root user is documented to be recorded in us-east-1.")
 		}
-		v.say("The AWS General Reference lists this host as the endpoint of %s; Trailgate calls it global because it names no Region.", home)
+		v.say("%s", v.table.BareReason(v.Partition))
 	}
 	v.unobserved()
 }
@@ -221,7 +221,7 @@ func (v *visit) regional() {
 		return
 	}
 	v.decide(ScopeRegional, region, High, region)
-	v.say("%+q is the sign-in host of %s: the sign-in comes through that Region's endpoint, and the record lies there.", v.Host.Name, region)
+	v.say("%+q is the sign-in host of %s: the sign-in comes through that Region's endpoint, and the record %s there.", v.Host.Name, region, v.lies())
 	switch where {
 	case saml:
 		v.say("The path is where an identity provider posts its SAML assertion. AWS does not document where such a " +
@@ -336,9 +336,24 @@ func (v *visit) rootCaveat() {
 // unobserved owns up to what is carried over from the commercial partition.
 func (v *visit) unobserved() {
 	if v.Partition != AWS && v.Scope != ScopeUnknown {
-		v.say("No sign-in record of partition %s has been published: the host names are documented, the rest is carried "+
-			"over from the commercial partition.", v.Partition)
+		v.say("No sign-in record of partition %s has been published: what is said of it is carried over from the commercial "+
+			"partition.", v.Partition)
 	}
+}
+
+// expected qualifies what is documented for the commercial partition only.
+func (v *visit) expected() string {
+	if v.Partition == AWS {
+		return ""
+	}
+	return "expected to be "
+}
+
+func (v *visit) lies() string {
+	if v.Partition == AWS {
+		return "lies"
+	}
+	return "is expected to lie"
 }
 
 // remark names the parts of the URL that were left out of account.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,17 +98,21 @@ func (p *process) explain(ctx context.Context, arg string, table endpoint.Table,
 	case strings.HasPrefix(strings.TrimSpace(arg), "{"):
 		return explainRecords(ctx, strings.NewReader(arg), "the argument", table, judge)
 	}
-	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
-		h, err := os.Open(arg)
-		if err != nil {
-			return nil, err
-		}
-		all, err := explainRecords(ctx, h, arg, table, judge)
-		return all, errors.Join(err, h.Close())
+	const hint = "give a sign-in URL, a host such as eu-west-1.signin.aws.amazon.com, or a file with a CloudTrail record, or - and the record on standard input"
+	switch info, err := os.Stat(arg); {
+	case err == nil && info.IsDir():
+		return nil, hinted{usagef("%q is a folder", arg), hint}
+	case err == nil:
+		return explainFile(ctx, arg, table, judge)
+	case !strings.Contains(arg, "://") && slices.Contains([]string{".json", ".jsonl", ".ndjson", ".gz"}, filepath.Ext(arg)):
+		return nil, err // no host ends so
+	}
+	if !strings.ContainsAny(arg, "./:") && strings.TrimSpace(arg) != "" {
+		return nil, hinted{usagef("%q is %s", arg, wordFor(arg, table)), hint}
 	}
 	u, err := table.ParseURL(arg)
 	if err != nil {
-		return nil, hinted{usageError{err}, "give a sign-in URL, a host such as eu-west-1.signin.aws.amazon.com, or - and a CloudTrail record on standard input"}
+		return nil, hinted{usageError{err}, hint}
 	}
 	kind := "url"
 	if !strings.Contains(arg, "/") {
@@ -126,6 +132,27 @@ func (p *process) explain(ctx context.Context, arg string, table endpoint.Table,
 		x.Notes = []string{string(analyzer.ForeignHost)}
 	}
 	return []explanation{x}, nil
+}
+
+// explainFile explains the records in a file.
+func explainFile(ctx context.Context, path string, table endpoint.Table, judge *analyzer.Judge) ([]explanation, error) {
+	h, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	all, err := explainRecords(ctx, h, path, table, judge)
+	return all, errors.Join(err, h.Close())
+}
+
+// wordFor says what a word is that is no URL and no host.
+func wordFor(arg string, table endpoint.Table) string {
+	switch {
+	case table.Known(arg):
+		return "a Region, not a host"
+	case strings.EqualFold(strings.TrimSpace(arg), endpoint.GlobalName):
+		return "a word of the endpoint column, not a host"
+	}
+	return "no URL, no host, and no file that exists"
 }
 
 // explainRecords explains every sign-in in a document, and what the judge, if
