@@ -54,8 +54,8 @@ type attempt struct {
 	At  int64  `json:"at"`
 }
 
-// The limits of what is remembered. maxFailures and maxWindow bound what a
-// policy may ask of a rule; more than that counts as that.
+// The limits of what is remembered, and so of what a policy may ask of the rules
+// that rest on it.
 const (
 	maxFailures   = 1000
 	maxWindow     = 7 * day

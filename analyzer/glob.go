@@ -80,15 +80,15 @@ func (g glob) covers(other glob) bool {
 	}
 	b := []rune(string(other))
 	// reach[j]: what has been read of g so far can take what is before b[j].
-	reach := make([]bool, len(b)+1)
+	reach, next := make([]bool, len(b)+1), make([]bool, len(b)+1)
 	reach[0] = true
 	for _, c := range string(g) {
-		next := make([]bool, len(b)+1)
+		clear(next)
 		for j := range reach {
 			switch {
 			case !reach[j]:
 			case c == anything:
-				for k := j; k <= len(b); k++ {
+				for k := j; k <= len(b) && !next[k]; k++ {
 					next[k] = true
 				}
 			case j == len(b):
@@ -96,7 +96,7 @@ func (g glob) covers(other glob) bool {
 				next[j+1] = true
 			}
 		}
-		reach = next
+		reach, next = next, reach
 	}
 	return reach[len(b)]
 }

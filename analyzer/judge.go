@@ -60,11 +60,11 @@ func (j *Judge) ready() {
 			d.threshold = c.Threshold
 		}
 		if c.Count > 0 {
-			d.count = min(c.Count, maxFailures)
+			d.count = c.Count
 		}
 		switch {
 		case c.Window > 0 && d.window > 0:
-			d.window = min(c.Window, maxWindow)
+			d.window = c.Window
 			d.fold = max(d.fold, d.window)
 		case c.Window > 0:
 			d.fold = c.Window

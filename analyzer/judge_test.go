@@ -155,6 +155,32 @@ func TestRules(t *testing.T) {
 			}
 		}, []string{"endpoint.idc-home medium 000000 x1", "endpoint.idc-home medium 000001 x1", "endpoint.idc-home medium 000002 x1",
 			"endpoint.idc-home medium 000003 x1", "endpoint.idc-home medium 000004 x1"}},
+		{"or the policy says that it is one", `rules: [{allow: ["idc-home+[us-west-2]"]}]`, func(h *history) {
+			centerRole(h.at("", "us-west-2"), "eu-west-1", "carol")
+		}, nil},
+		{"or names the Region", `rules: [{allow: [idc-home, us-west-2]}]`, func(h *history) { centerRole(h.at("", "us-west-2"), "eu-west-1", "carol") }, nil},
+		{"or makes an exception", "rules: [{allow: [idc-home]}]\nexceptions: [{match: {session: carol}, allow: [us-west-2], until: 2026-12-31, reason: r}]", func(h *history) {
+			centerRole(h.at("", "us-west-2"), "eu-west-1", "carol")
+		}, nil},
+		{"but not by a glob", `rules: [{allow: ["*"]}]`, func(h *history) { centerRole(h.at("", "us-west-2"), "eu-west-1", "carol") },
+			[]string{"endpoint.idc-home medium 000000 x1"}},
+		{"nor for another Region", `rules: [{allow: ["idc-home+[us-east-2]"]}]`, func(h *history) { centerRole(h.at("", "us-west-2"), "eu-west-1", "carol") },
+			[]string{"endpoint.policy high 000000 x1"}},
+		{"a user named unknown is somebody", "", func(h *history) {
+			h.many(40, "bob", "us-west-2")
+			h.many(40, "unknown", "eu-west-1")
+			h.at("unknown", "us-west-2")
+		}, []string{"endpoint.new medium 000080 x1"}},
+		{"a session named unknown as well", `rules: [{match: {session: unknown}, allow: [us-east-2]}]`, func(h *history) {
+			centerRole(h.at("", "eu-west-1"), "eu-west-1", "unknown")
+			e := h.at("", "eu-west-1")
+			e.MFA = signin.MFAUnknown
+			e.Identity = signin.Identity{Type: signin.TypeAssumedRole, Account: judgeAccount, ARN: "arn:aws:sts::" + judgeAccount + ":assumed-role/Dev/unknown"}
+		}, []string{"endpoint.policy medium 000000 x1", "endpoint.policy medium 000001 x1"}},
+		{"a high count is kept", "detections: {endpoint.first-in-account: {count: 1200}, endpoint.new: {enabled: false}}", func(h *history) {
+			h.many(1100, "bob", "us-west-2")
+			h.at("alice", "eu-west-1")
+		}, nil},
 		{"a failure does not teach", "", func(h *history) {
 			h.many(40, "bob", "us-west-2")
 			h.many(40, "alice", "eu-west-1")

@@ -267,3 +267,14 @@ func FuzzLearn(f *testing.F) {
 		}
 	})
 }
+
+// TestLearnBrackets: names are no YAML, however many brackets they hold.
+func TestLearnBrackets(t *testing.T) {
+	var events []signin.Event
+	for i := range 170 {
+		events = append(events, times(5, userAt(fmt.Sprintf("/b[%d", i), []string{"eu-west-1", "us-west-2", "eu-west-3"}[i%3]))...)
+	}
+	if d, err := learn(events); err != nil || d.Tally.Violations > 0 {
+		t.Errorf("%v, %v", err, &d.Tally)
+	}
+}

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"trailgate/ingest/signin"
@@ -132,6 +133,20 @@ func (p *Policy) Judge(e *signin.Event, v Verdict) Decision {
 	return d
 }
 
+// means tells whether the decision on the sign-in was to allow it, by an
+// exception or by a rule that names its very endpoint: not by a glob, nor as
+// the home.
+func (p *Policy) means(d Decision, e *signin.Event, v Verdict) bool {
+	if !d.Allowed || d.Exception != "" {
+		return d.Allowed
+	}
+	r := &p.fallback
+	if i := slices.IndexFunc(p.rules, func(r rule) bool { return r.name == d.Rule }); i >= 0 {
+		r = &p.rules[i]
+	}
+	return slices.Contains(r.allow.names, v.Endpoint) || e.Identity.IdentityCenter() && slices.Contains(r.allow.replicas, v.Endpoint)
+}
+
 // decide applies one rule; nil is the lack of any.
 func (p *Policy) decide(r *rule, s *subject, v Verdict) Decision {
 	if r == nil {
@@ -185,9 +200,9 @@ func (p *Policy) except(d *Decision, r *rule, s *subject, v Verdict) fit {
 }
 
 // Warnings are what looks wrong in the policy but does not keep it from being
-// used, in the order of the file; the slice is the caller's own. Only what is
-// certain is warned of: a rule is called dead if no record whatever can reach
-// it.
+// used, in the order of the file; the slice is the caller's own. A rule is
+// called dead only if no record whatever can reach it; of a glob it is said
+// where it is likely to be a slip.
 func (p *Policy) Warnings() Problems {
 	if p == nil {
 		return nil

@@ -109,13 +109,19 @@ func (r *reader) region(word string, where position) (string, bool) {
 	if found, ok := r.table.Region(word); ok {
 		return found.Name, true
 	}
+	if len(r.problems) == maxProblems {
+		return "", false // to look for what was meant is work
+	}
 	words := []string{Global, homeWord}
 	for _, p := range r.table.Partitions() {
 		for _, region := range r.table.Regions(p) {
 			words = append(words, region.Name)
 		}
 	}
-	hint := suggest(word, words)
+	hint := endpointHint(word)
+	if hint == "" {
+		hint = suggest(word, words)
+	}
 	switch {
 	case hint != "":
 	case endpoint.RegionLike(word):

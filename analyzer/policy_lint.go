@@ -9,9 +9,10 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// maxCombinations bounds the work of looking for dead rules: how often one
-// matcher is held against another, over the whole policy.
-const maxCombinations = 5_000_000
+// maxSteps bounds the work of looking for dead rules, over the whole policy: a
+// step holds one character of a glob against one of another. What lies beyond
+// is not looked at, and so not warned of.
+const maxSteps = 50_000_000
 
 func (p *Policy) warn(at position, format string, args ...any) Problem {
 	w := problem(p.file, p.source, at, format, args...)
@@ -22,9 +23,10 @@ func (p *Policy) warn(at position, format string, args ...any) Problem {
 // lint looks for what cannot be meant.
 func (p *Policy) lint() Problems {
 	var out Problems
-	budget := maxCombinations
+	budget := maxSteps
 	for i := range p.rules {
 		r := &p.rules[i]
+		out = append(out, p.slips(&r.match)...)
 		if why := r.match.contradiction(); why != "" {
 			out = append(out, p.warn(r.at, "rule %q can never match: %s", r.name, why))
 			continue
@@ -36,6 +38,7 @@ func (p *Policy) lint() Problems {
 	}
 	out = append(out, p.wide(&p.fallback)...)
 	for i := range p.exceptions {
+		out = append(out, p.slips(&p.exceptions[i].match)...)
 		if why := p.exceptions[i].match.contradiction(); why != "" {
 			out = append(out, p.warn(p.exceptions[i].at, "exception %q can never match: %s", p.exceptions[i].label, why))
 		}
@@ -101,12 +104,10 @@ func (p *Policy) swallowed(i int, budget *int) string {
 	m := &p.rules[i].match
 	count := 1
 	for t := range m {
-		count *= max(1, len(m[t]))
-		if count*i > *budget {
+		if count *= max(1, len(m[t])); count > *budget {
 			return ""
 		}
 	}
-	*budget -= count * i
 	var by []string
 	for n := range count {
 		var single [traits]*pattern
@@ -116,8 +117,8 @@ func (p *Policy) swallowed(i int, budget *int) string {
 				n /= k
 			}
 		}
-		j := slices.IndexFunc(p.rules[:i], func(r rule) bool { return r.match.covers(&single) })
-		if j < 0 {
+		j := slices.IndexFunc(p.rules[:i], func(r rule) bool { return r.match.covers(&single, budget) })
+		if j < 0 || *budget < 0 {
 			return ""
 		}
 		name := fmt.Sprintf("rule %q (line %d)", p.rules[j].name, p.rules[j].at.line)
@@ -129,14 +130,33 @@ func (p *Policy) swallowed(i int, budget *int) string {
 }
 
 // covers tells whether the matcher fits whatever all the single patterns fit.
-func (m *matcher) covers(single *[traits]*pattern) bool {
+// It takes what that costs off the budget, and is false once that is spent.
+func (m *matcher) covers(single *[traits]*pattern, budget *int) bool {
 	for t := range m {
 		if len(m[t]) == 0 {
 			continue
 		}
-		if single[t] == nil || !slices.ContainsFunc(m[t], func(p pattern) bool { return p.covers(single[t]) }) {
+		covers := func(p pattern) bool {
+			*budget -= p.steps(single[t])
+			return *budget >= 0 && p.covers(single[t])
+		}
+		if single[t] == nil || !slices.ContainsFunc(m[t], covers) {
 			return false
 		}
 	}
+	*budget--
 	return true
+}
+
+// steps is about what it costs to tell whether p covers other.
+func (p *pattern) steps(other *pattern) int {
+	const call = 10
+	n := p.prefix()
+	switch {
+	case n == len(p.glob), !other.wild():
+		return call + len(other.glob)
+	case len(other.glob) < n || p.glob[:n] != other.glob[:n]:
+		return call
+	}
+	return call + len(p.glob)*len(other.glob)
 }

@@ -50,10 +50,11 @@ type matcher [traits][]pattern
 // pattern is one glob of a matcher.
 type pattern struct {
 	glob
-	by   way
-	at   position
-	text string // as written
-	id   int    // among all patterns of the policy
+	by    way
+	at    position
+	text  string // as written
+	plain bool   // without quotes
+	id    int    // among all patterns of the policy
 }
 
 // way is what a pattern is held against.
@@ -77,13 +78,11 @@ type subject struct {
 
 func newSubject(e *signin.Event) subject {
 	s := subject{e: e, role: e.Identity.RoleName(), session: e.Identity.SessionName()}
+	s.nobody = s.role == "" && !e.Named()
 	_, person, _ := strings.Cut(e.Principal(), "/")
 	kind, name, _ := strings.Cut(person, "/")
-	switch kind {
-	case "user", "federated":
+	if kind == "user" || kind == "federated" {
 		s.user = name
-	case "unknown":
-		s.nobody = s.role == ""
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 
 	"trailgate/analyzer/endpoint"
 	"trailgate/ingest/signin"
@@ -30,8 +31,8 @@ func exceptionKeys() []string {
 	return []string{"name", "match", "allow", "signin_url", "strict", "until", "reason"}
 }
 
-func detectionKeys() []string {
-	return []string{"enabled", "severity", "threshold", "count", "window"}
+func allKeys() []string {
+	return slices.Concat(rootKeys(), ruleKeys(), exceptionKeys(), matchKeys(), []string{"enabled", "threshold", "count", "window"})
 }
 
 func matchKeys() []string {
@@ -56,8 +57,10 @@ type reader struct {
 func ParsePolicy(file string, data []byte, table endpoint.Table) (*Policy, error) {
 	d, text := newDocument(file, data)
 	r := reader{document: d, table: table, p: &Policy{file: file, source: d.source}}
-	if root := d.root(text); root != nil {
-		r.read(root)
+	if len(d.problems) == 0 {
+		if root := d.root(text); root != nil {
+			r.read(root)
+		}
 	}
 	if len(d.problems) > 0 {
 		return nil, d.problems.sorted()
@@ -252,7 +255,9 @@ func (r *reader) matcher(f field) matcher {
 		}
 		for _, n := range nodes {
 			if s, ok := r.text(n, c.at, c.key); ok {
-				m[t] = append(m[t], r.pattern(t, s, start(n)))
+				p := r.pattern(t, s, start(n))
+				p.plain = n.GetToken().Type == token.StringType
+				m[t] = append(m[t], p)
 			}
 		}
 	}

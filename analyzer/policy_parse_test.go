@@ -24,7 +24,7 @@ func TestMistakes(t *testing.T) {
 		{"a list", "- version: 1\n", "p.yaml:1:1: the policy: want a mapping with version, rules, defaults, exceptions, detections, not a list"},
 		{"no version", "rules: []\n", "p.yaml:1:1: version is missing: write version: 1"},
 		{"other version", "version: 2\n", `p.yaml:1:10: version "2": this program reads version 1`},
-		{"two documents", "version: 1\n---\nversion: 1\n", "p.yaml:3:8: a second document begins here: a policy is one"},
+		{"two documents", "version: 1\n---\nversion: 1\n", "p.yaml:3:1: a second document begins here: a policy is one"},
 		{"unknown key", "version: 1\nrulez: []\n", `p.yaml:2:1: unknown key "rulez" in the policy: did you mean "rules"?`},
 		{"unknown key without a neighbour", "version: 1\nfoo: []\n", `p.yaml:2:1: unknown key "foo" in the policy: want one of version, rules, defaults, exceptions, detections`},
 		{"rules as a mapping", "version: 1\nrules: {allow: [global]}\n", "p.yaml:2:8: rules: want a list, each entry with a dash in front, not a mapping"},
@@ -70,9 +70,43 @@ func TestMistakes(t *testing.T) {
 			`p.yaml:3:20: an unquoted * starts a YAML alias, which a policy does not use: put a glob in quotes, "*"`},
 		{"an anchor", head + "  - {match: {user: &a b}, allow: [global]}\n", "p.yaml:3:20: an unquoted & starts a YAML anchor, which a policy does not use"},
 		{"brackets in brackets", head + "  - allow: [idc-home+[eu-west-1]]\n", `p.yaml:3:13: quote it inside a list: "idc-home+[REGION]"`},
-		{"a bracket left open", head + "  - allow: [global\n  - allow: [global]\n", "p.yaml:4:3: not YAML: ',' or ']' must be specified"},
+		{"a bracket left open", head + "  - allow: [global\n  - allow: [global]\n", "p.yaml:4:3: a dash inside the bracket that opens at 3:12: close it, or leave the dash out"},
 		{"a key twice", head + "  - {allow: [global], allow: [global]}\n", `p.yaml:3:23: not YAML: mapping key "allow" already defined at [3:6]`},
-		{"nested without end", strings.Repeat("[", 100), "p.yaml:1:65: brackets are nested more than 64 deep"},
+		{"nested without end", strings.Repeat("[", 100), "p.yaml:1:65: nested more than 64 deep"},
+		{"too many keys", "version: 1\ndefaults:\n" + strings.Repeat("  allow: a\n", 300), "p.yaml:259:3: a mapping with more than 256 keys"},
+		{"a long key", "version: 1\n" + strings.Repeat("k", 50) + ": 1\n", `p.yaml:2:1: unknown key "` + strings.Repeat("k", 50) + `": no key of a policy is that long`},
+		{"a long text", head + "  - {match: {user: \"" + strings.Repeat("*a", 2000) + "\"}, allow: [global]}\n", "p.yaml:3:20: user has 4000 bytes: a text has at most 2048"},
+		{"a complex key", head + "  - {match: {user: ? }, allow: [global]}\n", "p.yaml:3:20: an unquoted ? starts a YAML key of many words, which a policy does not use: put a glob in quotes"},
+		{"Latin-1", head + "  - name: x\n    match: {user: \"j\xf6rg\"}\n    allow: [global]\n", "p.yaml:4:21: not UTF-8: save the file as UTF-8"},
+		{"Latin-1 behind a mark", "\ufeffversion: 1 # \xe9\n", "p.yaml:1:14: not UTF-8: save the file as UTF-8"},
+		{"UTF-16", "\xff\xfev\x00e\x00", "p.yaml:1:1: UTF-16, not UTF-8: save the file as UTF-8"},
+		{"UTF-16 the other way", "\xfe\xff\x00v\x00e", "p.yaml:1:1: UTF-16, not UTF-8: save the file as UTF-8"},
+		{"UTF-16 without a mark", "v\x00e\x00", "p.yaml:1:2: a NUL, as in UTF-16: save the file as UTF-8"},
+		{"a NUL", "version: 1\r\n# \x00\n", "p.yaml:2:3: a NUL, as in UTF-16: save the file as UTF-8"},
+		{"no blank behind a dash", head + "  -match: {user: a}\n   allow: [global]\n", "p.yaml:3:3: a dash wants a blank after it: - match"},
+		{"no blank behind a second dash", head + "  - allow: [global]\n  -name: b\n   allow: [global]\n", "p.yaml:4:3: a dash wants a blank after it: - name"},
+		{"no blank behind a dash in allow", head + "  - allow:\n      -global\n", `p.yaml:4:7: unknown Region "-global": an entry of a list wants a blank after its dash`},
+		{"no blank behind a colon", "version:1\n", "p.yaml:1:1: a colon wants a blank after it: version: 1"},
+		{"no blank behind a colon further down", head + "  - allow: [global]\n    severity:high\n", "p.yaml:4:5: a colon wants a blank after it: severity: high"},
+		{"a no-break space", "version: 1\nrules:\n\u00a0 - allow: [global]\n", "p.yaml:3:1: a no-break space: YAML wants plain ones"},
+		{"names of endpoints in one", head + "  - allow: global, us-east-1\n", `p.yaml:3:12: unknown Region "global, us-east-1": several endpoints are a list, [global, us-east-1]`},
+		{"all", head + "  - allow: all\n", `p.yaml:3:12: unknown Region "all": "*", in quotes, is every endpoint`},
+		{"none", head + "  - allow: none\n", `p.yaml:3:12: unknown Region "none": [] allows nothing`},
+		{"a star in a list", head + "  - match:\n      user:\n        - *\n    allow: [global]\n", `p.yaml:5:11: a glob that starts with * has to be quoted: "*"`},
+		{"an at", head + "  - match: {user: @a}\n    allow: [global]\n", "p.yaml:3:19: '@' is a reserved character: put the text in quotes"},
+		{"an exclamation mark", head + "  - match: {user: !a}\n    allow: [global]\n", "p.yaml:3:19: an unquoted ! starts a YAML tag: put the text in quotes"},
+		{"a key in an open bracket", head + "  - allow: [global\n    severity: high\n", "p.yaml:4:5: a key inside the bracket that opens at 3:12: close it"},
+		{"a bracket too many", head + "  - allow: [global]]\n", `p.yaml:3:20: "]" closes a bracket that is not open`},
+		{"an apostrophe", head + "  - name: 'bob's'\n    allow: [global]\n", `p.yaml:3:16: not YAML: the text ended with the quotation mark before this: quote it with " instead`},
+		{"one blank too few", head + "  - name: a\n   allow: [global]\n", "p.yaml:4:4: not YAML: this does not begin below the lines before it: keys of one mapping begin in one column"},
+		{"one blank too many", head + "  - name: a\n     allow: [global]\n", "p.yaml:3:11: not YAML: a colon behind a value: put the text in quotes, or begin the next key below the one before it"},
+		{"a colon in a text", head + "  - name: a: b\n    allow: [global]\n", "p.yaml:3:11: not YAML: a colon behind a value: put the text in quotes, or begin the next key below the one before it"},
+		{"an equals sign", "version = 1\nrules: []\n", "p.yaml:1:1: want KEY: VALUE here; a comment begins with #"},
+		{"a threshold where there is none", "version: 1\ndetections:\n  mfa.absent: {threshold: 3}\n", `p.yaml:3:16: unknown key "threshold" in mfa.absent: want one of enabled, severity, window`},
+		{"a count where there is none", "version: 1\ndetections:\n  endpoint.policy: {count: 3}\n", `p.yaml:3:21: unknown key "count" in endpoint.policy: want one of enabled, severity, window`},
+		{"a count beyond what is remembered", "version: 1\ndetections:\n  auth.spray: {count: 1001}\n", "p.yaml:3:23: count 1001: auth.spray counts up to 1000"},
+		{"more people than are remembered", "version: 1\ndetections:\n  endpoint.idc-home: {count: 101}\n", "p.yaml:3:30: count 101: endpoint.idc-home counts up to 100"},
+		{"a window beyond what is remembered", "version: 1\ndetections:\n  auth.bruteforce: {window: 8d}\n", `p.yaml:3:29: window "8d": auth.bruteforce looks back 7 days at most`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := analyzer.ParsePolicy("p.yaml", []byte(c.policy), endpoint.Table{})
@@ -147,6 +181,17 @@ func TestWarnings(t *testing.T) {
 		{"the same, strictly", `- {allow: ["eu-*"], strict: true}`, nil},
 		{"the same, of roles", `- {match: {role: a}, allow: ["eu-*"]}`, nil},
 		{"the same, with global", `- {allow: ["eu-*", global]}`, nil},
+		{"a comma in a name", `- {match: {user: "alice, bob"}, allow: [global]}`, []string{`user "alice, bob" is one name with a comma in it: several names are a list, [one, other]`}},
+		{"a list of names", `- {match: {user: [alice, bob]}, allow: [global]}`, nil},
+		{"names without a comma", `- {match: {session: alice bob}, allow: [global]}`, []string{`session "alice bob" is one name with a blank in it: several names are a list, [one, other]`}},
+		{"dashes without a blank", "- allow: [global]\n  match:\n    user:\n      -alice\n      -bob", []string{`user "-alice -bob" begins with a dash: an entry of a list wants a blank after its dash`}},
+		{"a dash that is meant", `- {match: {user: "-alice"}, allow: [global]}`, nil},
+		{"printers' quotation marks", "- {match: {user: \u201calice\u201d}, allow: [global]}", []string{"user \"\u201calice\u201d\" holds the quotation marks: quote with plain ones"}},
+		{"a regular expression", `- {match: {user: "^adm"}, allow: [global]}`, []string{`user "^adm" looks like a regular expression: here * stands for any text and ? for one character`}},
+		{"an exclusion", `- {match: {user: "!alice"}, allow: [global]}`, []string{`user "!alice" does not exclude anybody: a rule of their own, placed before, takes people out`}},
+		{"a role's ARN for a user's", `- {match: {user: "arn:aws:iam::111122223333:role/x"}, allow: [global]}`, []string{`user "arn:aws:iam::111122223333:role/x" is the ARN of a role, which no user has`}},
+		{"a session's ARN for a role's", `- {match: {role: "arn:aws:sts::111122223333:assumed-role/x/y"}, allow: [global]}`,
+			[]string{`role "arn:aws:sts::111122223333:assumed-role/x/y" is no ARN of a role: those are arn:aws:iam::ACCOUNT:role/NAME`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
@@ -235,7 +280,11 @@ func errorsOf(err error) string {
 func FuzzPolicy(f *testing.F) {
 	f.Add([]byte("version: 1\n"+sample), "alice", "AWSReservedSSO_x", "eu-west-1")
 	for _, s := range []string{"version: 1\nrules: [{match: {user: \"a*\"}, allow: [\"*\"]}, {match: {user: [ab, \"a?c\"]}, allow: [idc-home]}]",
-		"? [a]\n: {b: *c}", "<<: {version: 1}", "version: !!str 1\nrules:\n- allow: |\n    global\n", "\tversion: 1", "%YAML 1.2\n---\nversion: 1"} {
+		"? [a]\n: {b: *c}", "<<: {version: 1}", "version: !!str 1\nrules:\n- allow: |\n    global\n", "\tversion: 1", "%YAML 1.2\n---\nversion: 1", "version: 1\nrules:\n  -match: {user: a}\n   allow:[global]\n", "a: b: c:", "\xff\xfea\x00",
+		"detections: {auth.spray: {count: 1001, window: 8d}}"} {
+		f.Add([]byte(s), "abc", "r", "us-east-2")
+	}
+	for _, s := range hungry(200) {
 		f.Add([]byte(s), "abc", "r", "us-east-2")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, name, role, region string) {

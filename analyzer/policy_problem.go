@@ -32,7 +32,7 @@ func (p Problem) Lines() []string {
 	if p.Line == 0 {
 		return []string{p.Error()}
 	}
-	source, column := excerpt(strings.ReplaceAll(p.Source, "\t", " "), p.Column)
+	source, column := excerpt(p.Source, p.Column)
 	number := fmt.Sprintf("%5d", p.Line)
 	return []string{
 		p.Error(),
@@ -42,16 +42,25 @@ func (p Problem) Lines() []string {
 }
 
 // excerpt cuts a line that is too long to be shown, and gives the place of the
-// column in what is left.
+// column in what is left. A tab takes the room of a blank.
 func excerpt(line string, column int) (string, int) {
 	const width = 120
-	text := []rune(line)
-	column = max(1, min(column, len(text)+1))
-	if len(text) <= width {
-		return line, column
+	length := utf8.RuneCountInString(line)
+	column = max(1, min(column, length+1))
+	from := max(0, min(column-1-width/2, length-width))
+	var cut strings.Builder
+	n := 0
+	for _, c := range line {
+		switch {
+		case n < from || n >= from+width:
+		case c == '\t':
+			cut.WriteByte(' ')
+		default:
+			cut.WriteRune(c)
+		}
+		n++
 	}
-	from := max(0, min(column-1-width/2, len(text)-width))
-	return string(text[from : from+width]), column - from
+	return cut.String(), column - from
 }
 
 // Problems are the problems of one file, in the order of their places. As an

@@ -121,16 +121,24 @@ func exceptionSchema() object {
 }
 
 func detectionsSchema() object {
-	setting := object{
-		"enabled":   object{"type": "boolean"},
-		"severity":  ref("severity"),
-		"threshold": object{"type": "number", "exclusiveMinimum": 0, "description": "Bits of surprise."},
-		"count":     object{"type": "integer", "minimum": 1},
-		"window":    object{"type": "string", "description": "A duration: 10m, 6h, 7d."},
-	}
 	rules := object{}
-	for _, id := range RuleIDs() {
-		rules[id] = object{"type": "object", "additionalProperties": false, "properties": setting}
+	for _, d := range ruleList() {
+		count := object{"type": "integer", "minimum": 1}
+		if most, _ := d.most(); most > 0 {
+			count["maximum"] = most
+		}
+		all := object{
+			"enabled":   object{"type": "boolean"},
+			"severity":  ref("severity"),
+			"threshold": object{"type": "number", "exclusiveMinimum": 0, "description": "Bits of surprise."},
+			"count":     count,
+			"window":    object{"type": "string", "description": "A duration: 10m, 6h, 7d."},
+		}
+		properties := object{}
+		for _, key := range d.settings() {
+			properties[key] = all[key]
+		}
+		rules[d.id] = object{"type": "object", "additionalProperties": false, "properties": properties}
 	}
 	return object{"type": "object", "additionalProperties": false, "properties": rules, "description": "Switch, tune or re-grade the rules of findings."}
 }

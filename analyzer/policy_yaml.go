@@ -11,13 +11,6 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// maxPolicy bounds a policy file, maxNesting how deep its brackets may go. A
-// real one is far from both.
-const (
-	maxPolicy  = 1 << 20
-	maxNesting = 64
-)
-
 // document is a YAML file being read, and what was found wrong with it.
 type document struct {
 	file     string
@@ -33,14 +26,21 @@ type field struct {
 	value ast.Node
 }
 
-func newDocument(file string, data []byte) (*document, []byte) {
+// newDocument takes the file apart into lines, and gives its text, which is of
+// use only if no problem was noted.
+func newDocument(file string, data []byte) (*document, string) {
+	d := &document{file: file}
+	if len(data) > maxPolicy {
+		d.fail(position{}, "the file has %d bytes: a policy has at most %d", len(data), maxPolicy)
+		return d, ""
+	}
 	// YAML lets a lone carriage return end a line, and so must the count of lines.
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(data), "\ufeff"))
-	d := &document{file: file}
 	for line := range strings.Lines(text) {
 		d.source = append(d.source, strings.TrimSuffix(line, "\n"))
 	}
-	return d, []byte(text)
+	d.encoded(data)
+	return d, text
 }
 
 func problem(file string, source []string, at position, format string, args ...any) Problem {
@@ -51,66 +51,39 @@ func problem(file string, source []string, at position, format string, args ...a
 	return p
 }
 
-// fail notes an error.
+// fail notes an error, unless there are too many already.
 func (d *document) fail(at position, format string, args ...any) {
+	switch n := len(d.problems); {
+	case n == maxProblems:
+		return
+	case n == maxProblems-1:
+		format, args = "more than %d mistakes: the others are left out", []any{n}
+	}
 	d.problems = append(d.problems, problem(d.file, d.source, at, format, args...))
 }
 
 // root parses the text and gives the one document in it.
-func (d *document) root(text []byte) ast.Node {
-	if len(text) > maxPolicy {
-		d.fail(position{}, "the file has %d bytes: a policy has at most %d", len(text), maxPolicy)
+func (d *document) root(text string) ast.Node {
+	tokens, ok := d.tokens(text)
+	if !ok {
 		return nil
 	}
-	if at, deep := nesting(d.source); deep {
-		d.fail(at, "brackets are nested more than %d deep", maxNesting)
-		return nil
-	}
-	f, err := parser.ParseBytes(text, 0)
+	f, err := parser.Parse(tokens, 0)
 	if err != nil {
 		d.syntax(err)
 		return nil
 	}
-	var root ast.Node
 	for _, doc := range f.Docs {
-		switch {
-		case doc.Body == nil:
-		case root != nil:
-			d.fail(at(doc.Body), "a second document begins here: a policy is one")
-			return nil
-		default:
-			root = doc.Body
+		if doc.Body != nil {
+			return doc.Body
 		}
 	}
-	if root == nil {
-		d.fail(position{}, "the file is empty: a policy begins with version: 1")
-	}
-	return root
+	d.fail(position{}, "the file is empty: a policy begins with version: 1")
+	return nil
 }
 
-// nesting finds the place at which brackets are nested too deep for a parser
-// that calls itself. It counts those in texts and comments as well, which only
-// makes it stricter.
-func nesting(source []string) (position, bool) {
-	depth := 0
-	for i, line := range source {
-		for j, c := range []rune(line) {
-			switch c {
-			case '[', '{':
-				depth++
-			case ']', '}':
-				depth = max(0, depth-1)
-			}
-			if depth > maxNesting {
-				return position{i + 1, j + 1}, true
-			}
-		}
-	}
-	return position{}, false
-}
-
-// syntax notes what the YAML parser says, with the two mistakes spelt out that
-// people make most often.
+// syntax notes what the YAML parser says, with the mistakes spelt out that people
+// make most often.
 func (d *document) syntax(err error) {
 	var where interface {
 		GetMessage() string
@@ -128,16 +101,14 @@ func (d *document) syntax(err error) {
 		line = d.source[spot.line-1]
 	}
 	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-	star := strings.IndexByte(line, '*')
+	column, text := unquoted(line)
 	switch {
 	case strings.Contains(indent, "\t"):
 		d.fail(position{spot.line, strings.IndexByte(indent, '\t') + 1}, "a tab in the indentation: YAML wants spaces")
-	case star > 0 && strings.ContainsAny(line[star-1:star], " [,"):
-		d.fail(position{spot.line, len([]rune(line[:star])) + 1}, `a glob that starts with * has to be quoted: "*"`)
-	case strings.Contains(line, "idc-home+["):
-		d.fail(position{spot.line, len([]rune(line[:strings.Index(line, "idc-home+[")])) + 1}, `quote it inside a list: "idc-home+[REGION]"`)
+	case column > 0:
+		d.fail(position{spot.line, column}, "%s", text)
 	default:
-		d.fail(spot, "not YAML: %.200s", strings.ToValidUTF8(where.GetMessage(), "?"))
+		d.fail(spot, "%.200s", plainly(strings.ToValidUTF8(where.GetMessage(), "?"), line, spot.column))
 	}
 }
 
@@ -259,6 +230,9 @@ func (d *document) text(n ast.Node, owner position, what string) (string, bool) 
 		d.fail(start(n), "%s: want a text, not %s", what, kindOf(n))
 	case strings.TrimSpace(s) == "":
 		d.fail(at(n), "%s is empty", what)
+		return "", false
+	case len(s) > maxText:
+		d.fail(at(n), "%s has %d bytes: a text has at most %d", what, len(s), maxText)
 		return "", false
 	}
 	return s, ok

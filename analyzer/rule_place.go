@@ -63,15 +63,16 @@ func (j *Judge) byRootRegion(s *sight, d detector) (hit, bool) {
 	if s.e.Identity.Type != signin.TypeRoot || s.v.Scope != ScopeRegional {
 		return hit{}, false
 	}
-	reason := fmt.Sprintf("the root user of account %s came through %s from %q; root is documented to use the global endpoint",
-		s.e.Account, s.v.Endpoint, s.e.SourceIP)
+	reason := fmt.Sprintf("the root user of account %s came through %s from %q; root is %s to use the global endpoint",
+		s.e.Account, s.v.Endpoint, s.e.SourceIP, documented(s.v.Partition))
 	return hit{detector: d, reason: reason, observed: s.v.Endpoint, expected: []string{Global}, key: s.e.SourceIP}, true
 }
 
 // byHome: an Identity Center role away from its home Region. Where several
-// people do so it is an additional Region of the instance, and ordinary.
+// people do so it is an additional Region of the instance, and ordinary; where
+// the policy names the endpoint, or makes an exception, it is meant so.
 func (j *Judge) byHome(s *sight, d detector) (hit, bool) {
-	if s.home == "" || !s.known || s.v.Endpoint == s.home {
+	if s.home == "" || !s.known || s.v.Endpoint == s.home || j.Policy.means(s.decision, s.e, s.v) {
 		return hit{}, false
 	}
 	others := len(j.Baseline.homes[s.home+" "+s.v.Endpoint])

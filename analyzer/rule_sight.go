@@ -3,7 +3,6 @@ package analyzer
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"trailgate/analyzer/endpoint"
@@ -30,8 +29,7 @@ type sight struct {
 
 // see gathers what is known of a sign-in.
 func (j *Judge) see(e *signin.Event, v Verdict) sight {
-	s := sight{e: e, v: v, unix: e.Time.Unix(), principal: e.Principal(), known: v.Scope != ScopeUnknown, class: v.Endpoint}
-	s.named = !strings.HasSuffix(s.principal, "/unknown")
+	s := sight{e: e, v: v, unix: e.Time.Unix(), principal: e.Principal(), named: e.Named(), known: v.Scope != ScopeUnknown, class: v.Endpoint}
 	s.late = !j.Baseline.at.before(e)
 	s.fold = e.Identity.Type == signin.TypeIAMUser && v.Partition == endpoint.AWS
 	if s.fold && endpoint.Proxied(v.Endpoint) {
