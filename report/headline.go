@@ -176,8 +176,9 @@ func surplus(r Records) string {
 		thousands(r.Seen-r.SignIns), list(parts))
 }
 
-// absences says in one line where no log files were, or nothing.
-func absences(all []Absence, verbose bool) string {
+// Absences says in words which Regions have no log files; verbose: all of them.
+// Empty: there are none.
+func Absences(all []Absence, verbose bool) string {
 	if len(all) == 0 {
 		return ""
 	}

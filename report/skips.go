@@ -25,7 +25,7 @@ func skipSections(c Coverage, n notation, verbose bool) []section {
 		all = append(all, s)
 	}
 	var notes []line
-	if text := absences(c.Absent, verbose); text != "" {
+	if text := Absences(c.Absent, verbose); text != "" {
 		notes = append(notes, line{text, plain})
 	}
 	for _, r := range c.Remarks {

@@ -13,6 +13,7 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/ingest"
+	"trailgate/ingest/lookup"
 	"trailgate/report"
 )
 
@@ -51,6 +52,9 @@ lookup://REGION,REGION.`,
 			if err != nil {
 				return err
 			}
+			if err := read.lookup.apart(out.out, expect.saveBaseline); err != nil {
+				return err
+			}
 			judgement, err := expect.open(p, read.table)
 			if err != nil {
 				return err
@@ -77,14 +81,18 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	}
 	m, failed := ingest.Merge(ctx, w, sources...)
 	bar.done()
-	if failed != nil && ctx.Err() == nil && m.Coverage.Read == 0 {
-		return failed // nothing usable
+	var window *lookup.WindowError
+	if failed != nil && ctx.Err() == nil && (m.Coverage.Read == 0 || errors.As(failed, &window)) {
+		return failed // nothing usable, or nothing that was asked for
 	}
 	r := newResult(m, w, p.now(), read, j)
 	j.describe(&r.document, out.rows == "" && slices.Contains([]string{"table", "markdown", "html"}, out.format))
 	err = out.write(p, m.Coverage.Partial, func(to io.Writer) error { return r.write(to, out, out.options(p, read)) })
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
+	}
+	if text := report.Absences(r.document.Coverage.Absent, read.verbose); text != "" && !read.quiet && out.rowsOnly() {
+		p.complain("incomplete: " + text)
 	}
 	p.tellSkips(&m.Coverage, read)
 	if err := p.letGo(sources, &m.Coverage, read); err != nil {

@@ -132,6 +132,10 @@ func hintFor(err error) string {
 		return hint
 	}
 	switch {
+	case errors.As(err, &window) && !window.Until.IsZero() && window.Until.Before(window.Oldest):
+		return "the bucket of a trail (s3://BUCKET) has what is older than 90 days"
+	case errors.As(err, &window) && window.Err == nil && window.Since.After(window.Oldest):
+		return "give a window that begins before now"
 	case errors.As(err, &window):
 		return "the bucket of a trail (s3://BUCKET) has what is older than 90 days; --clamp-window asks for the rest without it"
 	case errors.As(err, &resume):

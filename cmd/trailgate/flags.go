@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -196,6 +197,12 @@ func (f *outFlags) check(p *process, set *pflag.FlagSet, formats ...string) erro
 		return hinted{usagef("parquet is binary and standard output is a terminal"), "write it to a file: -o signins.parquet"}
 	}
 	return nil
+}
+
+// rowsOnly tells whether what is written has no place for the account of what
+// was not read.
+func (f *outFlags) rowsOnly() bool {
+	return f.rows != "" || slices.Contains([]string{"csv", "jsonl", "parquet"}, f.format)
 }
 
 func (f *outFlags) toStdout() bool { return f.out == "" || f.out == "-" }

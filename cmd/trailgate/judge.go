@@ -32,6 +32,7 @@ type judgeFlags struct {
 	saveBaseline string
 	learnUntil   string
 	failOn       string
+	set          *pflag.FlagSet // that they are registered in
 }
 
 func (f *judgeFlags) register(s *pflag.FlagSet) {
@@ -53,6 +54,7 @@ func (f *judgeFlags) registerExpectations(s *pflag.FlagSet) {
 }
 
 func (f *judgeFlags) registerPolicy(s *pflag.FlagSet) {
+	f.set = s
 	s.StringVar(&f.policy, "policy", "", "policy `file`: who may sign in through which endpoint")
 }
 
@@ -76,12 +78,14 @@ func (f *judgeFlags) open(p *process, table endpoint.Table) (*judgement, error) 
 	if j.judge.LearnUntil, err = parseTime("learn-until", f.learnUntil, p.now()); err != nil {
 		return nil, err
 	}
-	if f.failOn != "" {
+	// Given without a value, as by a variable that is not set, is a mistake and
+	// not the same as not given.
+	if f.set.Changed("fail-on") {
 		if j.failOn, err = analyzer.ParseSeverity(f.failOn); err != nil {
 			return nil, usagef("--fail-on: %w", err)
 		}
 	}
-	if f.policy != "" {
+	if f.set.Changed("policy") {
 		if j.judge.Policy, err = p.readPolicy(f.policy, table); err != nil {
 			return nil, err
 		}

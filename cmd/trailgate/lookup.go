@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
 
 	"trailgate/ingest"
@@ -45,8 +47,10 @@ func (p *process) lookup(ctx context.Context, arg string, f *readFlags, c *clien
 		if name = strings.TrimSpace(name); name == "" && named != "" || name != "" && !f.table.Known(name) {
 			return nil, hinted{usagef("source %q: no Region %q", arg, name), "give lookup:// for all enabled Regions, or lookup://us-east-1,eu-west-1; --regions-file adds Regions to the table"}
 		}
-		if name != "" {
-			s.Regions = append(s.Regions, name)
+		// By the table's spelling, so that no Region is asked twice and past
+		// its quota.
+		if region, _ := f.table.Region(name); name != "" && !slices.Contains(s.Regions, region.Name) {
+			s.Regions = append(s.Regions, region.Name)
 		}
 	}
 	accounts := map[string]string{}
@@ -115,13 +119,36 @@ func (p *process) letGo(sources []ingest.Source, c *ingest.Coverage, f *readFlag
 		if s.Resume == "" {
 			continue
 		}
-		if c.Complete() {
+		if !resumable(c) {
 			return s.Forget()
 		}
 		if _, err := os.Stat(s.Resume); errors.Is(err, fs.ErrNotExist) || f.quiet {
 			continue
 		}
 		p.complain(fmt.Sprintf("resume: the same command goes on from %q, or begins anew once that is removed", s.Resume))
+	}
+	return nil
+}
+
+// resumable tells whether a run left something that the same command may yet
+// read: not where all Regions were read or refused, whatever records were
+// broken, or it would give its first answer again for ever.
+func resumable(c *ingest.Coverage) bool {
+	if c.Partial || c.Skipped[ingest.CauseThrottled]+c.Skipped[ingest.CauseTransport] > 0 {
+		return true
+	}
+	return slices.ContainsFunc(c.Skips, func(s ingest.SkipError) bool {
+		var api smithy.APIError
+		return errors.As(s.Err, &api) && slices.Contains([]string{"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}, api.ErrorCode())
+	})
+}
+
+// apart refuses to write the report, or what was learned, over the resume file.
+func (f *lookupFlags) apart(paths ...string) error {
+	for _, path := range paths {
+		if f.resume != "" && path != "" && strings.TrimSuffix(filepath.Clean(path), ".pages") == filepath.Clean(f.resume) {
+			return usagef("--resume %q keeps %q beside it: write to another file than these", f.resume, f.resume+".pages")
+		}
 	}
 	return nil
 }

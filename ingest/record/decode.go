@@ -48,6 +48,9 @@ func (w *walk) record(raw []byte, carrier signin.Carrier, o outer) error {
 	d := decoder{s: w.s}
 	e := d.event(&f)
 	e.Carrier, e.Origin = carrier, w.origin
+	if id := &e.Identity; id.UserName == "" && id.ARN == "" && (id.Type == "" || id.Type == signin.TypeIAMUser) {
+		id.UserName = d.text(o.user) // of a role it is the session, of root the account
+	}
 	if e.Time.IsZero() {
 		e.Time = when(w.s.bytes(o.time))
 	}
@@ -135,9 +138,6 @@ func (f *raws) complete(o outer) {
 		if blank(*p.to) && p.from != nil {
 			*p.to = p.from
 		}
-	}
-	if blank(f.identity) && !blank(o.user) {
-		f.identity = append(append([]byte(`{"userName":`), o.user...), '}')
 	}
 }
 

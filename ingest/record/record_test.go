@@ -330,15 +330,29 @@ func TestTypes(t *testing.T) {
 }
 
 func TestOuterFieldsFillIn(t *testing.T) {
-	inner := quote(`{"userIdentity":{"type":"IAMUser","userName":"alice"},"responseElements":{"ConsoleLogin":"Success"}}`)
+	for identity, want := range map[string]string{
+		`{"type":"IAMUser","userName":"alice"}`:         "alice",
+		`{"type":"IAMUser","accountId":"111122223333"}`: "bob",
+		`null`: "bob",
+		`{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user"}`: "",
+		`{"type":"AssumedRole","accountId":"111122223333"}`:         "", // it is the session's name
+		`{"type":"Root","accountId":"111122223333"}`:                "",
+	} {
+		outerFields(t, identity, want)
+	}
+}
+
+func outerFields(t *testing.T, identity, user string) {
+	t.Helper()
+	inner := quote(`{"userIdentity":` + identity + `,"responseElements":{"ConsoleLogin":"Success"}}`)
 	doc := `{"Events":[{"EventId":"9","EventTime":1772359200.0,"EventName":"ConsoleLogin","EventSource":"signin.amazonaws.com","Username":"bob","CloudTrailEvent":` + inner + `}]}`
 	var s record.Scanner
 	for e, err := range s.Scan([]byte(doc), "o") {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.ID != "9" || !e.Time.Equal(time.Unix(1772359200, 0)) || e.Identity.UserName != "alice" {
-			t.Errorf("got %+v", e)
+		if e.ID != "9" || !e.Time.Equal(time.Unix(1772359200, 0)) || e.Identity.UserName != user {
+			t.Errorf("%s: got %+v", identity, e)
 		}
 		return
 	}
