@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/account"
 	"github.com/aws/aws-sdk-go-v2/service/account/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"golang.org/x/sync/errgroup"
 
 	"trailgate/analyzer/endpoint"
@@ -62,28 +64,28 @@ func (s *Source) enter(ctx context.Context) ([]*entered, error) {
 }
 
 func (s *Source) enterOne(ctx context.Context, a Account) *entered {
-	ctx, cancel := context.WithTimeout(ctx, s.regionTimeout())
-	defer cancel()
 	e := &entered{config: a.Config.Copy()}
 	var ok bool
 	if e.cache, ok = a.Config.Credentials.(*aws.CredentialsCache); !ok {
 		e.cache = aws.NewCredentialsCache(a.Config.Credentials)
 		e.config.Credentials = e.cache
 	}
-	partition, err := e.identify(ctx, a.Role)
+	// Each service has a time of its own, or one that hangs would silence the
+	// other.
+	first, cancel := context.WithTimeout(ctx, s.regionTimeout())
+	partition, err := e.identify(first, a.Role)
+	cancel()
 	if err != nil {
-		origin := a.Role
-		if origin == "" {
-			origin = s.name()
-		}
-		e.skip = &ingest.SkipError{Cause: causeOf(err), Origin: origin, Err: err}
+		e.skip = &ingest.SkipError{Cause: causeOf(err), Origin: cmp.Or(a.Role, s.name()), Err: shut(err)}
 		return e
 	}
 	if len(s.Regions) > 0 {
 		e.regions, e.chosen = slices.Compact(slices.Sorted(slices.Values(s.Regions))), "as named"
 		return e
 	}
-	e.regions, err = e.enabled(ctx)
+	second, cancel := context.WithTimeout(ctx, s.regionTimeout())
+	defer cancel()
+	e.regions, err = e.enabled(second)
 	if e.chosen = "all that are enabled"; err == nil {
 		return e
 	}
@@ -107,22 +109,24 @@ func (s *Source) enterOne(ctx context.Context, a Account) *entered {
 func (e *entered) identify(ctx context.Context, role string) (partition string, err error) {
 	if role != "" {
 		parts := strings.SplitN(role, ":", 6)
-		if len(parts) != 6 {
-			return "", fmt.Errorf("role %q is no ARN", role)
+		if len(parts) != 6 || parts[4] == "" {
+			return "", fmt.Errorf("role %q is no ARN of an account's role", role)
 		}
 		partition, e.id = parts[1], parts[4]
-		if _, err := e.cache.Retrieve(ctx); err != nil {
-			return "", &DeniedError{Action: "sts:AssumeRole", Err: said{err}}
-		}
-		return partition, nil
+		_, err := e.cache.Retrieve(ctx)
+		return partition, err
 	}
 	if _, err := e.cache.Retrieve(ctx); err != nil {
-		return "", fmt.Errorf("get credentials: %w", err)
+		return "", err
 	}
-	who, err := sts.NewFromConfig(e.config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	client := sts.NewFromConfig(e.config, func(o *sts.Options) { o.HTTPClient = ownBody{o.HTTPClient} })
+	who, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err == nil && aws.ToString(who.Account) == "" {
+		err = errors.New("the answer names none")
+	}
 	if err != nil {
-		if o := outcomeOf(err); o == denied || o == expired {
-			return "", brief(o, err)
+		if o := outcomeOf(err); o == denied || o == expired || o == skewed {
+			return "", err
 		}
 		e.remarks = append(e.remarks, fmt.Sprintf("whose account it is could not be asked (sts:GetCallerIdentity: %v)", said{err}))
 		return "", nil
@@ -137,17 +141,50 @@ func (e *entered) identify(ctx context.Context, role string) (partition string, 
 // causeOf classifies why an account could not be entered.
 func causeOf(err error) ingest.Cause {
 	switch o := outcomeOf(err); {
-	case o == broken && errors.Is(err, context.DeadlineExceeded):
-		return ingest.CauseTransport
 	case o == throttled:
 		return ingest.CauseThrottled
+	case o == broken && !unsigned(err):
+		return ingest.CauseTransport
 	}
 	return ingest.CauseDenied
 }
 
+// shut puts into words why an account could not be entered.
+func shut(err error) error {
+	op, o := innermost(err), outcomeOf(err)
+	switch {
+	case o == denied || o == expired || o == skewed:
+		return brief(o, err)
+	case o == broken && unsigned(err):
+		return fmt.Errorf("get credentials: %w", err)
+	case op == nil:
+		return fmt.Errorf("no credentials in time: %w", err)
+	}
+	// What lies round the operation speaks of credentials only.
+	return fmt.Errorf("%s: %w", action(err), said{op.Err})
+}
+
+// machine is the service of an EC2 machine's own credentials, as the SDK names
+// it.
+const machine = "ec2imds"
+
+// unsigned tells of an error that no service was asked for credentials, but
+// for the one on the machine itself, which most machines do not have.
+func unsigned(err error) bool {
+	op := innermost(err)
+	if op == nil {
+		var late *aws.RequestCanceledError
+		return !errors.As(err, &late)
+	}
+	var unsent *smithyhttp.RequestSendError
+	sent := status(op) != 0 || errors.As(op, &unsent) || errors.Is(op, context.DeadlineExceeded)
+	return op.ServiceID == machine || !sent
+}
+
 // enabled asks which Regions are enabled, or about to be, or no longer quite.
 func (e *entered) enabled(ctx context.Context) ([]string, error) {
-	pages := account.NewListRegionsPaginator(account.NewFromConfig(e.config), &account.ListRegionsInput{
+	client := account.NewFromConfig(e.config, func(o *account.Options) { o.HTTPClient = ownBody{o.HTTPClient} })
+	pages := account.NewListRegionsPaginator(client, &account.ListRegionsInput{
 		MaxResults: aws.Int32(50),
 		RegionOptStatusContains: []types.RegionOptStatus{types.RegionOptStatusEnabled, types.RegionOptStatusEnabledByDefault,
 			types.RegionOptStatusEnabling, types.RegionOptStatusDisabling},
@@ -157,6 +194,9 @@ func (e *entered) enabled(ctx context.Context) ([]string, error) {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if page.Regions == nil {
+			return nil, errHollow
 		}
 		for _, r := range page.Regions {
 			if name := aws.ToString(r.RegionName); name != "" {

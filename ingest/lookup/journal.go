@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -74,7 +76,7 @@ func (h *header) matches(asked header) error {
 	case h.Version != asked.Version:
 		return fmt.Errorf("it has version %d, this program writes %d", h.Version, asked.Version)
 	case h.Asked != asked.Asked:
-		return differs("the window", h.Asked, asked.Asked)
+		return differs("the window", legible(h.Asked), legible(asked.Asked))
 	case h.Filter != asked.Filter:
 		return differs("the filter", h.Filter, asked.Filter)
 	case h.Clamp != asked.Clamp:
@@ -85,6 +87,23 @@ func (h *header) matches(asked header) error {
 		return differs("the accounts", h.Accounts, asked.Accounts)
 	}
 	return nil
+}
+
+// legible puts the words of a window, which may be but "to", where they can be
+// read.
+func legible(asked string) string {
+	since, until, ok := strings.Cut(" "+asked+" ", " to ")
+	if !ok {
+		return strconv.Quote(asked)
+	}
+	from, to := "from the beginning", "to now"
+	if since = strings.TrimSpace(since); since != "" {
+		from = fmt.Sprintf("from %q", since)
+	}
+	if until = strings.TrimSpace(until); until != "" {
+		to = fmt.Sprintf("to %q", until)
+	}
+	return from + " " + to
 }
 
 // readHeader reads FILE; nil where there is none.
@@ -134,32 +153,68 @@ func openJournal(path string, asked header) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h == nil {
-		return createJournal(path, asked)
-	}
-	if err := h.matches(asked); err != nil {
-		return nil, &ResumeError{path, err.Error()}
-	}
-	f, err := os.OpenFile(path+pagesSuffix, os.O_RDWR, 0)
-	if err != nil {
-		return nil, fmt.Errorf("resume file: %w", err)
-	}
-	id, err := h.id()
-	var first title
-	if err == nil {
-		var line []byte
-		if line, err = bufio.NewReader(f).ReadBytes('\n'); err == nil {
-			err = parse(line, &first)
+	if h != nil {
+		if err := h.matches(asked); err != nil {
+			return nil, &ResumeError{path, err.Error()}
 		}
 	}
-	if err != nil || first.Pages != id {
-		return nil, errors.Join(&ResumeError{path, fmt.Sprintf("%s is not of the same run", filepath.Base(path)+pagesSuffix)}, f.Close())
+	f, err := openPages(path, h)
+	switch {
+	case err != nil:
+		return nil, err
+	case h == nil:
+		return createJournal(path, asked, f)
 	}
 	return &journal{file: f}, nil
 }
 
-// createJournal makes the pages first: a header that is in its place has them.
-func createJournal(path string, h header) (j *journal, err error) {
+// openPages opens FILE.pages as it goes with FILE. Where there is no FILE, it
+// is nil, or what a crash has left: a title, or nothing at all.
+func openPages(path string, h *header) (*os.File, error) {
+	name := filepath.Base(path) + pagesSuffix
+	f, err := os.OpenFile(path+pagesSuffix, os.O_RDWR, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && h == nil:
+		return nil, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &ResumeError{path, name + " is missing"}
+	case err != nil:
+		return nil, fmt.Errorf("resume file: %w", err)
+	}
+	line, err := bufio.NewReader(f).ReadSlice('\n') // of a foreign file, no more than fits
+	var first title
+	whole := err == nil && parse(line, &first) == nil && first.Pages != ""
+	if h == nil {
+		if whole || len(line) == 0 && errors.Is(err, io.EOF) {
+			return f, nil
+		}
+		return nil, errors.Join(&ResumeError{path, name + " lies in its place, and no run wrote it"}, f.Close())
+	}
+	id, err := h.id()
+	if err == nil && (!whole || first.Pages != id) {
+		err = &ResumeError{path, name + " is not of the same run"}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// checkPages finds out what opening the pages would, before anybody is asked.
+func checkPages(path string, h *header) error {
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return &ResumeError{path, fmt.Sprintf("its folder: %v", err)}
+	}
+	f, err := openPages(path, h)
+	if f == nil || err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// createJournal makes the pages first, in f if there is one: a header that is
+// in its place has them.
+func createJournal(path string, h header, f *os.File) (j *journal, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("resume file: %w", err)
@@ -169,12 +224,13 @@ func createJournal(path string, h header) (j *journal, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path+pagesSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, err
+	if f == nil {
+		if f, err = os.OpenFile(path+pagesSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+			return nil, err
+		}
 	}
 	j = &journal{file: f}
-	if err := errors.Join(j.line(title{id}), f.Sync(), replace(path, h)); err != nil {
+	if err := errors.Join(f.Truncate(0), rewind(f), j.line(title{id}), f.Sync(), replace(path, h)); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return j, nil
@@ -202,10 +258,15 @@ func replace(path string, h header) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
+func rewind(f *os.File) error {
+	_, err := f.Seek(0, io.SeekStart)
+	return err
+}
+
 // replay hands over the pages, in the order in which they were written, and
 // then cuts off what is not whole. It is to be called once, before append.
 func (j *journal) replay(take func(step) (bool, error)) error {
-	if _, err := j.file.Seek(0, io.SeekStart); err != nil {
+	if err := rewind(j.file); err != nil {
 		return fmt.Errorf("resume file: %w", err)
 	}
 	in := bufio.NewReaderSize(j.file, 1<<16)

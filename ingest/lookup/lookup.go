@@ -39,7 +39,8 @@ const (
 	Filter      = filterKey + "=" + filterValue
 )
 
-// DefaultRegionTimeout is how long a Region may go without one page.
+// DefaultRegionTimeout is how long a Region may go without a page that brings it
+// on.
 const DefaultRegionTimeout = 5 * time.Minute
 
 // DefaultWorkers is how many Regions are asked at once, all accounts together.
@@ -68,7 +69,7 @@ type Source struct {
 	Name          string                // as the user named it; empty: lookup:// and the Regions
 	Now           func() time.Time      // the clock, from which the window and the pace are taken
 	Clamp         bool                  // cut a window that reaches past MaxAge, rather than refuse it
-	RegionTimeout time.Duration         // without a page; zero: DefaultRegionTimeout
+	RegionTimeout time.Duration         // without a page that has anything new; zero: DefaultRegionTimeout
 	Rate          float64               // requests a second in one account and Region at the most; zero: Quota
 	Workers       int                   // Regions asked at once; zero: DefaultWorkers
 	Table         endpoint.Table        // the Regions to ask where an account may not list its own
@@ -143,6 +144,11 @@ func (s *Source) plan(w ingest.Window) (plan, error) {
 			if err := h.matches(s.header(s.words(w))); err != nil {
 				return plan{}, &ResumeError{s.Resume, err.Error()}
 			}
+		}
+		if err := checkPages(s.Resume, h); err != nil {
+			return plan{}, err
+		}
+		if h != nil {
 			w.Since, w.Until = h.Since, h.Until
 			return plan{window: w, start: h.Start, end: h.End, cut: h.Cut, asked: h.Asked}, nil
 		}
@@ -190,7 +196,7 @@ func pin(w ingest.Window, now time.Time, clamp bool) (plan, error) {
 func (s *Source) Coverage() ingest.Coverage { return s.cov }
 
 // Events asks all Regions at once, each at its own pace, and yields what comes;
-// see ingest.Source. A Region that refuses, or that gives no page for
+// see ingest.Source. A Region that refuses, or that is not brought on for
 // RegionTimeout, is a *ingest.SkipError, as is an account that cannot be
 // entered. It ends with a *WindowError for a window that cannot be asked for, a
 // *ResumeError for a resume file that is not for this question, a

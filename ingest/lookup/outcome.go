@@ -18,6 +18,7 @@ const (
 	answered  outcome = iota // a page
 	throttled                // slow down and ask again
 	expired                  // refresh the credentials and ask again
+	skewed                   // ask again: the SDK has the time from the answer
 	lostToken                // begin anew behind the oldest event
 	badWindow                // the time range is not accepted
 	denied                   // leave the Region
@@ -39,15 +40,17 @@ func outcomeOf(err error) outcome {
 	switch strings.TrimSuffix(api.ErrorCode(), "Exception") {
 	case "Throttling", "ThrottledException", "Throttled", "RequestThrottled", "RequestLimitExceeded", "TooManyRequests", "SlowDown", "PriorRequestNotComplete":
 		return throttled
-	case "ExpiredToken", "RequestExpired", "TokenRefreshRequired":
+	case "ExpiredToken", "TokenRefreshRequired":
 		return expired
+	case "RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", "InvalidSignature", "SignatureDoesNotMatch":
+		return skewed
 	case "InvalidNextToken":
 		return lostToken
 	case "InvalidTimeRange":
 		return badWindow
 	case "AccessDenied", "NotAuthorized", "UnauthorizedOperation", "AuthFailure", "OptInRequired", "SubscriptionRequired",
-		"UnrecognizedClient", "InvalidClientTokenId", "InvalidAccessKeyId", "MissingAuthenticationToken", "InvalidSignature",
-		"SignatureDoesNotMatch", "IncompleteSignature", "OperationNotPermitted", "UnsupportedOperation":
+		"UnrecognizedClient", "InvalidClientTokenId", "InvalidAccessKeyId", "MissingAuthenticationToken",
+		"IncompleteSignature", "OperationNotPermitted", "UnsupportedOperation":
 		return denied
 	}
 	if api.ErrorFault() == smithy.FaultServer || status(err) >= 500 || status(err) == 429 || status(err) == 0 {
@@ -70,7 +73,7 @@ func (o outcome) cause() ingest.Cause {
 	switch o {
 	case throttled:
 		return ingest.CauseThrottled
-	case expired, denied:
+	case expired, skewed, denied:
 		return ingest.CauseDenied
 	}
 	return ingest.CauseTransport
@@ -98,13 +101,16 @@ func (e *DeniedError) Error() string { return fmt.Sprintf("%s: %v", e.Action, e.
 // Unwrap gives what AWS said.
 func (e *DeniedError) Unwrap() error { return e.Err }
 
+// codeless is the SDK's code for an answer that has none, such as a proxy's.
+const codeless = "UnknownError"
+
 // said puts what AWS said briefly. The whole is behind it.
 type said struct{ err error }
 
 // Error gives code and message of an answer, or else the error's own words.
 func (e said) Error() string {
 	var api smithy.APIError
-	if !errors.As(e.err, &api) {
+	if !errors.As(e.err, &api) || api.ErrorCode() == codeless {
 		return e.err.Error()
 	}
 	switch text := api.ErrorMessage(); {
@@ -117,7 +123,7 @@ func (e said) Error() string {
 
 func (e said) Unwrap() error { return e.err }
 
-// brief puts an error of LookupEvents into words, by what it means.
+// brief puts what an operation said into words, by what it means.
 func brief(o outcome, err error) error {
 	var late *lateError
 	if errors.As(err, &late) {
@@ -129,9 +135,29 @@ func brief(o outcome, err error) error {
 		if errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "UnrecognizedClient") {
 			return fmt.Errorf("the Region does not know these credentials; it may not be enabled for the account: %w", said{err})
 		}
-		return &DeniedError{Action: "cloudtrail:LookupEvents", Err: said{err}}
+		return &DeniedError{Action: action(err), Err: said{err}}
 	case expired:
 		return fmt.Errorf("the credentials have expired: %w", said{err})
+	case skewed:
+		return fmt.Errorf("the signature was not accepted; the clock of this machine may be wrong: %w", said{err})
 	}
 	return said{err}
+}
+
+// innermost is the operation that failed: one that needs credentials fails with
+// the operation that was to get them. nil: none was begun.
+func innermost(err error) *smithy.OperationError {
+	var found *smithy.OperationError
+	for op := found; errors.As(err, &op); err = op.Err {
+		found = op
+	}
+	return found
+}
+
+// action names the operation that failed, as IAM does.
+func action(err error) string {
+	if op := innermost(err); op != nil {
+		return strings.ToLower(op.ServiceID) + ":" + op.OperationName
+	}
+	return "cloudtrail:LookupEvents"
 }

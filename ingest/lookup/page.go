@@ -104,6 +104,21 @@ func (o *overlap) add(all []item) {
 	}
 }
 
+// news tells whether one of the events has not been there. Events come newest
+// first: what is newer than those remembered has been there, or should have.
+func (o *overlap) news(all []item, start time.Time) bool {
+	return slices.ContainsFunc(all, func(it item) bool {
+		switch {
+		case it.EventTime.IsZero() || it.EventTime.Before(start):
+			return false
+		case o.oldest.IsZero() || it.EventTime.Before(o.oldest):
+			return true
+		}
+		_, known := o.ids[it.EventID]
+		return !known && !it.EventTime.After(o.oldest.Add(overlapSpan))
+	})
+}
+
 // without leaves out the events that have been there.
 func (o *overlap) without(all []item) []item {
 	return slices.DeleteFunc(all, func(it item) bool {

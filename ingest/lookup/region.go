@@ -1,12 +1,9 @@
 package lookup
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,7 +22,7 @@ const (
 	firstPause     = 250 * time.Millisecond
 	longestPause   = 8 * time.Second
 	throttlePause  = time.Second / 2 // at the longest, where others draw on the quota: the pace is slow by then
-	refreshes      = 2               // of the credentials, one after the other
+	refreshes      = 2               // of the credentials or of the clock's error, one after the other
 )
 
 // region is one Region of one account, on its way through the window from its
@@ -44,28 +41,10 @@ type region struct {
 	start, end time.Time // as sent; constant while there is a token
 	token      string
 	seen       overlap
-	again      bool // the window was begun anew behind events that had been read
+	repeats    repeats
+	since      time.Time // when the first request was sent that brought nothing on; zero: there was none
+	again      bool      // the window was begun anew behind events that had been read
 	done       bool
-}
-
-// ownBody sends requests with a body of their own. The SDK closes the one that
-// it gave as soon as the answer begins; a connection that is not quite done
-// with it is then torn down in the middle of the answer, and the request, which
-// has been counted, was for nothing.
-type ownBody struct{ next cloudtrail.HTTPClient }
-
-// Do sends the request.
-func (c ownBody) Do(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
-		return c.next.Do(r)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return c.next.Do(r)
 }
 
 // page is one step of a Region: what it read, and where it stands.
@@ -101,7 +80,7 @@ func newRegion(place int, a *entered, name string, p plan, s *Source) *region {
 func (r *region) walk(ctx context.Context, commit func(*region, []item) error, send func(page) bool) {
 	for !r.done {
 		p := page{region: r.place}
-		out, err := r.ask(ctx, &p)
+		got, err := r.ask(ctx, &p)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -115,12 +94,12 @@ func (r *region) walk(ctx context.Context, commit func(*region, []item) error, s
 			send(p)
 			return
 		}
-		all := items(out.Events)
+		all := got.events
 		if r.again {
 			all = r.seen.without(all)
 		}
 		r.seen.add(all)
-		r.token = aws.ToString(out.NextToken)
+		r.token = got.next
 		r.done = r.token == ""
 		if p.err = commit(r, all); p.err == nil {
 			p.reading, p.err = read(&r.scanner, all, r.origin)
@@ -136,65 +115,64 @@ func (r *region) walk(ctx context.Context, commit func(*region, []item) error, s
 }
 
 // ask gets the next page, however often it has to ask, until the Region has
-// not given one for its timeout.
-func (r *region) ask(ctx context.Context, p *page) (*cloudtrail.LookupEventsOutput, error) {
-	var failing time.Time // since when
+// not been brought on for its timeout.
+func (r *region) ask(ctx context.Context, p *page) (answer, error) {
 	renewed := 0
 	for attempt := 0; ; attempt++ {
 		if err := r.pace.wait(ctx); err != nil {
-			return nil, err
+			return answer{}, err
 		}
 		began := r.now()
-		if attempt == 0 {
-			failing = began
+		if r.since.IsZero() {
+			r.since = began
 		}
 		generation := r.account.credentials()
-		out, err := r.send(ctx, r.timeout-began.Sub(failing))
+		got, err := r.send(ctx, r.timeout-began.Sub(r.since))
 		p.requests++
 		r.pace.took()
-		if err == nil && r.token != "" && aws.ToString(out.NextToken) == r.token {
-			err = errStuck
+		if err == nil {
+			err = r.weigh(got)
 		}
 		if err == nil {
 			r.pace.eased()
-			return out, nil
+			return got, nil
 		}
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return answer{}, ctx.Err()
 		}
 		longest := longestPause
-		switch outcomeOf(err) {
+		switch o := outcomeOf(err); o {
 		case denied, odd:
-			return nil, err
+			return answer{}, err
 		case throttled:
 			r.pace.throttled()
 			longest = throttlePause
-		case expired:
+		case expired, skewed:
 			if renewed++; renewed > refreshes {
-				return nil, err
+				return answer{}, err
 			}
-			r.account.refresh(generation)
+			if o == expired {
+				r.account.refresh(generation)
+			}
 		case lostToken:
 			r.restart()
 		case badWindow:
 			if !r.narrow() {
-				return nil, &WindowError{Since: r.start, Until: r.end, Oldest: began.Add(-MaxAge), Err: said{err}}
+				return answer{}, &WindowError{Since: r.start, Until: r.end, Oldest: began.Add(-MaxAge), Err: said{err}}
 			}
 		}
-		if r.now().Sub(failing) >= r.timeout {
-			return nil, &lateError{r.timeout, err}
+		if r.now().Sub(r.since) >= r.timeout {
+			return answer{}, &lateError{r.timeout, err}
 		}
 		if err := pause(ctx, backOff(attempt, longest)); err != nil {
-			return nil, err
+			return answer{}, err
 		}
 	}
 }
 
-var errStuck = errors.New("the page names itself as the next one")
-
 // send sends one request. The parameters are the same for every page of a
 // window: a token is good for no others.
-func (r *region) send(ctx context.Context, left time.Duration) (*cloudtrail.LookupEventsOutput, error) {
+func (r *region) send(ctx context.Context, left time.Duration) (answer, error) {
 	in := &cloudtrail.LookupEventsInput{
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: filterKey, AttributeValue: aws.String(filterValue)}},
 		StartTime:        aws.Time(r.start),
@@ -206,7 +184,16 @@ func (r *region) send(ctx context.Context, left time.Duration) (*cloudtrail.Look
 	}
 	ctx, cancel := context.WithTimeout(ctx, max(leastTimeout, min(requestTimeout, left)))
 	defer cancel()
-	return r.client.LookupEvents(ctx, in)
+	out, err := r.client.LookupEvents(ctx, in)
+	switch {
+	case err != nil:
+		return answer{}, err
+	case out.Events == nil && aws.ToString(out.NextToken) == "":
+		// The last page has a list, be it empty. To the SDK a body that is cut
+		// off before its first byte is an answer.
+		return answer{}, errHollow
+	}
+	return answer{events: items(out.Events), next: aws.ToString(out.NextToken)}, nil
 }
 
 // restart begins anew behind the oldest event: the token is no longer good.

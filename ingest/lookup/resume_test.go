@@ -133,12 +133,21 @@ func TestResumeRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	precious := filepath.Join(dir, "precious.pages")
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "alone"), copied, 0o600), os.WriteFile(precious, []byte("precious\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		change func(*lookup.Source)
 		says   string
 	}{
-		{"another window", func(s *lookup.Source) { s.Asked = "80d" }, "the window 90d, not 80d"},
+		{"another window", func(s *lookup.Source) { s.Asked = "80d" }, `the window "90d", not "80d"`},
+		{"a window with ends", func(s *lookup.Source) { s.Asked = "3d to" }, `not from "3d" to now`},
+		{"a window without", func(s *lookup.Source) { s.Asked = "to" }, `not from the beginning to now`},
+		{"pages away", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "alone") }, "alone.pages is missing"},
+		{"foreign pages", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "precious") }, "precious.pages lies in its place"},
+		{"no folder", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "nowhere", "state") }, "nowhere: no such file"},
 		{"other Regions", func(s *lookup.Source) { s.Regions = []string{"us-east-1"} }, "the Regions named [], not [us-east-1]"},
 		{"another account", func(s *lookup.Source) { s.Accounts = []lookup.Account{role(server, other)} }, "the accounts [111122223333], not [444455556666]"},
 		{"cut", func(s *lookup.Source) { s.Clamp = true }, "cutting the window"},
@@ -160,6 +169,26 @@ func TestResumeRefuses(t *testing.T) {
 				t.Errorf("%d pages were asked for", n)
 			}
 		})
+	}
+	if b, err := os.ReadFile(precious); err != nil || string(b) != "precious\n" {
+		t.Errorf("foreign pages are now %q (%v)", b, err)
+	}
+}
+
+// TestResumeLeftover begins anew over what a crash leaves that comes before
+// FILE is there: pages with a title, or with nothing.
+func TestResumeLeftover(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	open, want, pages := state(t, path)
+	for _, left := range [][]byte{nil, pages[:bytes.IndexByte(pages, '\n')+1], pages} {
+		if err := errors.Join(os.Remove(path), os.WriteFile(path+".pages", left, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		got := read(t.Context(), open(), ingest.Window{}, nil)
+		wantIDs(t, want, got.ids)
+		if got.err != nil {
+			t.Errorf("%d bytes left: ended with %v", len(left), got.err)
+		}
 	}
 }
 
