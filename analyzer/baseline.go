@@ -69,6 +69,7 @@ func (m moment) before(e *signin.Event) bool {
 // habit is what one principal does.
 type habit struct {
 	Places    tally    `json:"places"`
+	Blind     int      `json:"blind,omitempty"`     // successes whose endpoint is not known
 	Addresses []string `json:"addresses,omitempty"` // of successes, the latest first
 	Failures  []int64  `json:"failures,omitempty"`  // Unix seconds, the latest last
 	MFA       int64    `json:"mfa,omitempty"`       // last use of a second factor
@@ -129,7 +130,8 @@ type outlook struct {
 	here     int     // of them at this endpoint
 	share    float64 // of the principal's habit that is this endpoint
 	account  int     // sign-ins of the account learned so far
-	common   float64 // share of the account's that is this endpoint
+	blind    int     // sign-ins of the principal besides, whose endpoint is not known
+	common   float64 // share of the account's that is this endpoint, each counted in full
 	used     bool    // by anybody in the account
 }
 
@@ -141,18 +143,18 @@ func (b *Baseline) expect(s *sight) outlook {
 		prior = float64(1+len(endpoint.ProxiedRegions())) / endpoints
 	}
 	p, _, _, _ := b.org.mix(s, prior, weightOrg)
-	p, o.common, o.used, o.account = b.accounts[s.e.Account].mix(s, p, weightAccount)
+	account := b.accounts[s.e.Account]
+	p, _, o.used, o.account = account.mix(s, p, weightAccount)
+	if o.account > 0 {
+		o.common = float64(account.times(s)) / float64(o.account)
+	}
 	if s.role != "" {
 		p, _, _, _ = b.roles[s.role].mix(s, p, weightRole)
 	}
 	if s.habit != nil {
 		t := &s.habit.Places
 		p, o.share, _, o.own = t.mix(s, p, weightPrincipal)
-		for _, c := range t.At {
-			if s.stands(c.Endpoint) {
-				o.here += c.Times
-			}
-		}
+		o.here, o.blind = t.times(s), s.habit.Blind
 	} else {
 		p, _, _, _ = (*tally)(nil).mix(s, p, weightPrincipal)
 	}
@@ -189,6 +191,7 @@ func (b *Baseline) learn(s *sight) {
 		h.MFA = s.unix
 	}
 	if !s.known {
+		h.Blind++
 		return
 	}
 	h.Last, h.LastPlace, h.LastFrom = s.unix, s.class, e.SourceIP
@@ -231,7 +234,8 @@ func (h *habit) remember(address string) {
 	h.Addresses[0] = address
 }
 
-// familiar tells whether the principal has signed in from the address.
+// familiar tells whether the principal is remembered to have signed in from the
+// address.
 func (h *habit) familiar(address string) bool {
 	return h != nil && slices.Contains(h.Addresses, address)
 }

@@ -15,7 +15,7 @@ type burst struct {
 	Place   string  `json:"place,omitempty"`
 	Worse   string  `json:"worse,omitempty"` // what raised the severity later on
 
-	grown bool // in the run of this Judge
+	grown bool // in the run of this Judge, or seen again by it
 }
 
 // told is the finding with what became of its burst in the reason.
@@ -28,6 +28,13 @@ func (b *burst) told() Finding {
 		f.Reason += "; " + b.Worse
 	}
 	return f
+}
+
+// spans tells whether a sign-in lies between the first of the burst and the
+// latest, both included, so that it was counted when it was new.
+func (b *burst) spans(s *sight) bool {
+	first := moment{b.Finding.Event.Time, b.Finding.Event.ID}
+	return s.unix <= b.Last && (first.before(s.e) || first.ID == s.e.ID)
 }
 
 // take folds one more sign-in in.
@@ -52,6 +59,21 @@ type source struct {
 type attempt struct {
 	Who string `json:"who"`
 	At  int64  `json:"at"`
+}
+
+// failed names the principals that failed at or after oldest. A nil source has
+// none.
+func (src *source) failed(oldest int64) []string {
+	if src == nil {
+		return nil
+	}
+	var who []string
+	for _, a := range src.Fails {
+		if a.At >= oldest {
+			who = append(who, a.Who)
+		}
+	}
+	return who
 }
 
 // The limits of what is remembered, and so of what a policy may ask of the rules

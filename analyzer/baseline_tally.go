@@ -72,5 +72,19 @@ func (t *tally) mix(s *sight, above, weight float64) (p, share float64, used boo
 	return (here*f + weight*above) / (sum*f + weight), here / sum, used, t.Seen
 }
 
+// times is how often it was the sight's endpoint, undecayed.
+func (t *tally) times(s *sight) int {
+	if t == nil {
+		return 0
+	}
+	n := 0
+	for _, c := range t.At {
+		if s.stands(c.Endpoint) {
+			n += c.Times
+		}
+	}
+	return n
+}
+
 // bits is the surprise of a probability.
 func bits(p float64) float64 { return -math.Log2(p) }

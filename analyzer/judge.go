@@ -173,6 +173,10 @@ func (j *Judge) raise(s *sight, hits []hit) {
 			continue
 		}
 		key := lead.burstKey(s)
+		if open := j.Baseline.bursts[key]; s.late && open != nil && open.spans(s) {
+			open.grown = true // it is in there already, and told again
+			continue
+		}
 		b := bursts[key]
 		if b != nil && s.unix <= b.Until {
 			b.take(s, lead.severity, lead.reason, lead.foldFor(s))
@@ -337,8 +341,8 @@ func (j *Judge) Explain(e *signin.Event, v Verdict) []string {
 		out = append(out, fmt.Sprintf("The policy does not allow it: rule %q (line %d) allows %s.", c.Rule, c.Line, orNothing(c.Expected)))
 	}
 	if o := s.outlook; s.named && s.known && o.account+o.own > 0 {
-		out = append(out, fmt.Sprintf("The baseline knows %s of this principal, %d of them at this endpoint, and %d of the account, %s of them here: %.1f bits of surprise.",
-			plural(o.own, "sign-in"), o.here, o.account, percent(o.common), o.surprise))
+		out = append(out, fmt.Sprintf("The baseline knows %s of this principal%s, %d of them at this endpoint, and %d of the account, %s of them here: %.1f bits of surprise.",
+			plural(o.own, "sign-in"), o.ofKnown(), o.here, o.account, percent(o.common), o.surprise))
 	}
 	if s.late {
 		out = append(out, "The baseline already knows this sign-in or later ones, so the rules of habit do not speak of it.")

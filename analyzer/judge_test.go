@@ -246,6 +246,16 @@ func TestRules(t *testing.T) {
 				h.wait(-59 * time.Minute)
 			}
 		}, []string{"auth.spray medium 000004 x2"}},
+		{"a spray that got in with the last of them", "", func(h *history) {
+			for i := range 5 {
+				fail(h.at(fmt.Sprint("user-", i), analyzer.Global)).SourceIP = strangeIP
+				h.wait(-59 * time.Minute)
+			}
+			h.at("user-4", analyzer.Global).SourceIP = strangeIP
+		}, []string{"auth.spray high 000004 x2"}},
+		{"a spray of one", "detections: {auth.spray: {count: 1}}", func(h *history) {
+			fail(h.at("alice", analyzer.Global)).SourceIP = strangeIP
+		}, []string{"auth.spray medium 000000 x1"}},
 		{"an office full of people who mistype", "", func(h *history) {
 			for i := range 9 {
 				h.at(fmt.Sprint("user-", i), analyzer.Global)
@@ -492,6 +502,63 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+// TestReadTwice: a run over sign-ins of which the baseline knows the first ones
+// finds nothing that one run over all of them does not find.
+func TestReadTwice(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		make func(h *history)
+		from int // the first sign-in that is read again
+		many int // sign-ins of the first run
+	}{
+		{"a burst that goes on", func(h *history) {
+			for range 3 {
+				asRoot(h.at("", analyzer.Global))
+				h.wait(9 * time.Hour)
+			}
+		}, 1, 2},
+		{"its first sign-in", func(h *history) {
+			for range 3 {
+				asRoot(h.at("", analyzer.Global))
+				h.wait(9 * time.Hour)
+			}
+		}, 0, 2},
+		{"a second factor left off", func(h *history) {
+			h.at("alice", "eu-west-1")
+			for range 3 {
+				h.at("alice", "eu-west-1").MFA = signin.MFANo
+			}
+		}, 2, 3},
+		{"a rule of habit", func(h *history) {
+			h.many(40, "bob", "us-west-2")
+			h.many(40, "alice", "eu-west-1")
+			for range 3 {
+				h.at("alice", "us-west-2").Host = "us-west-2.signin.aws.amazon.com.example"
+			}
+		}, 81, 82},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHistory()
+			c.make(h)
+			want := judged(&analyzer.Judge{}, h.events)
+			first := &analyzer.Judge{}
+			judged(first, h.events[:c.many])
+			saved, err := json.Marshal(first.Baseline)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := analyzer.ParseBaseline(saved)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := judged(&analyzer.Judge{Baseline: b}, h.events[c.from:])
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("at once -, read twice +\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestReasons(t *testing.T) {
 	h := newHistory()
 	h.at("bob", "us-west-2")
@@ -512,6 +579,93 @@ func TestReasons(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"eu-west-1"}, f.Expected); diff != "" || f.Observed != "us-west-2" || f.Surprise == nil {
 		t.Errorf("expected %v, observed %q, surprise %v", f.Expected, f.Observed, f.Surprise)
+	}
+}
+
+// TestNumbersInReasons: what a finding counts, it counts alike in all of its
+// columns, and says no more than the baseline knows.
+func TestNumbersInReasons(t *testing.T) {
+	mid := func(h *history, n int) time.Time {
+		for range n {
+			fail(h.at("alice", "eu-west-1"))
+			h.wait(-59 * time.Minute)
+		}
+		return h.events[n-1].Time
+	}
+	for _, c := range []struct {
+		name, policy  string
+		make          func(h *history) (learnUntil time.Time)
+		observed      string
+		reason, lacks string
+	}{
+		{"the first that is flagged is the eleventh", "", func(h *history) time.Time { return mid(h, 11) }, "11 failures", "11 failures within 60 minutes", "10"},
+		{"one failure", "detections: {auth.bruteforce: {count: 1}}", func(h *history) time.Time { mid(h, 1); return time.Time{} }, "1 failure", "1 failure within 60 minutes", "failures"},
+		{"a spray that got in", "detections: {auth.spray: {count: 2}}", func(h *history) time.Time {
+			for _, who := range []string{"alice", "bob"} {
+				fail(h.at(who, analyzer.Global)).SourceIP = strangeIP
+				h.wait(-59 * time.Minute)
+			}
+			h.at("bob", analyzer.Global).SourceIP = strangeIP
+			return h.events[2].Time
+		}, "2 principals", `a success from "198.51.100.9", where 2 principals failed within 60 minutes`, "others"},
+		{"a window of 150 minutes", "detections: {auth.bruteforce: {window: 150m}}", func(h *history) time.Time { mid(h, 8); return time.Time{} }, "8 failures", "8 failures within 2 h 30 min", "hours"},
+		{"a window that is none of whole minutes", "detections: {auth.bruteforce: {window: 2h59m59s}}", func(h *history) time.Time { mid(h, 8); return time.Time{} }, "8 failures", "8 failures within 3 hours", ""},
+		{"a window of seconds", "detections: {auth.bruteforce: {window: 90s, count: 1}}", func(h *history) time.Time { mid(h, 1); return time.Time{} }, "1 failure", "1 failure within 90 seconds", ""},
+		{"root, nobody knows how", "", func(h *history) time.Time {
+			asRoot(h.at("", analyzer.Global)).Outcome = signin.OutcomeUnknown
+			return time.Time{}
+		},
+			"global", "came to sign in, with an unknown outcome, from", "failed"},
+		{"sign-ins at an endpoint that is not known, then one that is", "", func(h *history) time.Time {
+			h.at("bob", "eu-west-1")
+			h.many(180, "bob", "us-west-2")
+			for range 30 {
+				h.at("alice", "us-east-1").Host = ""
+			}
+			h.at("alice", "eu-west-1")
+			return h.events[211].Time
+		}, "eu-west-1", "first sign-in of this principal whose endpoint is known came through eu-west-1", "this principal came"},
+		{"the same among others", "detections: {endpoint.new: {threshold: 3}}", func(h *history) time.Time {
+			h.many(20, "bob", "us-west-2")
+			for range 30 {
+				h.at("alice", "us-east-1").Host = ""
+			}
+			h.many(4, "alice", "eu-west-1")
+			h.wait(3 * time.Hour)
+			h.at("alice", "us-west-2")
+			return h.events[54].Time
+		}, "us-west-2", "first sign-in at us-west-2 in 5 whose endpoint is known", ""},
+		{"the account's share counts what the counts count", "", func(h *history) time.Time {
+			h.many(60, "bob", "us-west-2")
+			h.wait(540 * 24 * time.Hour)
+			h.many(60, "alice", "eu-west-1")
+			h.at("alice", "us-west-2")
+			return h.events[120].Time
+		}, "us-west-2", "50 % of account", ""},
+		{"more addresses than are remembered", "", func(h *history) time.Time {
+			h.many(20, "bob", "us-west-2")
+			for i := range 40 {
+				h.at("alice", "eu-west-1").SourceIP = fmt.Sprint("192.0.2.", 100+i%20)
+			}
+			h.at("alice", "us-west-2").SourceIP = "192.0.2.100"
+			return time.Time{}
+		}, "us-west-2", "first sign-in at us-west-2 in 41", "is new for"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHistory()
+			j := &analyzer.Judge{LearnUntil: c.make(h)}
+			if c.policy != "" {
+				j.Policy = policyOf(t, c.policy)
+			}
+			found := judged(j, h.events)
+			if len(found) != 1 {
+				t.Fatalf("found %v", brief(found))
+			}
+			f := found[0]
+			if f.Observed != c.observed || !strings.Contains(f.Reason, c.reason) || c.lacks != "" && strings.Contains(f.Reason, c.lacks) {
+				t.Errorf("observed %q, reason %q", f.Observed, f.Reason)
+			}
+		})
 	}
 }
 

@@ -161,7 +161,7 @@ func (r *reader) url(a *allowance, f field) {
 	case err != nil:
 		r.fail(where, "%s", err)
 	case u.Scope == endpoint.ScopeUnknown:
-		r.fail(where, "signin_url does not tell the endpoint: %s", u.Reasons[0])
+		r.fail(where, "signin_url does not tell the endpoint: %s", strings.Join(u.Reasons, " "))
 	case u.Endpoint != "":
 		a.name(u.Endpoint)
 	default:

@@ -133,7 +133,7 @@ func (p *Policy) swallowed(i int, budget *int) string {
 // It takes what that costs off the budget, and is false once that is spent.
 func (m *matcher) covers(single *[traits]*pattern, budget *int) bool {
 	for t := range m {
-		if len(m[t]) == 0 {
+		if len(m[t]) == 0 || m.always(trait(t), single, budget) {
 			continue
 		}
 		covers := func(p pattern) bool {
@@ -145,8 +145,34 @@ func (m *matcher) covers(single *[traits]*pattern, budget *int) bool {
 		}
 	}
 	*budget--
-	return true
+	return *budget >= 0
 }
+
+// always tells whether the patterns of a trait fit everybody whom the single
+// ones leave. Every record has an account, an identity and an outcome, an empty
+// text if nothing else; who has a role or a session is an AssumedRole.
+func (m *matcher) always(t trait, single *[traits]*pattern, budget *int) bool {
+	var words []string // of which it is one; none: it may be any text
+	switch {
+	case t == traitOutcome:
+		words = outcomes()
+	case t == traitIdentity && (single[traitRole] != nil || single[traitSession] != nil):
+		words = []string{signin.TypeAssumedRole}
+	case t != traitAccount && t != traitIdentity:
+		return false
+	}
+	stars := func(p pattern) bool { return strings.Trim(string(p.glob), "*") == "" }
+	lacks := func(word string) bool {
+		for _, p := range m[t] {
+			*budget -= p.effort(word)
+		}
+		return *budget < 0 || !m.admits(t, word)
+	}
+	return slices.ContainsFunc(m[t], stars) || len(words) > 0 && !slices.ContainsFunc(words, lacks)
+}
+
+// effort is about what it costs to hold p against a text.
+func (p *pattern) effort(text string) int { return len(p.glob) * (1 + len(text)) }
 
 // steps is about what it costs to tell whether p covers other.
 func (p *pattern) steps(other *pattern) int {

@@ -278,7 +278,7 @@ func (r *reader) pattern(t trait, text string, where position) pattern {
 		r.oneOf(&p, "identity", identityTypes())
 	case traitOutcome:
 		p.by = byWord
-		r.oneOf(&p, "outcome", []string{signin.Success.String(), signin.Failure.String(), signin.OutcomeUnknown.String()})
+		r.oneOf(&p, "outcome", outcomes())
 	case traitUser, traitRole:
 		switch {
 		case strings.HasPrefix(text, "arn:"):
@@ -296,6 +296,11 @@ func (r *reader) pattern(t trait, text string, where position) pattern {
 func identityTypes() []string {
 	return []string{signin.TypeIAMUser, signin.TypeRoot, signin.TypeAssumedRole, signin.TypeFederatedUser, "SAMLUser", "WebIdentityUser",
 		"IdentityCenterUser", "Role", "Directory", "AWSAccount", "AWSService", "Unknown"}
+}
+
+// outcomes are the words that every sign-in has one of.
+func outcomes() []string {
+	return []string{signin.Success.String(), signin.Failure.String(), signin.OutcomeUnknown.String()}
 }
 
 // oneOf wants a glob to match one of the words that the records have.

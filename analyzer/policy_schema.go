@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 
 	"trailgate/ingest/signin"
@@ -28,8 +29,8 @@ func schema() object {
 		"title":       "Trailgate policy",
 		"description": "Who may come through which console sign-in endpoint.",
 		"$defs": object{
-			"severity": object{"description": "How grave a finding is.", "enum": severities()},
-			"globs":    oneOrMany(object{"type": []string{"string", "integer"}}),
+			"severity": object{"description": "How grave a finding is.", "anyOf": anyCase(severities(), false)},
+			"globs":    oneOrMany(word()),
 			"match":    matchSchema(),
 			"allow": object{
 				"description": `"global", Regions, globs of them such as "eu-*", "idc-home", or "idc-home+[REGION, ...]".`,
@@ -61,6 +62,28 @@ func severities() []string {
 
 func text() object { return object{"type": "string", "minLength": 1} }
 
+// word is a text that need not be quoted where YAML takes it for something else.
+func word() object { return object{"type": []string{"string", "number", "boolean"}, "minLength": 1} }
+
+// anyCase are the words, for an editor to complete, and the same in any letter
+// case, or a glob of them.
+func anyCase(words []string, globs bool) []any {
+	var pattern strings.Builder
+	for i, w := range words {
+		if i > 0 {
+			pattern.WriteByte('|')
+		}
+		for _, c := range w {
+			pattern.WriteString("[" + strings.ToUpper(string(c)) + strings.ToLower(string(c)) + "]")
+		}
+	}
+	all := "^(" + pattern.String() + ")$"
+	if globs {
+		all += "|[*?]"
+	}
+	return []any{object{"enum": words}, object{"type": "string", "pattern": all}}
+}
+
 func ref(name string) object { return object{"$ref": "#/$defs/" + name} }
 
 func oneOrMany(item object) object {
@@ -83,7 +106,19 @@ func matchSchema() object {
 	}
 	properties := object{}
 	for t := range traits {
-		properties[t.String()] = object{"$ref": "#/$defs/globs", "description": describe[t]}
+		var globs object
+		switch t {
+		case traitAccount:
+			globs = oneOrMany(object{"type": []string{"string", "integer"}, "pattern": `^[0-9]{12}$|[*?]`, "maximum": 999_999_999_999})
+		case traitIdentity:
+			globs = oneOrMany(object{"anyOf": anyCase(identityTypes(), true)})
+		case traitOutcome:
+			globs = oneOrMany(object{"anyOf": anyCase(outcomes(), true)})
+		default:
+			globs = ref("globs")
+		}
+		globs["description"] = describe[t]
+		properties[t.String()] = globs
 	}
 	return object{"type": "object", "additionalProperties": false, "properties": properties,
 		"description": "All must match; what is left out matches everybody."}
@@ -97,7 +132,7 @@ func pick(keys []string) object {
 		case "match", "allow", "strict", "signin_url", "severity":
 			out[key] = ref(key)
 		default:
-			out[key] = text()
+			out[key] = word()
 		}
 	}
 	return out
@@ -120,10 +155,13 @@ func exceptionSchema() object {
 		"required": []string{"match", "until", "reason"}, "oneOf": exactlyOne()}
 }
 
+// windowPattern is what span reads, but for a window of nothing.
+const windowPattern = `^([0-9]+[dw]|[+]?(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
+
 func detectionsSchema() object {
 	rules := object{}
 	for _, d := range ruleList() {
-		count := object{"type": "integer", "minimum": 1}
+		count := object{"type": "integer", "minimum": 1, "maximum": math.MaxInt32}
 		if most, _ := d.most(); most > 0 {
 			count["maximum"] = most
 		}
@@ -132,7 +170,7 @@ func detectionsSchema() object {
 			"severity":  ref("severity"),
 			"threshold": object{"type": "number", "exclusiveMinimum": 0, "description": "Bits of surprise."},
 			"count":     count,
-			"window":    object{"type": "string", "description": "A duration: 10m, 6h, 7d."},
+			"window":    object{"type": "string", "pattern": windowPattern, "description": "A duration: 10m, 6h, 7d."},
 		}
 		properties := object{}
 		for _, key := range d.settings() {

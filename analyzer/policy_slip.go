@@ -28,7 +28,7 @@ func (p *pattern) slip(t trait) string {
 		return "begins with a dash: an entry of a list wants a blank after its dash"
 	case p.plain && strings.ContainsAny(text, "\u201c\u201d\u201e\u2018\u2019"):
 		return "holds the quotation marks: quote with plain ones"
-	case strings.Contains(text, ","):
+	case p.plain && strings.Contains(text, ","), strings.Contains(text, ", "):
 		return "is one name with a comma in it: " + list
 	case p.plain && strings.Contains(text, " "):
 		return "is one name with a blank in it: " + list

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"trailgate/ingest/signin"
@@ -15,7 +16,7 @@ func (j *Judge) byFactor(s *sight, d detector) (hit, bool) {
 	}
 	reason := "an IAM user signed in without a second factor"
 	key := ""
-	if s.habit != nil && s.habit.MFA != 0 && !s.late {
+	if s.habit != nil && s.habit.MFA != 0 && (!s.late || s.habit.MFA < s.unix) {
 		reason += fmt.Sprintf(", having used one %s before", lasting(time.Duration(s.unix-s.habit.MFA)*time.Second))
 		key = "dropped"
 		if j.Policy.Detection(d.id).Severity == 0 {
@@ -30,59 +31,66 @@ func (j *Judge) byForce(s *sight, d detector) (hit, bool) {
 	if !s.named || s.late || s.e.ErrorCode != "" {
 		return hit{}, false
 	}
-	var before int
+	n := 0
 	if s.habit != nil {
-		before = since(s.habit.Failures, s.unix-int64(d.window/time.Second))
+		n = since(s.habit.Failures, s.unix-int64(d.window/time.Second))
+	}
+	if s.e.Outcome == signin.Failure {
+		n++
+	}
+	if n < d.count {
+		return hit{}, false
 	}
 	var reason string
 	switch {
-	case s.e.Outcome == signin.Failure && before+1 >= d.count:
-		reason = fmt.Sprintf("%d failures within %s", before+1, lasting(d.window))
-	case s.success() && before >= d.count:
-		reason = fmt.Sprintf("a success after %d failures within %s, from %q", before, lasting(d.window), s.e.SourceIP)
+	case s.e.Outcome == signin.Failure:
+		reason = fmt.Sprintf("%s within %s", plural(n, "failure"), lasting(d.window))
+	case s.success():
+		reason = fmt.Sprintf("a success after %s within %s, from %q", plural(n, "failure"), lasting(d.window), s.e.SourceIP)
 		if j.Policy.Detection(d.id).Severity == 0 {
 			d.severity++
 		}
 	default:
 		return hit{}, false
 	}
-	return hit{detector: d, reason: reason, observed: fmt.Sprintf("%d failures", max(before, d.count)),
+	return hit{detector: d, reason: reason, observed: plural(n, "failure"),
 		expected: []string{fmt.Sprintf("fewer than %d", d.count)}}, true
 }
 
 // bySpray: many principals fail from one address that is none of theirs, or
 // one of them gets in from there.
 func (j *Judge) bySpray(s *sight, d detector) (hit, bool) {
-	src := j.Baseline.sources[s.e.SourceIP]
-	if src == nil || s.late || s.e.ErrorCode != "" || s.named && s.habit.familiar(s.e.SourceIP) {
+	if s.e.SourceIP == "" || s.late || s.e.ErrorCode != "" || s.named && s.habit.familiar(s.e.SourceIP) {
 		return hit{}, false
 	}
 	oldest := s.unix - int64(d.window/time.Second)
-	others := 0
-	for _, a := range src.Fails {
-		if a.At >= oldest && a.Who != s.principal {
-			others++
-		}
+	src := j.Baseline.sources[s.e.SourceIP]
+	failed := src.failed(oldest)
+	if s.e.Outcome == signin.Failure && s.named && !slices.Contains(failed, s.principal) {
+		failed = append(failed, s.principal)
 	}
-	if others == 0 {
+	n := len(failed)
+	if n < d.count {
 		return hit{}, false
 	}
 	var reason string
 	switch {
-	case s.e.Outcome == signin.Failure && s.named && others+1 >= d.count:
-		reason = fmt.Sprintf("%d principals failed from %q within %s, none of whom is known there", others+1, s.e.SourceIP, lasting(d.window))
-	case s.success() && others >= d.count:
-		reason = fmt.Sprintf("a success from %q, where %d others failed within %s", s.e.SourceIP, others, lasting(d.window))
+	case s.e.Outcome == signin.Failure && s.named:
+		reason = fmt.Sprintf("%s failed from %q within %s, none of whom was remembered there", plural(n, "principal"), s.e.SourceIP, lasting(d.window))
+	case s.success():
+		reason = fmt.Sprintf("a success from %q, where %s failed within %s", s.e.SourceIP, plural(n, "principal"), lasting(d.window))
 		if j.Policy.Detection(d.id).Severity == 0 {
 			d.severity++
 		}
 	default:
 		return hit{}, false
 	}
-	if n := since(src.Hidden, oldest); n > 0 {
-		reason += fmt.Sprintf("; %s at names that do not exist", plural(n, "attempt"))
+	if src != nil {
+		if hidden := since(src.Hidden, oldest); hidden > 0 {
+			reason += fmt.Sprintf("; %s at names that do not exist", plural(hidden, "attempt"))
+		}
 	}
-	return hit{detector: d, reason: reason, observed: plural(max(others, d.count), "principal"),
+	return hit{detector: d, reason: reason, observed: plural(n, "principal"),
 		expected: []string{fmt.Sprintf("fewer than %d", d.count)}, key: s.e.SourceIP}, true
 }
 
@@ -96,8 +104,8 @@ func (j *Judge) byName(s *sight, d detector) (hit, bool) {
 	if n < d.count {
 		return hit{}, false
 	}
-	return hit{detector: d, reason: fmt.Sprintf("%d failures with names that account %s does not have, from %q within %s", n, s.e.Account, s.e.SourceIP, lasting(d.window)),
-		observed: fmt.Sprintf("%d hidden names", n), expected: []string{fmt.Sprintf("fewer than %d", d.count)}, key: s.e.SourceIP}, true
+	return hit{detector: d, reason: fmt.Sprintf("%s with names that account %s does not have, from %q within %s", plural(n, "failure"), s.e.Account, s.e.SourceIP, lasting(d.window)),
+		observed: plural(n, "hidden name"), expected: []string{fmt.Sprintf("fewer than %d", d.count)}, key: s.e.SourceIP}, true
 }
 
 // byDenial: a sign-in policy or a resource control policy turned somebody away

@@ -50,8 +50,11 @@ func (j *Judge) byRoot(s *sight, d detector) (hit, bool) {
 	if s.e.Identity.Type != signin.TypeRoot {
 		return hit{}, false
 	}
-	what := "signed in"
-	if !s.success() {
+	what := "came to sign in, with an unknown outcome,"
+	switch s.e.Outcome {
+	case signin.Success:
+		what = "signed in"
+	case signin.Failure:
 		what = "failed to sign in"
 	}
 	reason := fmt.Sprintf("the root user of account %s %s from %q, second factor: %s", s.e.Account, what, s.e.SourceIP, s.e.MFA)
@@ -116,15 +119,26 @@ func (j *Judge) byHabit(s *sight, d detector) (hit, bool) {
 	}
 	var reason string
 	switch {
+	case o.own == 0 && o.blind > 0:
+		reason = fmt.Sprintf("first sign-in of this principal whose endpoint is known came through %s", s.v.Endpoint)
 	case o.own == 0:
 		reason = fmt.Sprintf("first sign-in of this principal came through %s", s.v.Endpoint)
 	case o.here == 0:
-		reason = fmt.Sprintf("first sign-in at %s in %d", s.v.Endpoint, o.own+1)
+		reason = fmt.Sprintf("first sign-in at %s in %d", s.v.Endpoint, o.own+1) + o.ofKnown()
 	default:
-		reason = fmt.Sprintf("sign-in at %s, which had %d of the %d before", s.v.Endpoint, o.here, o.own)
+		reason = fmt.Sprintf("sign-in at %s, which had %d of the %d before", s.v.Endpoint, o.here, o.own) + o.ofKnown()
 	}
 	reason += fmt.Sprintf("; %s of account %s's; %.1f bits of surprise (threshold %g)", percent(o.common), s.e.Account, o.surprise, d.threshold)
 	return hit{detector: d, reason: reason, observed: s.v.Endpoint, expected: s.usual(j.Baseline), surprise: &o.surprise}, true
+}
+
+// ofKnown says that the principal's own sign-ins are not all counted, where they
+// are not.
+func (o *outlook) ofKnown() string {
+	if o.blind == 0 {
+		return ""
+	}
+	return " whose endpoint is known"
 }
 
 // byHop: two endpoints from two addresses in so short a time that one person

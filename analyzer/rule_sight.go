@@ -58,10 +58,11 @@ func (s *sight) stands(name string) bool {
 // success tells whether the person got in.
 func (s *sight) success() bool { return s.e.Outcome == signin.Success }
 
-// strange tells whether the principal, known from several addresses or
-// sign-ins, was never seen at this one.
+// strange tells whether the principal, known from several sign-ins, surely was
+// never seen at the address. Of who uses more addresses than are remembered it
+// cannot be told.
 func (s *sight) strange() bool {
-	return s.named && s.e.SourceIP != "" && s.outlook.own >= 3 && !s.habit.familiar(s.e.SourceIP)
+	return s.named && s.e.SourceIP != "" && s.outlook.own >= 3 && len(s.habit.Addresses) < maxAddresses && !s.habit.familiar(s.e.SourceIP)
 }
 
 // single tells whether somebody got in with a password alone.
@@ -101,15 +102,27 @@ func percent(share float64) string {
 	return strconv.FormatFloat(100*share, 'f', 0, 64) + " %"
 }
 
-// lasting writes a duration as people do.
+// lasting writes a duration as people do: in the largest unit of which there
+// are two, and the next smaller one for what is left, which is rounded up.
 func lasting(d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%.0f days", d.Hours()/24)
-	case d >= 2*time.Hour:
-		return fmt.Sprintf("%.0f hours", d.Hours())
-	case d >= 2*time.Minute:
-		return fmt.Sprintf("%.0f minutes", d.Minutes())
+	units := [...]struct {
+		of          time.Duration
+		long, short string
+	}{{day, "days", "d"}, {time.Hour, "hours", "h"}, {time.Minute, "minutes", "min"}, {time.Second, "seconds", "s"}}
+	i := 0
+	for i < len(units)-1 && d < 2*units[i].of {
+		i++
 	}
-	return fmt.Sprintf("%.0f seconds", d.Seconds())
+	if i == len(units)-1 {
+		return plural(int((d+time.Second-1)/time.Second), "second")
+	}
+	big, small := units[i], units[i+1]
+	n, rest := d/big.of, (d%big.of+small.of-1)/small.of
+	if rest*small.of == big.of {
+		n, rest = n+1, 0
+	}
+	if rest == 0 {
+		return fmt.Sprintf("%d %s", n, big.long)
+	}
+	return fmt.Sprintf("%d %s %d %s", n, big.short, rest, small.short)
 }
