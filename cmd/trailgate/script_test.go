@@ -37,6 +37,10 @@ func TestScripts(t *testing.T) {
 	if gateway == "" {
 		t.Log("NOTE: no versitygw (make test installs it): s3:// is tested against the in-process stand-in ONLY")
 	}
+	earlier, err := filepath.Abs("testdata/written-by-42315f8")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
@@ -48,6 +52,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(env.WorkDir, "no-credentials"))
 			env.Setenv("AWS_REGION", "us-east-1")
 			env.Setenv("GATEWAY", gateway)
+			env.Setenv("EARLIER", earlier)
 			env.Values[serverKey{}] = &server{}
 			return nil
 		},
@@ -69,6 +74,8 @@ func TestScripts(t *testing.T) {
 			"latest":    latest,
 			"rows":      lakeToFile,
 			"sorted":    sortLines,
+			"earlier":   copyEarlier,
+			"samerows":  compareRows,
 
 			"cloudtrail": serveHistory,
 			"pages":      pages,
