@@ -24,8 +24,8 @@ func Classify(e signin.Event) Verdict { return Classifier{}.Classify(e) }
 // destination.
 func (c Classifier) Classify(e signin.Event) Verdict {
 	host := c.Table.ParseHost(e.Host)
-	at := c.locate(e.Region)
-	v := Verdict{Partition: c.partition(&e, host, at)}
+	at := c.locateRegion(e.Region)
+	v := Verdict{Partition: c.partitionOf(&e, host, at)}
 	switch {
 	case host.Class == endpoint.Global:
 		v.Scope, v.Endpoint, v.Basis, v.Confidence = ScopeGlobal, Global, BasisHost, Certain
@@ -33,13 +33,13 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 		v.Scope, v.Endpoint, v.Basis, v.Confidence = ScopeRegional, host.Region, BasisHost, Certain
 	case at.marker:
 		v.Scope, v.Endpoint, v.Basis, v.Confidence = ScopeGlobal, Global, BasisMarker, High
-	case !at.known():
+	case !at.isKnown():
 	case at.Name != c.Table.Default(at.Partition):
 		v.Scope, v.Endpoint, v.Basis, v.Confidence = ScopeRegional, at.Name, BasisRegion, High
 	case e.Identity.Type == signin.TypeRoot:
 		v.Scope, v.Endpoint, v.Basis, v.Confidence = ScopeGlobal, Global, BasisIdentity, High
 	}
-	mismatch := c.mismatch(host, at)
+	mismatch := c.regionMismatch(host, at)
 	if mismatch {
 		v.Confidence = High
 	}
@@ -51,7 +51,7 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 	if host.Class == endpoint.Global && c.Table.Bare(host.Partition) == endpoint.Assumed {
 		v.Confidence = Low
 	}
-	v.Notes = collect([...]mark{
+	v.Notes = collectNotes([...]noteCandidate{
 		{AccountHost, host.Class == endpoint.Account},
 		{ForeignHost, host.Class == endpoint.Foreign},
 		{IdentityCenter, e.Identity.IdentityCenter()},
@@ -59,7 +59,7 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 		{MaybeProxied, e.Identity.Type == signin.TypeIAMUser && v.Partition == endpoint.AWS &&
 			(endpoint.Proxied(v.Endpoint) || endpoint.Proxied(at.Name))},
 		{RegionMismatch, mismatch},
-		{UnknownRegion, at.odd()},
+		{UnknownRegion, at.isOdd()},
 	})
 	return v
 }
@@ -71,10 +71,10 @@ type location struct {
 	absent          bool
 }
 
-func (l location) known() bool { return l.Name != "" }
-func (l location) odd() bool   { return !l.known() && !l.marker && !l.absent }
+func (l location) isKnown() bool { return l.Name != "" }
+func (l location) isOdd() bool   { return !l.isKnown() && !l.marker && !l.absent }
 
-func (c Classifier) locate(region string) location {
+func (c Classifier) locateRegion(region string) location {
 	if r, ok := c.Table.Region(region); ok {
 		return location{Region: r}
 	}
@@ -82,8 +82,8 @@ func (c Classifier) locate(region string) location {
 	return location{marker: strings.EqualFold(region, Global), absent: region == ""}
 }
 
-// mismatch tells whether a host that decided and awsRegion disagree.
-func (c Classifier) mismatch(host endpoint.Host, at location) bool {
+// regionMismatch tells whether a host that decided and awsRegion disagree.
+func (c Classifier) regionMismatch(host endpoint.Host, at location) bool {
 	switch {
 	case at.absent:
 		return false
@@ -95,13 +95,13 @@ func (c Classifier) mismatch(host endpoint.Host, at location) bool {
 	return false
 }
 
-// partition takes the best witness of the partition there is. An account host
+// partitionOf takes the best witness of the partition there is. An account host
 // ranks behind awsRegion, since the verdict is to be as if there were none.
-func (c Classifier) partition(e *signin.Event, host endpoint.Host, at location) string {
+func (c Classifier) partitionOf(e *signin.Event, host endpoint.Host, at location) string {
 	switch {
 	case host.Class == endpoint.Global, host.Class == endpoint.Regional:
 		return host.Partition
-	case at.known():
+	case at.isKnown():
 		return at.Partition
 	case host.Class == endpoint.Account:
 		return host.Partition
@@ -112,14 +112,14 @@ func (c Classifier) partition(e *signin.Event, host endpoint.Host, at location) 
 	return endpoint.AWS
 }
 
-type mark struct {
+type noteCandidate struct {
 	note Note
 	set  bool
 }
 
-// collect keeps the order of the marks, which is that of the notes. It
+// collectNotes keeps the order of the marks, which is that of the notes. It
 // allocates once, and only if there is something to note.
-func collect(marks [7]mark) []Note {
+func collectNotes(marks [7]noteCandidate) []Note {
 	n := 0
 	for i := range marks {
 		if marks[i].set {

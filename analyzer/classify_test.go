@@ -4,52 +4,14 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/endpoint"
+	"trailgate/analyzer/internal/samples"
 	"trailgate/ingest/signin"
 )
-
-const (
-	unPrefixed = "signin.aws.amazon.com"
-	ssoRole    = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/"
-)
-
-func user() signin.Identity {
-	return signin.Identity{Type: "IAMUser", Account: "111122223333", ARN: "arn:aws:iam::111122223333:user/alice", UserName: "alice"}
-}
-
-func root() signin.Identity {
-	return signin.Identity{Type: "Root", Account: "111122223333", ARN: "arn:aws:iam::111122223333:root"}
-}
-
-func role() signin.Identity {
-	return signin.Identity{Type: "AssumedRole", Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/Operator/bob"}
-}
-
-// sso is an Identity Center role; home may be empty, else it ends in a slash.
-func sso(home string) signin.Identity {
-	return signin.Identity{
-		Type: "AssumedRole", Account: "111122223333",
-		ARN:       "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_ReadOnly_0123456789abcdef/carol",
-		IssuerARN: ssoRole + home + "AWSReservedSSO_ReadOnly_0123456789abcdef",
-	}
-}
-
-func at(id signin.Identity, region, host string) signin.Event {
-	return signin.Event{
-		ID: "11111111-2222-3333-4444-555555555555", Time: time.Date(2025, 3, 4, 5, 6, 7, 0, time.UTC), Version: "1.08",
-		Account: "111122223333", Identity: id, Region: region, Host: host, Outcome: signin.Success,
-	}
-}
-
-func of(id signin.Identity, partition string) signin.Identity {
-	id.ARN = "arn:" + partition + id.ARN[len("arn:aws"):]
-	return id
-}
 
 type verdictCase struct {
 	name  string
@@ -93,40 +55,40 @@ func TestObserved(t *testing.T) {
 		certain = analyzer.Certain
 		high    = analyzer.High
 	)
-	regionalHost := func(r string) string { return r + "." + unPrefixed }
-	failed := at(user(), "us-east-1", regionalHost("us-east-1"))
+	regionalHost := func(r string) string { return r + "." + samples.UnprefixedHost }
+	failed := samples.Event(samples.User(), "us-east-1", regionalHost("us-east-1"))
 	failed.Outcome, failed.Identity.ARN = signin.Failure, ""
-	toSydney := at(root(), "us-east-1", unPrefixed)
+	toSydney := samples.Event(samples.Root(), "us-east-1", samples.UnprefixedHost)
 	toSydney.LoginTo = "https://ap-southeast-2.console.aws.amazon.com/console/home"
-	hidden := at(signin.Identity{Type: "IAMUser", Account: "111122223333", UserName: signin.Hidden}, "us-east-1", unPrefixed)
+	hidden := samples.Event(signin.Identity{Type: "IAMUser", Account: "111122223333", UserName: signin.Hidden}, "us-east-1", samples.UnprefixedHost)
 	hidden.Outcome = signin.Failure
-	saml := at(role(), "us-east-1", "")
+	saml := samples.Event(samples.Role(), "us-east-1", "")
 	saml.Version, saml.SAMLProvider = "1.05", "arn:aws:iam::111122223333:saml-provider/idp"
-	denied := at(user(), "us-east-1", unPrefixed)
+	denied := samples.Event(samples.User(), "us-east-1", samples.UnprefixedHost)
 	denied.Outcome, denied.ErrorCode, denied.Version = signin.Failure, "AccessDenied", "1.11"
 	run(t, []verdictCase{
-		{"user at the Region's host of the default Region", at(user(), "us-east-1", regionalHost("us-east-1")), regional("us-east-1", host, certain)},
+		{"user at the Region's host of the default Region", samples.Event(samples.User(), "us-east-1", regionalHost("us-east-1")), regional("us-east-1", host, certain)},
 		{"the same, failed", failed, regional("us-east-1", host, certain)},
-		{"user at the un-prefixed host", at(user(), "us-east-1", unPrefixed), global(host, certain)},
-		{"root", at(root(), "us-east-1", unPrefixed), global(host, certain)},
+		{"user at the un-prefixed host", samples.Event(samples.User(), "us-east-1", samples.UnprefixedHost), global(host, certain)},
+		{"root", samples.Event(samples.Root(), "us-east-1", samples.UnprefixedHost), global(host, certain)},
 		{"root on the way to another Region's console", toSydney, global(host, certain)},
-		{"role by the federation endpoint", at(role(), "us-east-1", regionalHost("us-east-1")), regional("us-east-1", host, certain)},
-		{"user, perhaps proxied", at(user(), "us-east-2", regionalHost("us-east-2")), regional("us-east-2", host, certain, analyzer.MaybeProxied)},
-		{"identity center at its home", at(sso("us-west-2/"), "us-west-2", regionalHost("us-west-2")), regional("us-west-2", host, certain, analyzer.IdentityCenter)},
-		{"identity center without host", at(sso("us-east-2/"), "us-east-2", ""), regional("us-east-2", analyzer.BasisRegion, high, analyzer.IdentityCenter)},
-		{"role from a user's session, without host", at(role(), "us-east-1", ""), unknown()},
-		{"user in Seoul", at(user(), "ap-northeast-2", regionalHost("ap-northeast-2")), regional("ap-northeast-2", host, certain)},
-		{"root of 2022, recorded elsewhere", at(root(), "ap-northeast-2", unPrefixed), global(host, high, analyzer.RegionMismatch)},
+		{"role by the federation endpoint", samples.Event(samples.Role(), "us-east-1", regionalHost("us-east-1")), regional("us-east-1", host, certain)},
+		{"user, perhaps proxied", samples.Event(samples.User(), "us-east-2", regionalHost("us-east-2")), regional("us-east-2", host, certain, analyzer.MaybeProxied)},
+		{"identity center at its home", samples.Event(samples.IdentityCenterRole("us-west-2/"), "us-west-2", regionalHost("us-west-2")), regional("us-west-2", host, certain, analyzer.IdentityCenter)},
+		{"identity center without host", samples.Event(samples.IdentityCenterRole("us-east-2/"), "us-east-2", ""), regional("us-east-2", analyzer.BasisRegion, high, analyzer.IdentityCenter)},
+		{"role from a user's session, without host", samples.Event(samples.Role(), "us-east-1", ""), unknown()},
+		{"user in Seoul", samples.Event(samples.User(), "ap-northeast-2", regionalHost("ap-northeast-2")), regional("ap-northeast-2", host, certain)},
+		{"root of 2022, recorded elsewhere", samples.Event(samples.Root(), "ap-northeast-2", samples.UnprefixedHost), global(host, high, analyzer.RegionMismatch)},
 		{"saml of 2019", saml, unknown()},
-		{"user in Stockholm, without host", at(user(), "eu-north-1", ""), regional("eu-north-1", analyzer.BasisRegion, high, analyzer.MaybeProxied)},
-		{"user in Sydney, from the account's URL", at(user(), "ap-southeast-2", regionalHost("ap-southeast-2")),
+		{"user in Stockholm, without host", samples.Event(samples.User(), "eu-north-1", ""), regional("eu-north-1", analyzer.BasisRegion, high, analyzer.MaybeProxied)},
+		{"user in Sydney, from the account's URL", samples.Event(samples.User(), "ap-southeast-2", regionalHost("ap-southeast-2")),
 			regional("ap-southeast-2", host, certain, analyzer.MaybeProxied)},
-		{"user by ?region=", at(user(), "us-west-1", ""), regional("us-west-1", analyzer.BasisRegion, high)},
+		{"user by ?region=", samples.Event(samples.User(), "us-west-1", ""), regional("us-west-1", analyzer.BasisRegion, high)},
 		{"unknown user name from a script", hidden, global(host, certain)},
 		{"denied by policy", denied, global(host, certain)},
-		{"anonymised Region", at(user(), "eu-west-2r", unPrefixed), global(host, high, analyzer.RegionMismatch, analyzer.UnknownRegion)},
-		{"marker, root", at(root(), "global", ""), global(analyzer.BasisMarker, high)},
-		{"marker, role", at(role(), "global", unPrefixed), global(host, certain)},
+		{"anonymised Region", samples.Event(samples.User(), "eu-west-2r", samples.UnprefixedHost), global(host, high, analyzer.RegionMismatch, analyzer.UnknownRegion)},
+		{"marker, root", samples.Event(samples.Root(), "global", ""), global(analyzer.BasisMarker, high)},
+		{"marker, role", samples.Event(samples.Role(), "global", samples.UnprefixedHost), global(host, certain)},
 	})
 }
 
@@ -138,49 +100,49 @@ func TestModel(t *testing.T) {
 		certain = analyzer.Certain
 		high    = analyzer.High
 	)
-	malformed := at(user(), "us-east-1", unPrefixed)
+	malformed := samples.Event(samples.User(), "us-east-1", samples.UnprefixedHost)
 	malformed.Malformed = true
-	everything := at(user(), "eu-north-1", "acme."+unPrefixed)
+	everything := samples.Event(samples.User(), "eu-north-1", "acme."+samples.UnprefixedHost)
 	everything.Malformed = true
-	loginTo := at(user(), "us-east-1", "")
+	loginTo := samples.Event(samples.User(), "us-east-1", "")
 	loginTo.LoginTo = "https://eu-west-1.console.aws.amazon.com/console/home?region=eu-west-1"
 	federated := signin.Identity{Type: "FederatedUser", Account: "111122223333", ARN: "arn:aws:sts::111122223333:federated-user/dave"}
 	run(t, []verdictCase{
 		{"no event at all", signin.Event{}, unknown()},
-		{"global host, no Region", at(user(), "", unPrefixed), global(host, certain)},
-		{"global host, spelled otherwise", at(user(), " US-EAST-1 ", "SIGNIN.aws.amazon.com.:443"), global(host, certain)},
-		{"global host, other Region", at(role(), "eu-west-1", unPrefixed), global(host, high, analyzer.RegionMismatch)},
-		{"global host, proxied Region", at(user(), "eu-north-1", unPrefixed), global(host, high, analyzer.MaybeProxied, analyzer.RegionMismatch)},
-		{"global host, other partition", at(user(), "cn-northwest-1", unPrefixed), global(host, high, analyzer.RegionMismatch)},
-		{"regional host, no Region", at(user(), "", "eu-west-1."+unPrefixed), regional("eu-west-1", host, certain)},
-		{"regional host, other Region", at(role(), "eu-west-2", "eu-west-1."+unPrefixed), regional("eu-west-1", host, high, analyzer.RegionMismatch)},
-		{"regional host, proxied Region", at(user(), "us-east-2", "us-west-1."+unPrefixed),
+		{"global host, no Region", samples.Event(samples.User(), "", samples.UnprefixedHost), global(host, certain)},
+		{"global host, spelled otherwise", samples.Event(samples.User(), " US-EAST-1 ", "SIGNIN.aws.amazon.com.:443"), global(host, certain)},
+		{"global host, other Region", samples.Event(samples.Role(), "eu-west-1", samples.UnprefixedHost), global(host, high, analyzer.RegionMismatch)},
+		{"global host, proxied Region", samples.Event(samples.User(), "eu-north-1", samples.UnprefixedHost), global(host, high, analyzer.MaybeProxied, analyzer.RegionMismatch)},
+		{"global host, other partition", samples.Event(samples.User(), "cn-northwest-1", samples.UnprefixedHost), global(host, high, analyzer.RegionMismatch)},
+		{"regional host, no Region", samples.Event(samples.User(), "", "eu-west-1."+samples.UnprefixedHost), regional("eu-west-1", host, certain)},
+		{"regional host, other Region", samples.Event(samples.Role(), "eu-west-2", "eu-west-1."+samples.UnprefixedHost), regional("eu-west-1", host, high, analyzer.RegionMismatch)},
+		{"regional host, proxied Region", samples.Event(samples.User(), "us-east-2", "us-west-1."+samples.UnprefixedHost),
 			regional("us-west-1", host, high, analyzer.MaybeProxied, analyzer.RegionMismatch)},
-		{"regional host, marker", at(role(), "global", "eu-west-1."+unPrefixed), regional("eu-west-1", host, high, analyzer.RegionMismatch)},
-		{"regional host, unknown Region", at(role(), "moon-1", "eu-west-1."+unPrefixed),
+		{"regional host, marker", samples.Event(samples.Role(), "global", "eu-west-1."+samples.UnprefixedHost), regional("eu-west-1", host, high, analyzer.RegionMismatch)},
+		{"regional host, unknown Region", samples.Event(samples.Role(), "moon-1", "eu-west-1."+samples.UnprefixedHost),
 			regional("eu-west-1", host, high, analyzer.RegionMismatch, analyzer.UnknownRegion)},
-		{"role at a proxied Region", at(role(), "us-east-2", "us-east-2."+unPrefixed), regional("us-east-2", host, certain)},
-		{"root at a Region", at(root(), "eu-west-1", ""), regional("eu-west-1", region, high)},
-		{"root in the default Region", at(root(), "us-east-1", ""), global(analyzer.BasisIdentity, high)},
-		{"root, nothing else", at(root(), "", ""), unknown()},
-		{"user in the default Region", at(user(), "us-east-1", ""), unknown()},
+		{"role at a proxied Region", samples.Event(samples.Role(), "us-east-2", "us-east-2."+samples.UnprefixedHost), regional("us-east-2", host, certain)},
+		{"root at a Region", samples.Event(samples.Root(), "eu-west-1", ""), regional("eu-west-1", region, high)},
+		{"root in the default Region", samples.Event(samples.Root(), "us-east-1", ""), global(analyzer.BasisIdentity, high)},
+		{"root, nothing else", samples.Event(samples.Root(), "", ""), unknown()},
+		{"user in the default Region", samples.Event(samples.User(), "us-east-1", ""), unknown()},
 		{"user in the default Region with LoginTo", loginTo, unknown()},
-		{"federated user in the default Region", at(federated, "us-east-1", ""), unknown()},
-		{"identity center in the default Region", at(sso(""), "us-east-1", ""), unknown(analyzer.IdentityCenter)},
-		{"identity center, home elsewhere", at(sso("eu-west-1/"), "us-east-1", ""), unknown(analyzer.IdentityCenter)},
-		{"marker, spelled otherwise", at(user(), " Global ", ""), global(analyzer.BasisMarker, high)},
-		{"unknown Region", at(user(), "eu-prod-1", ""), unknown(analyzer.UnknownRegion)},
-		{"unknown Region, root", at(root(), "moon-1", ""), unknown(analyzer.UnknownRegion)},
-		{"pseudo Region", at(user(), "aws-global", ""), unknown(analyzer.UnknownRegion)},
-		{"blank Region", at(user(), "  ", ""), unknown()},
-		{"account host, Region", at(role(), "eu-west-1", "acme."+unPrefixed), regional("eu-west-1", region, high, analyzer.AccountHost)},
-		{"account host like a Region", at(role(), "us-east-1", "eu-prod-1."+unPrefixed), unknown(analyzer.AccountHost)},
-		{"account host, marker", at(role(), "global", "111122223333."+unPrefixed), global(analyzer.BasisMarker, high, analyzer.AccountHost)},
-		{"account host, root", at(root(), "us-east-1", "acme."+unPrefixed), global(analyzer.BasisIdentity, high, analyzer.AccountHost)},
-		{"foreign host, Region", at(role(), "eu-west-1", "signin.evil.example"), regional("eu-west-1", region, high, analyzer.ForeignHost)},
-		{"foreign host, default Region", at(role(), "us-east-1", unPrefixed+".evil.example"), unknown(analyzer.ForeignHost)},
-		{"foreign host, user information", at(role(), "us-east-1", "us-east-1@"+unPrefixed), unknown(analyzer.ForeignHost)},
-		{"portal host", at(sso("eu-west-1/"), "eu-west-1", "eu-west-1.signin.aws"),
+		{"federated user in the default Region", samples.Event(federated, "us-east-1", ""), unknown()},
+		{"identity center in the default Region", samples.Event(samples.IdentityCenterRole(""), "us-east-1", ""), unknown(analyzer.IdentityCenter)},
+		{"identity center, home elsewhere", samples.Event(samples.IdentityCenterRole("eu-west-1/"), "us-east-1", ""), unknown(analyzer.IdentityCenter)},
+		{"marker, spelled otherwise", samples.Event(samples.User(), " Global ", ""), global(analyzer.BasisMarker, high)},
+		{"unknown Region", samples.Event(samples.User(), "eu-prod-1", ""), unknown(analyzer.UnknownRegion)},
+		{"unknown Region, root", samples.Event(samples.Root(), "moon-1", ""), unknown(analyzer.UnknownRegion)},
+		{"pseudo Region", samples.Event(samples.User(), "aws-global", ""), unknown(analyzer.UnknownRegion)},
+		{"blank Region", samples.Event(samples.User(), "  ", ""), unknown()},
+		{"account host, Region", samples.Event(samples.Role(), "eu-west-1", "acme."+samples.UnprefixedHost), regional("eu-west-1", region, high, analyzer.AccountHost)},
+		{"account host like a Region", samples.Event(samples.Role(), "us-east-1", "eu-prod-1."+samples.UnprefixedHost), unknown(analyzer.AccountHost)},
+		{"account host, marker", samples.Event(samples.Role(), "global", "111122223333."+samples.UnprefixedHost), global(analyzer.BasisMarker, high, analyzer.AccountHost)},
+		{"account host, root", samples.Event(samples.Root(), "us-east-1", "acme."+samples.UnprefixedHost), global(analyzer.BasisIdentity, high, analyzer.AccountHost)},
+		{"foreign host, Region", samples.Event(samples.Role(), "eu-west-1", "signin.evil.example"), regional("eu-west-1", region, high, analyzer.ForeignHost)},
+		{"foreign host, default Region", samples.Event(samples.Role(), "us-east-1", samples.UnprefixedHost+".evil.example"), unknown(analyzer.ForeignHost)},
+		{"foreign host, user information", samples.Event(samples.Role(), "us-east-1", "us-east-1@"+samples.UnprefixedHost), unknown(analyzer.ForeignHost)},
+		{"portal host", samples.Event(samples.IdentityCenterRole("eu-west-1/"), "eu-west-1", "eu-west-1.signin.aws"),
 			regional("eu-west-1", region, high, analyzer.ForeignHost, analyzer.IdentityCenter)},
 		{"malformed field", malformed, global(host, certain, analyzer.MalformedField)},
 		{"many notes", everything, regional("eu-north-1", region, high, analyzer.AccountHost, analyzer.MalformedField, analyzer.MaybeProxied)},
@@ -194,7 +156,7 @@ func TestPartitions(t *testing.T) {
 		low     = analyzer.Low
 	)
 	domains := map[string]string{
-		"aws": unPrefixed, "aws-cn": "signin.amazonaws.cn", "aws-us-gov": "signin.amazonaws-us-gov.com", "aws-eusc": "signin.amazonaws-eusc.eu",
+		"aws": samples.UnprefixedHost, "aws-cn": "signin.amazonaws.cn", "aws-us-gov": "signin.amazonaws-us-gov.com", "aws-eusc": "signin.amazonaws-eusc.eu",
 		"aws-iso": "signin.c2shome.ic.gov", "aws-iso-b": "signin.sc2shome.sgov.gov", "aws-iso-e": "signin.csphome.adc-e.uk",
 		"aws-iso-f": "signin.csphome.hci.ic.gov",
 	}
@@ -208,30 +170,30 @@ func TestPartitions(t *testing.T) {
 			bare = certain
 		}
 		tests = append(tests,
-			verdictCase{p + " global", at(of(role(), p), home, domains[p]), in(p, global(host, bare))},
-			verdictCase{p + " marker", at(of(role(), p), "global", ""), in(p, global(analyzer.BasisMarker, analyzer.High))},
-			verdictCase{p + " default Region", at(of(role(), p), home, ""), in(p, unknown())},
-			verdictCase{p + " nothing but an ARN", at(of(role(), p), "", ""), in(p, unknown())},
-			verdictCase{p + " account host", at(signin.Identity{}, "", "acme."+domains[p]), in(p, unknown(analyzer.AccountHost))},
+			verdictCase{p + " global", samples.Event(samples.InPartition(samples.Role(), p), home, domains[p]), in(p, global(host, bare))},
+			verdictCase{p + " marker", samples.Event(samples.InPartition(samples.Role(), p), "global", ""), in(p, global(analyzer.BasisMarker, analyzer.High))},
+			verdictCase{p + " default Region", samples.Event(samples.InPartition(samples.Role(), p), home, ""), in(p, unknown())},
+			verdictCase{p + " nothing but an ARN", samples.Event(samples.InPartition(samples.Role(), p), "", ""), in(p, unknown())},
+			verdictCase{p + " account host", samples.Event(signin.Identity{}, "", "acme."+domains[p]), in(p, unknown(analyzer.AccountHost))},
 		)
 		inference := low
 		if p == "aws" {
 			inference = analyzer.High
 		}
-		tests = append(tests, verdictCase{p + " root", at(of(root(), p), home, ""), in(p, global(analyzer.BasisIdentity, inference))})
+		tests = append(tests, verdictCase{p + " root", samples.Event(samples.InPartition(samples.Root(), p), home, ""), in(p, global(analyzer.BasisIdentity, inference))})
 		for _, r := range table.Regions(p) {
-			tests = append(tests, verdictCase{p + " host of " + r.Name, at(of(role(), p), r.Name, r.Name+"."+domains[p]), in(p, regional(r.Name, host, certain))})
+			tests = append(tests, verdictCase{p + " host of " + r.Name, samples.Event(samples.InPartition(samples.Role(), p), r.Name, r.Name+"."+domains[p]), in(p, regional(r.Name, host, certain))})
 			if r.Name != home {
-				tests = append(tests, verdictCase{p + " in " + r.Name, at(of(role(), p), r.Name, ""), in(p, regional(r.Name, analyzer.BasisRegion, inference))})
+				tests = append(tests, verdictCase{p + " in " + r.Name, samples.Event(samples.InPartition(samples.Role(), p), r.Name, ""), in(p, regional(r.Name, analyzer.BasisRegion, inference))})
 			}
 		}
 	}
 	tests = append(tests,
-		verdictCase{"fips", at(of(user(), "aws-us-gov"), "us-gov-west-1", "signin-fips.amazonaws-us-gov.com"), in("aws-us-gov", global(host, certain))},
-		verdictCase{"host before ARN", at(of(role(), "aws-cn"), "", unPrefixed), global(host, certain)},
-		verdictCase{"Region before ARN", at(of(role(), "aws-cn"), "us-east-1", ""), unknown()},
-		verdictCase{"Region before account host", at(role(), "us-east-1", "acme.signin.amazonaws.cn"), unknown(analyzer.AccountHost)},
-		verdictCase{"partition that is none", at(of(role(), "aws-moon"), "global", ""), global(analyzer.BasisMarker, analyzer.High)},
+		verdictCase{"fips", samples.Event(samples.InPartition(samples.User(), "aws-us-gov"), "us-gov-west-1", "signin-fips.amazonaws-us-gov.com"), in("aws-us-gov", global(host, certain))},
+		verdictCase{"host before ARN", samples.Event(samples.InPartition(samples.Role(), "aws-cn"), "", samples.UnprefixedHost), global(host, certain)},
+		verdictCase{"Region before ARN", samples.Event(samples.InPartition(samples.Role(), "aws-cn"), "us-east-1", ""), unknown()},
+		verdictCase{"Region before account host", samples.Event(samples.Role(), "us-east-1", "acme.signin.amazonaws.cn"), unknown(analyzer.AccountHost)},
+		verdictCase{"partition that is none", samples.Event(samples.InPartition(samples.Role(), "aws-moon"), "global", ""), global(analyzer.BasisMarker, analyzer.High)},
 	)
 	run(t, tests)
 }
@@ -242,8 +204,8 @@ func TestTableOfOnesOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := analyzer.Classifier{Table: table}
-	for _, host := range []string{"", "ap-newland-9." + unPrefixed} {
-		e := at(role(), "ap-newland-9", host)
+	for _, host := range []string{"", "ap-newland-9." + samples.UnprefixedHost} {
+		e := samples.Event(samples.Role(), "ap-newland-9", host)
 		if v := c.Classify(e); v.Scope != analyzer.ScopeRegional || v.Endpoint != "ap-newland-9" || v.Notes != nil {
 			t.Errorf("host %q: %+v", host, v)
 		}
@@ -297,14 +259,14 @@ func TestInvariants(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(s ...string) string { return s[r.IntN(len(s))] }
 	regions := []string{"", "global", "moon-1", " EU-WEST-1 ", "us-east-1", "us-east-2", "eu-north-1", "eu-west-1", "cn-north-1", "us-gov-west-1", "us-iso-west-1"}
-	hosts := []string{"", unPrefixed, "signin.amazonaws.cn", "signin-fips.amazonaws-us-gov.com", "signin.c2shome.ic.gov", "evil.example", "a@" + unPrefixed}
+	hosts := []string{"", samples.UnprefixedHost, "signin.amazonaws.cn", "signin-fips.amazonaws-us-gov.com", "signin.c2shome.ic.gov", "evil.example", "a@" + samples.UnprefixedHost}
 	for range 20_000 {
 		host := pick(hosts...)
 		if r.IntN(2) == 0 {
 			host = pick("acme", "us-east-1", "us-east-2", "cn-north-1", "us-iso-west-1", "111122223333", "a.b", "") + "." + host
 		}
-		id := of([]signin.Identity{user(), root(), role(), sso(""), sso("eu-west-1/")}[r.IntN(5)], pick("aws", "aws-cn", "aws-iso-e", "x", ""))
-		e := at(id, pick(regions...), host)
+		id := samples.InPartition([]signin.Identity{samples.User(), samples.Root(), samples.Role(), samples.IdentityCenterRole(""), samples.IdentityCenterRole("eu-west-1/")}[r.IntN(5)], pick("aws", "aws-cn", "aws-iso-e", "x", ""))
+		e := samples.Event(id, pick(regions...), host)
 		e.Malformed = r.IntN(4) == 0
 		v := analyzer.Classify(e)
 		hold(t, e, v)
@@ -313,8 +275,8 @@ func TestInvariants(t *testing.T) {
 }
 
 func FuzzClassify(f *testing.F) {
-	f.Add("IAMUser", "arn:aws:iam::111122223333:user/alice", "", "us-east-1", unPrefixed, "1.08", false)
-	f.Add("AssumedRole", "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_A_1/carol", ssoRole+"eu-west-1/x", "eu-west-1", "", "1.05", true)
+	f.Add("IAMUser", "arn:aws:iam::111122223333:user/alice", "", "us-east-1", samples.UnprefixedHost, "1.08", false)
+	f.Add("AssumedRole", "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_A_1/carol", samples.SSORolePath+"eu-west-1/x", "eu-west-1", "", "1.05", true)
 	f.Add("Root", "arn:aws-cn:iam::111122223333:root", "", "global", "acme.signin.amazonaws.cn", "", false)
 	f.Add("", ":::::", "arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/\x1b/x", "\x1b[31m", "\u202e.example", "1.\x00", false)
 	f.Fuzz(func(t *testing.T, kind, arn, issuer, region, host, version string, malformed bool) {
@@ -332,11 +294,11 @@ func BenchmarkClassify(b *testing.B) {
 		name  string
 		event signin.Event
 	}{
-		{"host", at(user(), "us-east-1", unPrefixed)},
-		{"regional", at(role(), "eu-west-1", "eu-west-1."+unPrefixed)},
-		{"proxied", at(user(), "us-east-2", "us-east-2."+unPrefixed)},
-		{"no-host", at(user(), "us-east-1", "")},
-		{"identity-center", at(sso("us-west-2/"), "us-west-2", "us-west-2."+unPrefixed)},
+		{"host", samples.Event(samples.User(), "us-east-1", samples.UnprefixedHost)},
+		{"regional", samples.Event(samples.Role(), "eu-west-1", "eu-west-1."+samples.UnprefixedHost)},
+		{"proxied", samples.Event(samples.User(), "us-east-2", "us-east-2."+samples.UnprefixedHost)},
+		{"no-host", samples.Event(samples.User(), "us-east-1", "")},
+		{"identity-center", samples.Event(samples.IdentityCenterRole("us-west-2/"), "us-west-2", "us-west-2."+samples.UnprefixedHost)},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()

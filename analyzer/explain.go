@@ -18,22 +18,22 @@ func Explain(e signin.Event, v Verdict) []string { return Classifier{}.Explain(e
 // is meant to be this Classifier's verdict on e. Whatever comes from the
 // record is quoted, so that no control character gets out.
 func (c Classifier) Explain(e signin.Event, v Verdict) []string {
-	w := words{
+	w := explainer{
 		table: c.Table, e: &e, v: v,
-		host: c.Table.ParseHost(e.Host), at: c.locate(e.Region), home: c.Table.Default(v.Partition),
+		host: c.Table.ParseHost(e.Host), at: c.locateRegion(e.Region), home: c.Table.Default(v.Partition),
 	}
-	w.verdict()
-	w.why()
-	w.region()
-	w.unused()
+	w.explainVerdict()
+	w.explainBasis()
+	w.explainRegion()
+	w.explainUnused()
 	w.identityCenter()
-	w.proxy()
-	w.otherwise()
+	w.explainProxy()
+	w.explainAlternative()
 	return w.out
 }
 
-// words is an explanation under way.
-type words struct {
+// explainer is an explanation under way.
+type explainer struct {
 	table endpoint.Table
 	e     *signin.Event
 	v     Verdict
@@ -43,25 +43,27 @@ type words struct {
 	out   []string
 }
 
-func (w *words) say(format string, args ...any) { w.out = append(w.out, fmt.Sprintf(format, args...)) }
+func (w *explainer) addSentence(format string, args ...any) {
+	w.out = append(w.out, fmt.Sprintf(format, args...))
+}
 
-func (w *words) verdict() {
+func (w *explainer) explainVerdict() {
 	what := "The sign-in"
 	if w.e.Outcome == signin.Failure {
 		what = "The failed sign-in"
 	}
 	switch w.v.Scope {
 	case ScopeGlobal:
-		w.say("%s came through the global endpoint (confidence: %s).", what, w.v.Confidence)
+		w.addSentence("%s came through the global endpoint (confidence: %s).", what, w.v.Confidence)
 	case ScopeRegional:
-		w.say("%s came through the regional endpoint of %s (confidence: %s).", what, w.v.Endpoint, w.v.Confidence)
+		w.addSentence("%s came through the regional endpoint of %s (confidence: %s).", what, w.v.Endpoint, w.v.Confidence)
 	default:
-		w.say("Through which endpoint %s came cannot be told from the record.", lowerFirst(what))
+		w.addSentence("Through which endpoint %s came cannot be told from the record.", lowerFirst(what))
 	}
 }
 
-// why names what decided, or why nothing could.
-func (w *words) why() {
+// explainBasis names what decided, or why nothing could.
+func (w *explainer) explainBasis() {
 	switch w.v.Basis {
 	case BasisHost:
 		kind := "the un-prefixed sign-in host of partition " + w.v.Partition
@@ -74,33 +76,33 @@ func (w *words) why() {
 		if w.host.FIPS {
 			kind += ", under its FIPS name"
 		}
-		w.say("The browser asked for the host %+q (tlsDetails.clientProvidedHostHeader), which is %s.", w.e.Host, kind)
+		w.addSentence("The browser asked for the host %+q (tlsDetails.clientProvidedHostHeader), which is %s.", w.e.Host, kind)
 	case BasisMarker:
-		w.say("awsRegion is %q, not a Region: copies of sign-ins at the global endpoint that came by EventBridge have been seen to say so.", w.e.Region)
+		w.addSentence("awsRegion is %q, not a Region: copies of sign-ins at the global endpoint that came by EventBridge have been seen to say so.", w.e.Region)
 	case BasisRegion:
-		w.say("awsRegion is %q, which is not the default Region of partition %s (%s): only a regional endpoint is recorded there.",
+		w.addSentence("awsRegion is %q, which is not the default Region of partition %s (%s): only a regional endpoint is recorded there.",
 			w.e.Region, w.v.Partition, w.home)
 	case BasisIdentity:
-		w.say("This is the root user, recorded in %s, the default Region of partition %s: %s.", w.home, w.v.Partition, w.rootRule())
+		w.addSentence("This is the root user, recorded in %s, the default Region of partition %s: %s.", w.home, w.v.Partition, w.rootRule())
 	default:
-		w.undecided()
+		w.explainUnknown()
 	}
 }
 
-func (w *words) undecided() {
+func (w *explainer) explainUnknown() {
 	switch {
 	case w.at.absent:
-		w.say("The record has no awsRegion and no usable host.")
-	case w.at.odd():
-		w.say("The record has no usable host, and its awsRegion settles nothing.")
+		w.addSentence("The record has no awsRegion and no usable host.")
+	case w.at.isOdd():
+		w.addSentence("The record has no usable host, and its awsRegion settles nothing.")
 	default:
-		w.say("awsRegion is %q, the default Region of partition %s: sign-ins at the global endpoint and at the Region's own "+
+		w.addSentence("awsRegion is %q, the default Region of partition %s: sign-ins at the global endpoint and at the Region's own "+
 			"lie there alike, and only the host could tell them apart.", w.e.Region, w.v.Partition)
 	}
 }
 
-// documented qualifies what AWS documents for the commercial partition only.
-func documented(partition string) string {
+// documentedFor qualifies what AWS documents for the commercial partition only.
+func documentedFor(partition string) string {
 	if partition == endpoint.AWS {
 		return "documented"
 	}
@@ -108,57 +110,57 @@ func documented(partition string) string {
 }
 
 // rootRule says what root's way in rests on.
-func (w *words) rootRule() string {
+func (w *explainer) rootRule() string {
 	if w.v.Partition == endpoint.AWS {
 		return "AWS documents root to sign in through the global endpoint"
 	}
 	return "that root signs in through the global endpoint is carried over from the commercial partition"
 }
 
-// region says how awsRegion fits the verdict.
-func (w *words) region() {
-	if w.at.odd() {
-		w.say("awsRegion %q is no Region in the table: a new Region, which a regions file can add, or altered data.", w.e.Region)
+// explainRegion says how awsRegion fits the verdict.
+func (w *explainer) explainRegion() {
+	if w.at.isOdd() {
+		w.addSentence("awsRegion %q is no Region in the table: a new Region, which a regions file can add, or altered data.", w.e.Region)
 	}
 	if w.v.Basis != BasisHost {
 		return
 	}
 	switch {
 	case w.at.absent:
-		w.say("The record has no awsRegion to compare with.")
+		w.addSentence("The record has no awsRegion to compare with.")
 	case !w.v.Has(RegionMismatch):
-		w.say("awsRegion %q agrees.", w.e.Region)
+		w.addSentence("awsRegion %q agrees.", w.e.Region)
 	case w.v.Scope == ScopeGlobal:
-		w.say("awsRegion %q disagrees: sign-ins at this host are %s to be recorded in %s. The host is kept, since it "+
-			"is what the browser asked for; a published root record of 2022 disagrees in the same way.", w.e.Region, documented(w.v.Partition), w.home)
+		w.addSentence("awsRegion %q disagrees: sign-ins at this host are %s to be recorded in %s. The host is kept, since it "+
+			"is what the browser asked for; a published root record of 2022 disagrees in the same way.", w.e.Region, documentedFor(w.v.Partition), w.home)
 	default:
-		w.say("awsRegion %q disagrees. The host is kept, since it is what the browser asked for; no published record is like this.", w.e.Region)
+		w.addSentence("awsRegion %q disagrees. The host is kept, since it is what the browser asked for; no published record is like this.", w.e.Region)
 	}
 }
 
-// unused says what became of a host that did not decide, and of LoginTo.
-func (w *words) unused() {
+// explainUnused says what became of a host that did not decide, and of LoginTo.
+func (w *explainer) explainUnused() {
 	switch w.host.Class {
 	case endpoint.Absent:
-		w.say("%s", w.missing())
+		w.addSentence("%s", w.missingEvidence())
 	case endpoint.Account:
-		w.say("The host %+q is below the sign-in domain of partition %s, but its label is an account id or alias and no Region "+
+		w.addSentence("The host %+q is below the sign-in domain of partition %s, but its label is an account id or alias and no Region "+
 			"in the table: such a host sends the browser on, so it was left out of account.", w.e.Host, w.host.Partition)
 	case endpoint.Foreign:
 		if w.host.Service != endpoint.NoService {
-			w.say("The host %+q is one of AWS's (%s), but no console sign-in endpoint, so it was left out of account.", w.e.Host, w.host.Service)
+			w.addSentence("The host %+q is one of AWS's (%s), but no console sign-in endpoint, so it was left out of account.", w.e.Host, w.host.Service)
 			break
 		}
-		w.say("The host %+q is under no partition's sign-in domain, so it was left out of account. A reverse proxy between the "+
+		w.addSentence("The host %+q is under no partition's sign-in domain, so it was left out of account. A reverse proxy between the "+
 			"user and AWS looks like this, one set up to steal passwords included.", w.e.Host)
 	}
 	if w.v.Scope == ScopeUnknown && w.e.LoginTo != "" {
-		w.say("additionalEventData.LoginTo names the console that was to be opened, not the endpoint, and decides nothing.")
+		w.addSentence("additionalEventData.LoginTo names the console that was to be opened, not the endpoint, and decides nothing.")
 	}
 }
 
-// missing says why a record may have no host.
-func (w *words) missing() string {
+// missingEvidence says why a record may have no host.
+func (w *explainer) missingEvidence() string {
 	major, minor, _ := strings.Cut(w.e.Version, ".")
 	n, err := strconv.Atoi(minor)
 	switch {
@@ -172,7 +174,7 @@ func (w *words) missing() string {
 }
 
 // identityCenter compares an Identity Center role's home with awsRegion.
-func (w *words) identityCenter() {
+func (w *explainer) identityCenter() {
 	id := w.e.Identity
 	if !id.IdentityCenter() {
 		return
@@ -180,25 +182,25 @@ func (w *words) identityCenter() {
 	home := id.IdentityCenterHome()
 	switch {
 	case home != "":
-		w.say("The role is one of Identity Center's, and its path names %q as the home Region.", home)
+		w.addSentence("The role is one of Identity Center's, and its path names %q as the home Region.", home)
 	case id.IssuerARN == "":
-		w.say("The role is one of Identity Center's, but the record does not have its path, which would tell the home Region.")
+		w.addSentence("The role is one of Identity Center's, but the record does not have its path, which would tell the home Region.")
 		return
 	case w.v.Partition != endpoint.AWS:
-		w.say("The role is one of Identity Center's, and its path names no home Region.")
+		w.addSentence("The role is one of Identity Center's, and its path names no home Region.")
 		return
 	default:
 		home = w.home
-		w.say("The role is one of Identity Center's, and its path names no home Region, which is documented to mean %s.", home)
+		w.addSentence("The role is one of Identity Center's, and its path names no home Region, which is documented to mean %s.", home)
 	}
-	w.say("Such sign-ins have been seen to come through the regional endpoint of the home Region; AWS does not document it.")
+	w.addSentence("Such sign-ins have been seen to come through the regional endpoint of the home Region; AWS does not document it.")
 	region, _ := w.table.Region(home)
 	switch {
-	case w.v.Scope == ScopeUnknown && w.at.known() && region.Name == w.at.Name:
-		w.say("So this was probably the regional endpoint of %s. The federation endpoint and SAML sign-ins are recorded "+
+	case w.v.Scope == ScopeUnknown && w.at.isKnown() && region.Name == w.at.Name:
+		w.addSentence("So this was probably the regional endpoint of %s. The federation endpoint and SAML sign-ins are recorded "+
 			"there as well, so it is not certain enough for a verdict.", region.Name)
 	case w.v.Scope == ScopeGlobal, w.v.Scope == ScopeRegional && region.Name != w.v.Endpoint:
-		w.say("This sign-in came through another endpoint than that: look at it, unless the instance is replicated to other Regions.")
+		w.addSentence("This sign-in came through another endpoint than that: look at it, unless the instance is replicated to other Regions.")
 	}
 }
 
@@ -206,42 +208,42 @@ func (w *words) identityCenter() {
 // Guide; the exact day is not known.
 func aliasRule() time.Time { return time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
-// proxy explains what an IAM user at one of the three Regions may mean.
-func (w *words) proxy() {
+// explainProxy explains what an IAM user at one of the three Regions may mean.
+func (w *explainer) explainProxy() {
 	if !w.v.Has(MaybeProxied) {
 		return
 	}
-	w.say("The user may have typed the global URL: with an account-alias cookie in the browser, the console serves IAM users " +
+	w.addSentence("The user may have typed the global URL: with an account-alias cookie in the browser, the console serves IAM users " +
 		"from us-east-2, eu-north-1 or ap-southeast-2, whichever answers fastest. Treat the three as one, and as global, for IAM users.")
 	if !w.e.Time.IsZero() && w.e.Time.Before(aliasRule()) {
-		w.say("AWS documents this since about 2024; for a sign-in of %d its documentation said that the global endpoint is "+
+		w.addSentence("AWS documents this since about 2024; for a sign-in of %d its documentation said that the global endpoint is "+
 			"recorded in us-east-1, though records like this one exist from 2023.", w.e.Time.UTC().Year())
 	}
 }
 
-// otherwise says what else could be true.
-func (w *words) otherwise() {
+// explainAlternative says what else could be true.
+func (w *explainer) explainAlternative() {
 	switch {
 	case w.v.Basis == BasisHost && w.v.Scope == ScopeGlobal:
-		w.say("%s", w.table.BareReason(w.v.Partition))
+		w.addSentence("%s", w.table.BareReason(w.v.Partition))
 	case w.v.Basis == BasisIdentity:
-		w.say("A root record of 2022 that lay in another Region shows that the rule has exceptions.")
+		w.addSentence("A root record of 2022 that lay in another Region shows that the rule has exceptions.")
 	case w.v.Basis == BasisRegion && w.e.Identity.Type == signin.TypeRoot:
-		w.say("Root is %s to sign in through the global endpoint and to be recorded in %s. A root record of 2022 lay in "+
-			"another Region and named the global host: the same may be true here.", documented(w.v.Partition), w.home)
-	case w.v.Scope == ScopeUnknown && !w.v.Has(IdentityCenter) && w.at.known():
-		w.say("It was the global endpoint or the regional one of %s: a password typed at the global URL, the Region's own URL, "+
+		w.addSentence("Root is %s to sign in through the global endpoint and to be recorded in %s. A root record of 2022 lay in "+
+			"another Region and named the global host: the same may be true here.", documentedFor(w.v.Partition), w.home)
+	case w.v.Scope == ScopeUnknown && !w.v.Has(IdentityCenter) && w.at.isKnown():
+		w.addSentence("It was the global endpoint or the regional one of %s: a password typed at the global URL, the Region's own URL, "+
 			"a federation broker and a SAML provider all look like this.", w.at.Name)
 	}
 	if w.e.Identity.Type == signin.TypeRoot && w.v.Partition == endpoint.GovCloud {
-		w.say("The AWS GovCloud (US) User Guide knows no console sign-in of the root user: that there is a record of one is remarkable.")
+		w.addSentence("The AWS GovCloud (US) User Guide knows no console sign-in of the root user: that there is a record of one is remarkable.")
 	}
 	if w.v.Partition != endpoint.AWS {
-		w.say("No sign-in record of partition %s has been published: what its default Region means is carried over from the "+
+		w.addSentence("No sign-in record of partition %s has been published: what its default Region means is carried over from the "+
 			"commercial partition.", w.v.Partition)
 	}
 	if w.v.Has(MalformedField) {
-		w.say("Some field of the record had a type that cannot be read. It was left out, and the verdict rests on the others.")
+		w.addSentence("Some field of the record had a type that cannot be read. It was left out, and the verdict rests on the others.")
 	}
 }
 

@@ -77,7 +77,7 @@ func (s *Summary) Add(e *signin.Event, v Verdict) {
 	s.SignIns++
 	s.Failures += failed
 	s.Scopes[v.Scope]++
-	widen(&s.First, &s.Last, e.Time)
+	WidenPeriod(&s.First, &s.Last, e.Time)
 
 	key, named := e.Principal(), e.Named()
 	if !named {
@@ -94,7 +94,7 @@ func (s *Summary) Add(e *signin.Event, v Verdict) {
 	p.IdentityType = min(p.IdentityType, e.Identity.Type)
 	p.SignIns++
 	p.Failures += failed
-	widen(&p.First, &p.Last, e.Time)
+	WidenPeriod(&p.First, &p.Last, e.Time)
 
 	at := place{v.Scope, v.Endpoint}
 	c := s.endpoints[at]
@@ -104,14 +104,14 @@ func (s *Summary) Add(e *signin.Event, v Verdict) {
 	}
 	c.SignIns++
 	c.Failures += failed
-	widen(&c.First, &c.Last, e.Time)
-	if p.visit(at) && named {
+	WidenPeriod(&c.First, &c.Last, e.Time)
+	if p.recordVisit(at) && named {
 		c.Principals++
 	}
 }
 
-// visit counts a visit and tells whether it is the first at this endpoint.
-func (p *PrincipalCount) visit(at place) bool {
+// recordVisit counts a visit and tells whether it is the first at this endpoint.
+func (p *PrincipalCount) recordVisit(at place) bool {
 	for i := range p.visits {
 		if p.visits[i].place == at {
 			p.visits[i].count++
@@ -122,7 +122,9 @@ func (p *PrincipalCount) visit(at place) bool {
 	return true
 }
 
-func widen(first, last *time.Time, t time.Time) {
+// WidenPeriod moves the ends of a period so that it includes a moment. A zero first
+// stands for an empty period.
+func WidenPeriod(first, last *time.Time, t time.Time) {
 	if first.IsZero() || t.Before(*first) {
 		*first = t
 	}

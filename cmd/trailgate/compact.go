@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"trailgate/analyzer/text"
 	"trailgate/report"
 	"trailgate/report/lake"
 )
@@ -87,11 +88,11 @@ func (p *process) compact(ctx context.Context, f *exportFlags, read *readFlags) 
 		err = c.sweep(ctx)
 	}
 	if c.into > 0 || err == nil {
-		_, told := fmt.Fprintf(p.stdout, "folded %s into %d: %d rows, %d bytes before, %d after\n", counted(c.folded, "file"), c.into, c.rows, c.from, c.to)
+		_, told := fmt.Fprintf(p.stdout, "folded %s into %d: %d rows, %d bytes before, %d after\n", text.Count(c.folded, "file"), c.into, c.rows, c.from, c.to)
 		err = errors.Join(err, told)
 	}
 	if c.twice > 0 {
-		p.complain(fmt.Sprintf("%s stood in two files and stand in one now", counted(c.twice, "row")))
+		p.complain(fmt.Sprintf("%s stood in two files and stand in one now", text.Count(c.twice, "row")))
 	}
 	return h.reason(ctx, err)
 }

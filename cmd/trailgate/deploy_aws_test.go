@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// policy is one of IAM's.
-type policy struct {
+// iamPolicy is one of IAM's.
+type iamPolicy struct {
 	Version   string
 	Statement []statement
 }
@@ -46,7 +46,7 @@ func texts(v any) []string {
 
 // allows are all actions of a policy, sorted, each once. It wants none to be
 // wider than it says.
-func (p *policy) allows(t *testing.T) []string {
+func (p *iamPolicy) allows(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	for _, s := range p.Statement {
@@ -74,9 +74,9 @@ func (p *policy) allows(t *testing.T) []string {
 	return slices.Compact(all)
 }
 
-func readPolicies(t *testing.T) (read, write policy) {
+func readPolicies(t *testing.T) (read, write iamPolicy) {
 	t.Helper()
-	for name, p := range map[string]*policy{"iam/read-trail.json": &read, "iam/write-lake.json": &write} {
+	for name, p := range map[string]*iamPolicy{"iam/read-trail.json": &read, "iam/write-lake.json": &write} {
 		d := json.NewDecoder(bytes.NewReader(deployed(t, name)))
 		d.DisallowUnknownFields()
 		if err := d.Decode(p); err != nil {
@@ -93,7 +93,7 @@ func readPolicies(t *testing.T) (read, write policy) {
 func TestDeployPoliciesAreTheLeast(t *testing.T) {
 	read, write := readPolicies(t)
 	for _, test := range []struct {
-		p       policy
+		p       iamPolicy
 		sources string
 		want    []string
 	}{
@@ -141,7 +141,7 @@ func TestDeployPoliciesAreTheREADMEs(t *testing.T) {
 	}
 	shown := map[string]bool{}
 	for _, m := range regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		var p policy
+		var p iamPolicy
 		if err := json.Unmarshal([]byte(m[1]), &p); err != nil {
 			continue // not a policy
 		}
@@ -153,7 +153,7 @@ func TestDeployPoliciesAreTheREADMEs(t *testing.T) {
 		shown[strings.Join(slices.Compact(all), " ")] = true
 	}
 	read, write := readPolicies(t)
-	for _, p := range []policy{read, write} {
+	for _, p := range []iamPolicy{read, write} {
 		if want := strings.Join(p.allows(t), " "); !shown[want] {
 			t.Errorf("the README shows no policy with just %s", want)
 		}
@@ -240,9 +240,9 @@ func commandWords(t *testing.T, v any) []string {
 }
 
 // statements are those of a policy in a template, conditional ones included.
-func statements(t *testing.T, v any) policy {
+func statements(t *testing.T, v any) iamPolicy {
 	t.Helper()
-	var p policy
+	var p iamPolicy
 	for _, one := range v.([]any) {
 		m := one.(map[string]any)
 		if branches, ok := m["Fn::If"]; ok {
@@ -288,7 +288,7 @@ func TestDeployECS(t *testing.T) {
 
 	// The roles may do what the policies in deploy/iam say, and no more.
 	read, write := readPolicies(t)
-	for i, want := range []policy{read, write} {
+	for i, want := range []iamPolicy{read, write} {
 		got := statements(t, at(t, resources, "TaskRole", "Properties", "Policies", i, "PolicyDocument", "Statement"))
 		if diff := cmp.Diff(want.allows(t), got.allows(t)); diff != "" {
 			t.Error(diff)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trailgate/analyzer"
+	"trailgate/analyzer/detect"
 	"trailgate/analyzer/endpoint"
 	"trailgate/ingest/record"
 	"trailgate/ingest/signin"
@@ -91,7 +92,7 @@ type explanation struct {
 }
 
 // explain explains what the argument is.
-func (p *process) explain(ctx context.Context, arg string, table endpoint.Table, judge *analyzer.Judge) ([]explanation, error) {
+func (p *process) explain(ctx context.Context, arg string, table endpoint.Table, judge *detect.Detector) ([]explanation, error) {
 	switch {
 	case arg == "-":
 		return explainRecords(ctx, p.stdin, "standard input", table, judge)
@@ -135,7 +136,7 @@ func (p *process) explain(ctx context.Context, arg string, table endpoint.Table,
 }
 
 // explainFile explains the records in a file.
-func explainFile(ctx context.Context, path string, table endpoint.Table, judge *analyzer.Judge) ([]explanation, error) {
+func explainFile(ctx context.Context, path string, table endpoint.Table, judge *detect.Detector) ([]explanation, error) {
 	h, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -157,7 +158,7 @@ func wordFor(arg string, table endpoint.Table) string {
 
 // explainRecords explains every sign-in in a document, and what the judge, if
 // there is one, makes of it.
-func explainRecords(ctx context.Context, r io.Reader, origin string, table endpoint.Table, judge *analyzer.Judge) ([]explanation, error) {
+func explainRecords(ctx context.Context, r io.Reader, origin string, table endpoint.Table, judge *detect.Detector) ([]explanation, error) {
 	classify := analyzer.Classifier{Table: table}
 	var out []explanation
 	var failed error
@@ -179,7 +180,7 @@ func explainRecords(ctx context.Context, r io.Reader, origin string, table endpo
 	return out, failed
 }
 
-func explainEvent(e signin.Event, c analyzer.Classifier, judge *analyzer.Judge) explanation {
+func explainEvent(e signin.Event, c analyzer.Classifier, judge *detect.Detector) explanation {
 	v := c.Classify(e)
 	x := explanation{
 		Kind: "record", Subject: e.ID, Scope: v.Scope.String(), Endpoint: optional(v.Endpoint), Basis: v.Basis.String(),

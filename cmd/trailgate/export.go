@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"trailgate/analyzer"
+	"trailgate/analyzer/rule"
+	"trailgate/analyzer/text"
 	"trailgate/ingest"
 	"trailgate/ingest/trail"
 	"trailgate/report"
@@ -215,7 +216,7 @@ func (x *exporter) export(ctx context.Context, args []string) error {
 // verdict is how a run ends that came to its end.
 func (x *exporter) verdict(c *ingest.Coverage) error {
 	for _, f := range x.news {
-		if grave, err := analyzer.ParseSeverity(f.Severity); err == nil && x.judgement.failOn != 0 && grave >= x.judgement.failOn {
+		if grave, err := rule.ParseSeverity(f.Severity); err == nil && x.judgement.failOn != 0 && grave >= x.judgement.failOn {
 			return errFindings
 		}
 	}
@@ -304,7 +305,7 @@ func (x *exporter) resume(ctx context.Context) error {
 		return err
 	}
 	if len(x.gone) > 0 {
-		x.remark(fmt.Sprintf("an earlier run ended before its commit: up to %s that it left in the lake were taken back", counted(len(x.gone), "file")))
+		x.remark(fmt.Sprintf("an earlier run ended before its commit: up to %s that it left in the lake were taken back", text.Count(len(x.gone), "file")))
 	}
 	if err := x.begin(ctx); err != nil {
 		return err

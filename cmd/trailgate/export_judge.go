@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"trailgate/analyzer"
+	"trailgate/analyzer/detect"
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
 	"trailgate/ingest/trail"
@@ -29,9 +30,9 @@ const maxHold = 7 * 24 * time.Hour
 func (x *exporter) judge(arrivals []arrival, c *ingest.Coverage) error {
 	head := &x.job.head
 	j := x.judgement
-	j.judge.Baseline = &analyzer.Baseline{}
+	j.judge.Baseline = &detect.Baseline{}
 	if len(x.job.baseline) > 0 {
-		known, err := analyzer.ParseBaseline(x.job.baseline)
+		known, err := detect.ParseBaseline(x.job.baseline)
 		if err != nil {
 			return fmt.Errorf("state %q: %w", x.stateName, err)
 		}
@@ -42,7 +43,7 @@ func (x *exporter) judge(arrivals []arrival, c *ingest.Coverage) error {
 	classify := analyzer.Classifier{Table: x.read.table}
 	var pending []signin.Event
 	var learned json.RawMessage
-	var settled []analyzer.Finding
+	var settled []detect.Finding
 	settle := func() (err error) {
 		if learned == nil {
 			settled = j.judge.Baseline.Ongoing()
@@ -74,7 +75,7 @@ func (x *exporter) judge(arrivals []arrival, c *ingest.Coverage) error {
 // shrink brings back findings of bursts from before history was settled, to
 // which an earlier run added sign-ins that do not belong to them any more, as
 // they were when it was settled; and notes those to which this run has added.
-func (x *exporter) shrink(before, settled []analyzer.Finding) {
+func (x *exporter) shrink(before, settled []detect.Finding) {
 	found := map[string]int{}
 	for _, f := range x.judgement.found {
 		found[f.ID] = f.Count

@@ -13,7 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"trailgate/analyzer"
+	"trailgate/analyzer/rule"
 )
 
 // metricPrefix begins the name of every metric of export.
@@ -203,7 +203,7 @@ func metricsOf(a *runAccount, now, success time.Time) []byte {
 // severities gives a sample for each severity there is, the lowest first.
 func severities(by map[string]int) []sample {
 	var out []sample
-	for _, s := range [...]analyzer.Severity{analyzer.SeverityLow, analyzer.SeverityMedium, analyzer.SeverityHigh, analyzer.SeverityCritical} {
+	for _, s := range [...]rule.Severity{rule.Low, rule.Medium, rule.High, rule.Critical} {
 		out = append(out, sample{s.String(), float64(by[s.String()])})
 	}
 	return out

@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"trailgate/analyzer"
+	"trailgate/analyzer/detect"
 	"trailgate/analyzer/endpoint"
+	"trailgate/analyzer/policy"
+	"trailgate/analyzer/rule"
 	"trailgate/fixtures"
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
@@ -77,7 +80,7 @@ func simulate(tb testing.TB, s fixtures.Scenario) *organization {
 type alarm struct{ id, rule string }
 
 // judged gives the alarms of a Judge over the year.
-func (o *organization) judged(j *analyzer.Judge) []alarm {
+func (o *organization) judged(j *detect.Detector) []alarm {
 	var c analyzer.Classifier
 	for e := range o.merged.Events() {
 		j.Add(&e, c.Classify(e))
@@ -219,19 +222,19 @@ rules:
 `
 
 // policies gives the policy with all other rules off, and with them on.
-func policies(tb testing.TB) (only, beside *analyzer.Policy) {
+func policies(tb testing.TB) (only, beside *policy.Policy) {
 	tb.Helper()
 	off := "detections:\n"
-	for _, id := range analyzer.RuleIDs() {
-		if id != analyzer.RulePolicy {
+	for _, id := range rule.IDs() {
+		if id != rule.EndpointPolicy {
 			off += "  " + id + ": {enabled: false}\n"
 		}
 	}
-	only, err := analyzer.ParsePolicy("only.yaml", []byte(writtenPolicy+off), endpoint.Table{})
+	only, err := policy.Parse("only.yaml", []byte(writtenPolicy+off), endpoint.Table{})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	beside, err = analyzer.ParsePolicy("beside.yaml", []byte(writtenPolicy), endpoint.Table{})
+	beside, err = policy.Parse("beside.yaml", []byte(writtenPolicy), endpoint.Table{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -245,9 +248,9 @@ func (o *organization) ways(tb testing.TB) (names []string, tallies []tally) {
 	names = []string{"naive", "policy", "baseline", "both"}
 	for _, alarms := range [][]alarm{
 		o.naive(),
-		o.judged(&analyzer.Judge{Policy: only}),
-		o.judged(&analyzer.Judge{}),
-		o.judged(&analyzer.Judge{Policy: beside}),
+		o.judged(&detect.Detector{Policy: only}),
+		o.judged(&detect.Detector{}),
+		o.judged(&detect.Detector{Policy: beside}),
 	} {
 		tallies = append(tallies, o.tally(alarms))
 	}
@@ -401,7 +404,7 @@ func BenchmarkJudge(b *testing.B) {
 	var c analyzer.Classifier
 	found := 0
 	for b.Loop() {
-		j := &analyzer.Judge{}
+		j := &detect.Detector{}
 		for i := range events {
 			j.Add(&events[i], c.Classify(events[i]))
 		}

@@ -17,7 +17,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"trailgate/analyzer"
+	"trailgate/analyzer/detect"
 	"trailgate/analyzer/endpoint"
+	"trailgate/analyzer/policy"
+	"trailgate/analyzer/rule"
+	"trailgate/analyzer/text"
 	"trailgate/ingest/signin"
 	"trailgate/report"
 )
@@ -64,16 +68,16 @@ func (f *judgeFlags) registerBaseline(s *pflag.FlagSet) {
 
 // judgement is a run's judge, and what it is to do with the answer.
 type judgement struct {
-	judge  *analyzer.Judge
-	tally  analyzer.Tally // of the policy, if there is one
-	failOn analyzer.Severity
+	judge  *detect.Detector
+	tally  policy.Tally // of the policy, if there is one
+	failOn rule.Severity
 	save   string
-	found  []analyzer.Finding
+	found  []detect.Finding
 }
 
 // open reads the files that the flags name.
 func (f *judgeFlags) open(p *process, table endpoint.Table) (*judgement, error) {
-	j := &judgement{judge: &analyzer.Judge{}, save: f.saveBaseline}
+	j := &judgement{judge: &detect.Detector{}, save: f.saveBaseline}
 	var err error
 	if j.judge.LearnUntil, err = parseTime("learn-until", f.learnUntil, p.now()); err != nil {
 		return nil, err
@@ -81,7 +85,7 @@ func (f *judgeFlags) open(p *process, table endpoint.Table) (*judgement, error) 
 	// Given without a value, as by a variable that is not set, is a mistake and
 	// not the same as not given.
 	if f.set.Changed("fail-on") {
-		if j.failOn, err = analyzer.ParseSeverity(f.failOn); err != nil {
+		if j.failOn, err = rule.ParseSeverity(f.failOn); err != nil {
 			return nil, usagef("--fail-on: %w", err)
 		}
 	}
@@ -104,7 +108,7 @@ func (f *judgeFlags) open(p *process, table endpoint.Table) (*judgement, error) 
 }
 
 // judge gives a judge of single records, or nil where nothing is expected.
-func (f *judgeFlags) judge(p *process, table endpoint.Table) (*analyzer.Judge, error) {
+func (f *judgeFlags) judge(p *process, table endpoint.Table) (*detect.Detector, error) {
 	if f.policy == "" && f.baseline == "" {
 		return nil, nil
 	}
@@ -118,18 +122,18 @@ func (f *judgeFlags) judge(p *process, table endpoint.Table) (*analyzer.Judge, e
 // readBaseline reads the file of an earlier run. It may be missing only if
 // this run is to write it: so the first of many runs has the same command line
 // as the rest.
-func (f *judgeFlags) readBaseline() (*analyzer.Baseline, error) {
+func (f *judgeFlags) readBaseline() (*detect.Baseline, error) {
 	if f.baseline == "" {
-		return &analyzer.Baseline{}, nil
+		return &detect.Baseline{}, nil
 	}
 	b, err := os.ReadFile(f.baseline)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && filepath.Clean(f.baseline) == filepath.Clean(f.saveBaseline):
-		return &analyzer.Baseline{}, nil
+		return &detect.Baseline{}, nil
 	case err != nil:
 		return nil, usagef("--baseline: %w", err)
 	}
-	known, err := analyzer.ParseBaseline(b)
+	known, err := detect.ParseBaseline(b)
 	if err != nil {
 		return nil, hinted{usagef("--baseline %q: %w", f.baseline, err), "make a new one: trailgate audit SOURCE --save-baseline FILE"}
 	}
@@ -140,7 +144,7 @@ func (f *judgeFlags) readBaseline() (*analyzer.Baseline, error) {
 func (j *judgement) add(e *signin.Event, v analyzer.Verdict) {
 	j.judge.Add(e, v)
 	if j.tally.Policy != nil {
-		j.tally.Add(e, j.tally.Policy.Judge(e, v))
+		j.tally.Add(e, j.tally.Policy.Decide(e, v))
 	}
 }
 
@@ -197,20 +201,20 @@ func (j *judgement) describe(d *report.Document, grouped bool) {
 	if n := j.judge.Late(); n > 0 {
 		d.Coverage.Remarks = append(slices.Clone(d.Coverage.Remarks), fmt.Sprintf(
 			"%s not newer than what the baseline already knows (through %s): expectations from history did not speak of them",
-			counted(n, "sign-in"), j.judge.Baseline.Through().Format(time.RFC3339)))
+			text.Count(n, "sign-in"), j.judge.Baseline.LearnedUntil().Format(time.RFC3339)))
 	}
 }
 
 // byPrincipal groups findings for people to read: whoever has the gravest
 // finding comes first, and each one's findings are in order of time.
-func byPrincipal(all []analyzer.Finding) []analyzer.Finding {
-	worst := map[string]analyzer.Severity{}
+func byPrincipal(all []detect.Finding) []detect.Finding {
+	worst := map[string]rule.Severity{}
 	for _, f := range all {
 		who := f.Event.Principal()
 		worst[who] = max(worst[who], f.Severity)
 	}
 	out := slices.Clone(all)
-	slices.SortStableFunc(out, func(a, b analyzer.Finding) int {
+	slices.SortStableFunc(out, func(a, b detect.Finding) int {
 		x, y := a.Event.Principal(), b.Event.Principal()
 		return cmp.Or(cmp.Compare(worst[y], worst[x]), strings.Compare(x, y))
 	})
@@ -218,7 +222,7 @@ func byPrincipal(all []analyzer.Finding) []analyzer.Finding {
 }
 
 // findings makes rows of findings.
-func findings(all []analyzer.Finding) iter.Seq[report.Finding] {
+func findings(all []detect.Finding) iter.Seq[report.Finding] {
 	t := truths{yes: true}
 	return func(yield func(report.Finding) bool) {
 		for _, f := range all {

@@ -11,6 +11,9 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/endpoint"
+	"trailgate/analyzer/policy"
+	"trailgate/analyzer/policy/learn"
+	"trailgate/analyzer/text"
 	"trailgate/ingest"
 	"trailgate/report"
 )
@@ -59,13 +62,13 @@ read.`,
 			if err != nil {
 				return err
 			}
-			policy, err := p.readPolicy(args[0], read.table)
+			rules, err := p.readPolicy(args[0], read.table)
 			if err != nil {
 				return err
 			}
-			warnings := policy.Warnings()
+			warnings := rules.Warnings()
 			p.tellProblems(warnings)
-			tally := analyzer.Tally{Policy: policy}
+			tally := policy.Tally{Policy: rules}
 			var failed error
 			if len(against) > 0 {
 				failed = p.compare(cmd.Context(), &tally, against, &read, window)
@@ -76,11 +79,11 @@ read.`,
 				p.tellProblems(found)
 				warnings = append(warnings, found...)
 			}
-			if err := p.concludeCheck(args[0], policy, &tally, len(warnings)); err != nil {
+			if err := p.concludeCheck(args[0], rules, &tally, len(warnings)); err != nil {
 				return err
 			}
 			if strict && len(warnings) > 0 {
-				return usagef("policy %q: %s, and --strict was given", args[0], counted(len(warnings), "warning"))
+				return usagef("policy %q: %s, and --strict was given", args[0], text.Count(len(warnings), "warning"))
 			}
 			return failed
 		},
@@ -92,8 +95,8 @@ read.`,
 }
 
 // concludeCheck says in a line or two that the policy can be used.
-func (p *process) concludeCheck(file string, policy *analyzer.Policy, tally *analyzer.Tally, warnings int) error {
-	lines := []string{fmt.Sprintf("%s: %s: no error, %s", file, policy, counted(warnings, "warning"))}
+func (p *process) concludeCheck(file string, rules *policy.Policy, tally *policy.Tally, warnings int) error {
+	lines := []string{fmt.Sprintf("%s: %s: no error, %s", file, rules, text.Count(warnings, "warning"))}
 	if tally.SignIns > 0 {
 		lines = append(lines, tally.String())
 	}
@@ -105,34 +108,27 @@ func (p *process) concludeCheck(file string, policy *analyzer.Policy, tally *ana
 	return nil
 }
 
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // readPolicy reads a policy file. What is wrong with it has been said on
 // standard error by the time the error, a usage error, is returned.
-func (p *process) readPolicy(file string, table endpoint.Table) (*analyzer.Policy, error) {
+func (p *process) readPolicy(file string, table endpoint.Table) (*policy.Policy, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	policy, err := analyzer.ParsePolicy(file, b, table)
-	var problems analyzer.Problems
+	rules, err := policy.Parse(file, b, table)
+	var problems policy.Problems
 	if errors.As(err, &problems) {
 		p.tellProblems(problems)
-		return nil, hinted{usagef("policy %q cannot be used: %s", file, counted(len(problems), "error")),
+		return nil, hinted{usagef("policy %q cannot be used: %s", file, text.Count(len(problems), "error")),
 			"trailgate policy schema prints a JSON Schema by which editors check a policy as it is written"}
 	}
-	return policy, err
+	return rules, err
 }
 
 // tellProblems shows problems of a policy on standard error, each with the
 // line of the file, or as a record each where records are written. A standard
 // error that cannot be written to leaves nobody to tell.
-func (p *process) tellProblems(problems analyzer.Problems) {
+func (p *process) tellProblems(problems policy.Problems) {
 	for _, problem := range problems {
 		if problem.Warning {
 			problem.Text = "warning: " + problem.Text
@@ -150,11 +146,11 @@ func (p *process) tellProblems(problems analyzer.Problems) {
 }
 
 // compare judges the sign-ins of the sources by the policy of the tally.
-func (p *process) compare(ctx context.Context, tally *analyzer.Tally, args []string, read *readFlags, w ingest.Window) error {
+func (p *process) compare(ctx context.Context, tally *policy.Tally, args []string, read *readFlags, w ingest.Window) error {
 	return p.history(ctx, args, read, w, func(m *ingest.Merger) {
 		classify := analyzer.Classifier{Table: read.table}
 		for e := range m.Events() {
-			tally.Add(&e, tally.Policy.Judge(&e, classify.Classify(e)))
+			tally.Add(&e, tally.Policy.Decide(&e, classify.Classify(e)))
 		}
 	})
 }
@@ -207,7 +203,7 @@ nothing else.`,
 }
 
 func (p *process) learn(ctx context.Context, args []string, read *readFlags, out *outFlags, w ingest.Window) error {
-	learner := analyzer.Learner{Table: read.table}
+	learner := learn.Learner{Table: read.table}
 	failed := p.history(ctx, args, read, w, func(m *ingest.Merger) {
 		classify := analyzer.Classifier{Table: read.table}
 		for e := range m.Events() {
@@ -229,7 +225,7 @@ func (p *process) learn(ctx context.Context, args []string, read *readFlags, out
 		return fmt.Errorf("write the draft: %w", err)
 	}
 	if !read.quiet {
-		p.complain(fmt.Sprintf("drafted %s from %s; left out: %s", counted(draft.Rules, "rule"), &draft.Tally, counted(len(draft.LeftOut), "habit")))
+		p.complain(fmt.Sprintf("drafted %s from %s; left out: %s", text.Count(draft.Rules, "rule"), &draft.Tally, text.Count(len(draft.LeftOut), "habit")))
 	}
 	return failed
 }
@@ -245,7 +241,7 @@ complete and check a policy as it is written; many look for this first line:
 		Example: `  trailgate policy schema > policy.schema.json`,
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			b, err := analyzer.PolicySchema()
+			b, err := policy.Schema()
 			if err != nil {
 				return fmt.Errorf("make schema: %w", err)
 			}

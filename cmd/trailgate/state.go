@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"trailgate/analyzer/text"
 	"trailgate/report"
 )
 
@@ -110,8 +111,8 @@ func (h *hold) show(w io.Writer, j *job) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "State %s, generation %d, %d bytes.\n", v.State, v.Generation, v.Bytes)
 	fmt.Fprintf(&b, "The lake holds sign-ins since %s; the newest log file read is of %s.\n", day(v.Since), day(v.Newest))
-	fmt.Fprintf(&b, "History is settled up to %s; %s after that will be judged again.\n", day(v.Settled), counted(v.Pending, "sign-in"))
-	fmt.Fprintf(&b, "Books are kept of %s.\n", counted(v.Folders, "folder"))
+	fmt.Fprintf(&b, "History is settled up to %s; %s after that will be judged again.\n", day(v.Settled), text.Count(v.Pending, "sign-in"))
+	fmt.Fprintf(&b, "Books are kept of %s.\n", text.Count(v.Folders, "folder"))
 	if v.Last != nil {
 		fmt.Fprintf(&b, "Last commit: %s, begun at %s.\n", v.Last.line(), day(v.Last.Started))
 	}
@@ -242,7 +243,7 @@ func (p *process) forgive(ctx context.Context, keys []string, f *exportFlags, re
 	if err := h.commit(ctx, body); err != nil {
 		return fmt.Errorf("commit generation %d: %w", h.snapshot.Number+1, h.reason(ctx, err))
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s written off; %s still owed\n", counted(len(names), "object"), objectsAre(len(j.owed)))
+	_, err = fmt.Fprintf(p.stdout, "%s written off; %s still owed\n", text.Count(len(names), "object"), objectsAre(len(j.owed)))
 	return errors.Join(err, h.log.Prune(ctx, keptGenerations))
 }
 

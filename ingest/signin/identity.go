@@ -89,6 +89,21 @@ func (id Identity) IdentityCenterHome() string {
 	return region
 }
 
+// HomeRegion gives the home Region of an Identity Center role, or "" where the
+// record does not tell it. The partition is that of the sign-in ("aws", "aws-cn").
+// A path without a Region means us-east-1 (IAM Identity Center User Guide,
+// "Referencing permission sets in resource policies"). The guide says so for the
+// commercial partition only.
+func (id Identity) HomeRegion(partition string) string {
+	if home := id.IdentityCenterHome(); home != "" {
+		return home
+	}
+	if id.IssuerARN == "" || partition != "aws" {
+		return ""
+	}
+	return "us-east-1"
+}
+
 // Federated tells whether somebody other than IAM's own password check let
 // the person in, so that AWS cannot see their second factor.
 func (id Identity) Federated() bool { return id.Type != TypeIAMUser && id.Type != TypeRoot }

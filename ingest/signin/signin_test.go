@@ -54,6 +54,22 @@ func TestPrincipal(t *testing.T) {
 	}
 }
 
+func TestHomeRegion(t *testing.T) {
+	const role = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/"
+	for _, c := range []struct{ name, issuer, partition, want string }{
+		{"the path names it", role + "eu-west-1/AWSReservedSSO_Admin_0123456789abcdef", "aws", "eu-west-1"},
+		{"without a Region in the path", role + "AWSReservedSSO_Admin_0123456789abcdef", "aws", "us-east-1"},
+		{"another partition", role + "AWSReservedSSO_Admin_0123456789abcdef", "aws-cn", ""},
+		{"no role", "", "aws", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := (signin.Identity{Type: "AssumedRole", IssuerARN: c.issuer}).HomeRegion(c.partition); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestIdentityCenterHome(t *testing.T) {
 	path := "arn:aws:iam::" + account + ":role/aws-reserved/sso.amazonaws.com/"
 	for issuer, want := range map[string]string{

@@ -1,0 +1,190 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"trailgate/analyzer"
+	"trailgate/analyzer/endpoint"
+)
+
+// HomeWord is what a policy calls the home Region of Identity Center.
+const HomeWord = "idc-home"
+
+// readAllowance reads allow, signin_url and strict of a rule or an exception.
+func (r *policyReader) readAllowance(fields []field) allowance {
+	var a allowance
+	var by *field
+	for i, f := range fields {
+		switch f.key {
+		case "strict":
+			a.strict = r.readBool(f)
+		case "allow", "signin_url":
+			if by != nil {
+				r.addProblem(f.at, "both %s and %s: the endpoints are given by the one or the other", by.key, f.key)
+				return a
+			}
+			by, a.given = &fields[i], true
+		}
+	}
+	switch {
+	case by == nil:
+	case by.key == "signin_url":
+		r.readSignInURL(&a, *by)
+	default:
+		for _, n := range r.readList(*by) {
+			if s, ok := r.readText(n, by.at, "allow"); ok {
+				r.addAllowed(&a, s, startPosition(n))
+			}
+		}
+	}
+	a.finishAllowance()
+	return a
+}
+
+// finishAllowance brings what was read into the form that judging wants.
+func (a *allowance) finishAllowance() {
+	for _, name := range append([]string{analyzer.Global}, endpoint.ProxiedRegions()...) {
+		a.namesProxyClass = a.namesProxyClass || a.allowsName(name)
+	}
+	if a.home {
+		word := HomeWord
+		if len(a.replicas) > 0 {
+			word += "+[" + strings.Join(a.replicas, ", ") + "]"
+		}
+		a.written = append(a.written, word)
+	}
+}
+
+// addAllowed reads one element of allow.
+func (r *policyReader) addAllowed(a *allowance, text string, where position) {
+	word := strings.ToLower(strings.TrimSpace(text))
+	rest, home := strings.CutPrefix(word, HomeWord)
+	switch {
+	case word == analyzer.Global:
+		a.addName(analyzer.Global)
+	case home && (rest == "" || rest[0] == '+'):
+		a.home = true
+		r.readReplicas(a, rest, where)
+	case glob(word).hasWildcard():
+		g := glob(word)
+		if !r.matchesAnyEndpoint(g) {
+			r.addProblem(where, "%.60q matches no endpoint: neither global nor any Region", text)
+		}
+		a.globs = append(a.globs, g)
+		a.written = append(a.written, word)
+	case strings.Contains(word, "/") || strings.Contains(word, ".") && !r.table.Known(word):
+		r.addProblem(where, "%.200q looks like a URL or a host: give it as signin_url instead of allow", text)
+	default:
+		if name, ok := r.lookUpRegion(word, where); ok {
+			a.addName(name)
+		}
+	}
+}
+
+func (a *allowance) addName(name string) {
+	if !slices.Contains(a.names, name) {
+		a.names = append(a.names, name)
+		a.written = append(a.written, name)
+	}
+}
+
+// readReplicas reads what follows idc-home: nothing, +REGION, or +[REGION, ...].
+func (r *policyReader) readReplicas(a *allowance, rest string, where position) {
+	if rest == "" {
+		return
+	}
+	rest = strings.TrimSpace(rest[1:])
+	rest = strings.TrimSuffix(strings.TrimPrefix(rest, "["), "]")
+	for word := range strings.SplitSeq(rest, ",") {
+		if name, ok := r.lookUpRegion(strings.TrimSpace(word), where); ok && !slices.Contains(a.replicas, name) {
+			a.replicas = append(a.replicas, name)
+		}
+	}
+}
+
+// lookUpRegion wants a Region of the table.
+func (r *policyReader) lookUpRegion(word string, where position) (string, bool) {
+	if found, ok := r.table.Region(word); ok {
+		return found.Name, true
+	}
+	if len(r.problems) == maxProblems {
+		return "", false // to look for what was meant is work
+	}
+	words := []string{analyzer.Global, HomeWord}
+	for _, p := range r.table.Partitions() {
+		for _, region := range r.table.Regions(p) {
+			words = append(words, region.Name)
+		}
+	}
+	hint := endpointHint(word)
+	if hint == "" {
+		hint = suggestWord(word, words)
+	}
+	switch {
+	case hint != "":
+	case endpoint.RegionLike(word):
+		hint = ": if it is a new one, add it with a regions file (--regions-file)"
+	default:
+		hint = `: want global, a Region, a glob of Regions such as "eu-*", or idc-home`
+	}
+	r.addProblem(where, "unknown Region %.60q%s", word, hint)
+	return "", false
+}
+
+// matchesAnyEndpoint tells whether the glob matches any endpoint that there is.
+func (r *policyReader) matchesAnyEndpoint(g glob) bool {
+	if g.match(analyzer.Global) {
+		return true
+	}
+	for _, p := range r.table.Partitions() {
+		for _, region := range r.table.Regions(p) {
+			if g.match(region.Name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readSignInURL resolves the very URL that people were handed. Where AWS chooses the
+// Region, all that it chooses from are allowed.
+func (r *policyReader) readSignInURL(a *allowance, f field) {
+	text, ok := r.readText(f.value, f.at, "signin_url")
+	if !ok {
+		return
+	}
+	where := valuePosition(f.value)
+	u, err := r.table.ParseURL(text)
+	switch {
+	case err != nil:
+		r.addProblem(where, "%s", err)
+	case u.Scope == endpoint.ScopeUnknown:
+		r.addProblem(where, "signin_url does not tell the endpoint: %s", strings.Join(u.Reasons, " "))
+	case u.Endpoint != "":
+		a.addName(u.Endpoint)
+	default:
+		a.addName(analyzer.Global)
+		for _, name := range endpoint.ProxiedRegions() {
+			a.addName(name)
+		}
+	}
+}
+
+// readBool reads a boolean.
+func (r *policyReader) readBool(f field) bool {
+	n, ok := r.resolveScalar(f.value, f.at)
+	switch b := n.(type) {
+	case *ast.BoolNode:
+		return b.Value
+	case nil:
+		if ok {
+			r.addProblem(f.at, "%s is empty: want true or false", f.key)
+		}
+	default:
+		r.addProblem(startPosition(n), "%s: want true or false", f.key)
+	}
+	return false
+}

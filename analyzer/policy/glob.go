@@ -1,0 +1,104 @@
+package policy
+
+import "strings"
+
+// glob is a pattern in which * stands for any text, none included, and ? for
+// one character. All else stands for itself: there is no way to quote the two,
+// since no name that AWS gives out holds them.
+type glob string
+
+// match tells whether the glob fits the whole text. Its time is bounded by the
+// product of the lengths, whatever the pattern.
+func (g glob) match(s string) bool {
+	n := g.literalPrefix()
+	if n == len(g) || len(s) < n || string(g[:n]) != s[:n] {
+		return string(g) == s
+	}
+	pattern, text := string(g[n:]), s[n:]
+	star, resume := -1, 0 // the last * and where in the text it is tried next
+	p, t := 0, 0
+	for t < len(text) {
+		switch width := runeLen(text[t:]); {
+		case p < len(pattern) && pattern[p] == '*':
+			star, resume = p, t
+			p++
+		case p < len(pattern) && pattern[p] == '?':
+			p++
+			t += width
+		case p < len(pattern) && pattern[p] == text[t]:
+			p++
+			t++
+		case star >= 0:
+			resume += runeLen(text[resume:])
+			p, t = star+1, resume
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// runeLen is the length of the first character. A byte that is no UTF-8 is a
+// character of its own.
+func runeLen(s string) int {
+	for i := range s {
+		if i > 0 {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// literalPrefix is the length of the text before the first * or ?.
+func (g glob) literalPrefix() int {
+	for i := 0; i < len(g); i++ {
+		if g[i] == '*' || g[i] == '?' {
+			return i
+		}
+	}
+	return len(g)
+}
+
+// matchesFold matches without regard to the case of ASCII letters.
+func (g glob) matchesFold(s string) bool {
+	return glob(strings.ToLower(string(g))).match(strings.ToLower(s))
+}
+
+func (g glob) hasWildcard() bool { return g.literalPrefix() < len(g) }
+
+// covers tells whether every text that other fits, g fits too. It says so only
+// if it is certain: false may mean that it cannot tell.
+func (g glob) covers(other glob) bool {
+	const (
+		anything = '*'
+		one      = '?'
+	)
+	if !g.hasWildcard() || !other.hasWildcard() {
+		return g.match(string(other))
+	}
+	n := g.literalPrefix()
+	if other.literalPrefix() < n || g[:n] != other[:n] {
+		return false
+	}
+	b := []rune(string(other))
+	// reach[j]: what has been read of g so far can take what is before b[j].
+	reach, next := make([]bool, len(b)+1), make([]bool, len(b)+1)
+	reach[0] = true
+	for _, c := range string(g) {
+		clear(next)
+		for j := range reach {
+			switch {
+			case !reach[j]:
+			case c == anything:
+				for k := j; k <= len(b) && !next[k]; k++ {
+					next[k] = true
+				}
+			case j == len(b):
+			case c == b[j] && c != anything, c == one && b[j] != anything:
+				next[j+1] = true
+			}
+		}
+		reach, next = next, reach
+	}
+	return reach[len(b)]
+}

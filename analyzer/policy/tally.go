@@ -1,0 +1,163 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+
+	"trailgate/analyzer/text"
+	"trailgate/ingest/signin"
+)
+
+// Tally counts what became of a policy in a stream of sign-ins. Set Policy
+// before the first Add; all else is for reading. The order of the sign-ins
+// does not matter. It is for one goroutine.
+type Tally struct {
+	Policy     *Policy
+	SignIns    int // adds up: Allowed + Violations + NotJudged
+	Allowed    int // those that an exception allowed included
+	Violations int
+	NotJudged  int
+	Last       time.Time // time of the last sign-in
+
+	decided map[string]int // by the name of the rule
+	used    map[string]int // by the label of the exception
+	late    map[string]int // that an expired exception would have allowed
+	whys    map[string]int // of those that were not judged
+	reached []bool         // by pattern
+	left    int            // patterns that have matched nobody so far
+}
+
+// Add counts one sign-in on which d is the policy's decision.
+func (t *Tally) Add(e *signin.Event, d Decision) {
+	if t.decided == nil {
+		t.decided, t.used, t.late, t.whys = map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
+		if t.Policy != nil {
+			t.left = t.Policy.globs
+			t.reached = make([]bool, t.left)
+		}
+	}
+	t.SignIns++
+	if e.Time.After(t.Last) {
+		t.Last = e.Time
+	}
+	switch {
+	case !d.Judged:
+		t.NotJudged++
+		t.whys[d.Why]++
+	case d.Allowed:
+		t.Allowed++
+	default:
+		t.Violations++
+	}
+	if d.Rule != "" {
+		t.decided[d.Rule]++
+	}
+	if d.Exception != "" {
+		t.used[d.Exception]++
+	}
+	if d.Expired != "" {
+		t.late[d.Expired]++
+	}
+	if t.left > 0 {
+		t.markReached(e)
+	}
+}
+
+// markReached looks which patterns match, of those that have not yet.
+func (t *Tally) markReached(e *signin.Event) {
+	s := NewSubject(e)
+	look := func(m *matcher) {
+		for kind := range m {
+			for i := range m[kind] {
+				p := &m[kind][i]
+				if !t.reached[p.id] && p.matchesKey(MatchKey(kind), &s) != no {
+					t.reached[p.id] = true
+					t.left--
+				}
+			}
+		}
+	}
+	for i := range t.Policy.rules {
+		look(&t.Policy.rules[i].match)
+	}
+	for i := range t.Policy.exceptions {
+		look(&t.Policy.exceptions[i].match)
+	}
+}
+
+// Whys counts the sign-ins that were not judged by the reason. The map is the
+// caller's own.
+func (t *Tally) Whys() map[string]int {
+	out := make(map[string]int, len(t.whys))
+	for why, n := range t.whys {
+		out[why] = n
+	}
+	return out
+}
+
+// Exceptions are the exceptions that have expired by the time of the last
+// sign-in, and those that were never used, as warnings in the order of the
+// file. There are none before the first sign-in, nor without a policy.
+func (t *Tally) Exceptions() Problems {
+	if t.Policy == nil || t.SignIns == 0 {
+		return nil
+	}
+	var out Problems
+	for i := range t.Policy.exceptions {
+		x := &t.Policy.exceptions[i]
+		switch late := t.late[x.label]; {
+		case !t.Last.Before(x.until) && late > 0:
+			out = append(out, t.Policy.newWarning(x.at, "exception %q expired %s, and %s since would have needed it", x.label, x.endText(), text.Count(late, "sign-in")))
+		case !t.Last.Before(x.until):
+			out = append(out, t.Policy.newWarning(x.at, "exception %q expired %s", x.label, x.endText()))
+		case t.used[x.label] == 0:
+			out = append(out, t.Policy.newWarning(x.at, "exception %q was never used: no sign-in needed it", x.label))
+		}
+	}
+	return out.sorted()
+}
+
+// endText says when an exception ended: on a day, if with its end.
+func (x *exception) endText() string {
+	if x.until.Equal(x.until.Truncate(24 * time.Hour)) {
+		return "with " + x.until.Add(-1).Format(time.DateOnly)
+	}
+	return "at " + x.until.Format(time.RFC3339)
+}
+
+// Unreached are the globs that matched nobody, and the rules that decided
+// nothing though each of their globs matched somebody, as warnings in the
+// order of the file. It says little of a short trail: who did not sign in
+// cannot be matched.
+func (t *Tally) Unreached() Problems {
+	if t.Policy == nil || t.SignIns == 0 {
+		return nil
+	}
+	var out Problems
+	idle := func(m *matcher) bool {
+		before := len(out)
+		for kind := range m {
+			for _, p := range m[kind] {
+				if !t.reached[p.id] {
+					out = append(out, t.Policy.newWarning(p.at, "%s %.100q matches nobody among %s", MatchKey(kind), p.text, text.Count(t.SignIns, "sign-in")))
+				}
+			}
+		}
+		return len(out) > before
+	}
+	for i := range t.Policy.rules {
+		r := &t.Policy.rules[i]
+		if !idle(&r.match) && t.decided[r.name] == 0 {
+			out = append(out, t.Policy.newWarning(r.at, "rule %q decided none of %s: earlier rules did, or its globs never matched together", r.name, text.Count(t.SignIns, "sign-in")))
+		}
+	}
+	for i := range t.Policy.exceptions {
+		idle(&t.Policy.exceptions[i].match)
+	}
+	return out.sorted()
+}
+
+// String says in a few words what became of the sign-ins.
+func (t *Tally) String() string {
+	return fmt.Sprintf("%s: %d allowed, %d not allowed, %d not judged", text.Count(t.SignIns, "sign-in"), t.Allowed, t.Violations, t.NotJudged)
+}
