@@ -6,28 +6,11 @@
 package ingest
 
 import (
-	"context"
-	"iter"
 	"slices"
 	"time"
 
 	"trailgate/ingest/signin"
 )
-
-// Source streams the sign-ins of one place.
-type Source interface {
-	// Events yields every readable sign-in of the place, in no particular
-	// order, duplicates included: Merge sorts that out. The window lets a
-	// source leave unread what cannot hold a wanted event; it need not drop
-	// the rest. A *SkipError stands for one object or record that could not
-	// be read, and the stream goes on; any other error, the context's
-	// included, is the last thing it yields. The iterator is for one
-	// goroutine and may be left early.
-	Events(ctx context.Context, w Window) iter.Seq2[signin.Event, error]
-	// Coverage is the account of the last Events, once that has ended:
-	// objects, bytes and places. Records are counted by Merge, skips by both.
-	Coverage() Coverage
-}
 
 // DefaultLateness is how much later than its events a log file is expected at
 // the most. CloudTrail delivers after about five minutes on average without a
@@ -41,20 +24,23 @@ type Window struct {
 	Accounts []string      // only these account ids; none: all
 	Regions  []string      // only these recorded Regions; none: all
 	Lateness time.Duration // how late a file may come; zero: DefaultLateness, negative: none
+
+	BoundAt time.Time // when a Bounded source fixed the window; zero: no source did
+	Cut     string    // what that source cut off, in words
 }
 
-// Place tells how a Window sees an event.
-type Place uint8
+// WindowMatch tells how a Window sees an event.
+type WindowMatch uint8
 
 // The three places of an event.
 const (
-	Inside   Place = iota // wanted
-	Outside               // before Since, or at or after Until
-	Filtered              // of an account or Region that was not asked for
+	Inside   WindowMatch = iota // wanted
+	Outside                     // before Since, or at or after Until
+	Filtered                    // of an account or Region that was not asked for
 )
 
 // Locate says whether the event is wanted, and if not, why.
-func (w Window) Locate(e *signin.Event) Place {
+func (w Window) Locate(e *signin.Event) WindowMatch {
 	switch {
 	case !w.Since.IsZero() && e.Time.Before(w.Since), !w.Until.IsZero() && !e.Time.Before(w.Until):
 		return Outside
@@ -79,24 +65,13 @@ func (w Window) LastDelivery() time.Time {
 	return w.Until.Add(w.Lateness)
 }
 
-// Progress is how far a source has come.
+// Progress says how far a stream has come.
 type Progress struct {
-	Listed  int   // objects found so far
-	Done    int   // objects dealt with so far
-	Bytes   int64 // packed bytes read so far
-	Packed  int64 // packed bytes of the objects found so far
-	SignIns int   // sign-ins found so far, duplicates included
-	Final   bool  // Listed and Packed will not grow any more
-
-	Reach []Reach // of a source that asks an API Region by Region; the receiver's own
-	Rate  float64 // its requests a second, of late
-	Quota float64 // its requests a second at the most
-}
-
-// Reach is how far back in time a Region of an account has been read.
-type Reach struct {
-	Account string
-	Region  string
-	Back    time.Time // every event from here on has been read; zero: none yet
-	Done    bool      // there will be no more
+	Listed  int    // objects found so far
+	Done    int    // objects dealt with so far
+	Bytes   int64  // packed bytes read so far
+	Packed  int64  // packed bytes of the objects found so far
+	SignIns int    // sign-ins found so far, duplicates included
+	Final   bool   // Listed and Packed do not grow any more
+	Text    string // one line in the source's own words; empty: the counts say it
 }

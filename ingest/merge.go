@@ -47,25 +47,25 @@ func (m *Merger) Add(e signin.Event) {
 	if m.slot == nil {
 		m.slot = map[string]int32{}
 	}
-	i, known := m.find(e.ID)
+	i, known := m.findEvent(e.ID)
 	if e.OriginalID != "" && e.OriginalID != e.ID {
-		j, too := m.find(e.OriginalID)
+		j, too := m.findEvent(e.OriginalID)
 		switch {
 		case known && too && i != j:
-			m.unite(i, j)
+			m.uniteEvents(i, j)
 		case !known && too:
 			i, known = j, true
 		}
 	}
 	if known {
 		c.Duplicates++
-		if kept := m.at(i); fuller(&e, kept) > 0 {
+		if kept := m.eventAt(i); compareFullness(&e, kept) > 0 {
 			*kept = e
 		}
 	} else {
 		c.SignIns++
 		i = m.count
-		m.append(e)
+		m.appendEvent(e)
 	}
 	m.slot[e.ID] = i
 	if e.OriginalID != "" {
@@ -73,9 +73,9 @@ func (m *Merger) Add(e signin.Event) {
 	}
 }
 
-func (m *Merger) at(i int32) *signin.Event { return &m.chunks[i/chunk][i%chunk] }
+func (m *Merger) eventAt(i int32) *signin.Event { return &m.chunks[i/chunk][i%chunk] }
 
-func (m *Merger) append(e signin.Event) {
+func (m *Merger) appendEvent(e signin.Event) {
 	if m.count%chunk == 0 {
 		m.chunks = append(m.chunks, make([]signin.Event, 0, chunk))
 	}
@@ -84,8 +84,8 @@ func (m *Merger) append(e signin.Event) {
 	m.count++
 }
 
-// find gives the index of the sign-in with this id.
-func (m *Merger) find(id string) (int32, bool) {
+// findEvent gives the index of the sign-in with this id.
+func (m *Merger) findEvent(id string) (int32, bool) {
 	i, ok := m.slot[id]
 	for to, moved := m.moved[i]; ok && moved; to, moved = m.moved[i] {
 		i = to
@@ -93,10 +93,10 @@ func (m *Merger) find(id string) (int32, bool) {
 	return i, ok
 }
 
-// unite makes one sign-in of two that were taken for different ones.
-func (m *Merger) unite(i, j int32) {
-	if fuller(m.at(j), m.at(i)) > 0 {
-		*m.at(i) = *m.at(j)
+// uniteEvents makes one sign-in of two that were taken for different ones.
+func (m *Merger) uniteEvents(i, j int32) {
+	if compareFullness(m.eventAt(j), m.eventAt(i)) > 0 {
+		*m.eventAt(i) = *m.eventAt(j)
 	}
 	if m.moved == nil {
 		m.moved = map[int32]int32{}
@@ -113,7 +113,7 @@ func (m *Merger) Sorted() []*signin.Event {
 	order := make([]*signin.Event, 0, m.count)
 	for i := range m.count {
 		if _, moved := m.moved[i]; !moved {
-			order = append(order, m.at(i))
+			order = append(order, m.eventAt(i))
 		}
 	}
 	slices.SortFunc(order, func(x, y *signin.Event) int {
@@ -134,34 +134,34 @@ func (m *Merger) Events() iter.Seq[signin.Event] {
 	}
 }
 
-// fuller compares two copies of one sign-in: positive if a is to be kept
+// compareFullness compares two copies of one sign-in: positive if a is to be kept
 // rather than b. More fields count first; then an update, since it is there to
 // correct, the original before its redelivery, the carrier, the version, and at last every text, so that equal
 // results mean equal copies.
-func fuller(a, b *signin.Event) int {
+func compareFullness(a, b *signin.Event) int {
 	return cmp.Or(
-		cmp.Compare(fields(a), fields(b)),
-		cmp.Compare(ord(a.Updated), ord(b.Updated)),
+		cmp.Compare(countFields(a), countFields(b)),
+		cmp.Compare(boolRank(a.Updated), boolRank(b.Updated)),
 		cmp.Compare(len(b.OriginalID), len(a.OriginalID)),
 		cmp.Compare(b.Carrier, a.Carrier),
 		strings.Compare(a.Version, b.Version),
 		strings.Compare(b.Origin, a.Origin),
 		strings.Compare(b.ID, a.ID),
-		slices.Compare(texts(b), texts(a)),
+		slices.Compare(textFields(b), textFields(a)),
 	)
 }
 
-func ord(b bool) int {
+func boolRank(b bool) int {
 	if b {
 		return 1
 	}
 	return 0
 }
 
-// fields counts what a copy says.
-func fields(e *signin.Event) int {
+// countFields counts what a copy says.
+func countFields(e *signin.Event) int {
 	n := 0
-	for _, s := range texts(e) {
+	for _, s := range textFields(e) {
 		if s != "" {
 			n++
 		}
@@ -174,9 +174,9 @@ func fields(e *signin.Event) int {
 	return n
 }
 
-// texts are the fields in which copies may differ. "global" is the place
+// textFields are the fields in which copies may differ. "global" is the place
 // holder of some EventBridge copies for the Region that the others name.
-func texts(e *signin.Event) []string {
+func textFields(e *signin.Event) []string {
 	region := e.Region
 	if region == "global" {
 		region = ""
@@ -200,8 +200,9 @@ func Merge(ctx context.Context, w Window, sources ...Source) (*Merger, error) {
 	defer func() { m.slot = nil }()
 	var failed error
 	for _, s := range sources {
-		err := m.drain(ctx, s)
-		c := s.Coverage()
+		stream := s.Open(ctx, w)
+		err := m.drainStream(stream)
+		c := stream.Coverage()
 		if err != nil && ctx.Err() == nil {
 			failed = cmp.Or(failed, err)
 			c.Listed++
@@ -216,9 +217,9 @@ func Merge(ctx context.Context, w Window, sources ...Source) (*Merger, error) {
 	return m, failed
 }
 
-// drain reads one source to its end.
-func (m *Merger) drain(ctx context.Context, s Source) error {
-	for e, err := range s.Events(ctx, m.Window) {
+// drainStream reads one stream to its end.
+func (m *Merger) drainStream(s Stream) error {
+	for e, err := range s.Events() {
 		var skip *SkipError
 		switch {
 		case err == nil:

@@ -131,9 +131,20 @@ type source struct {
 	cov    ingest.Coverage
 }
 
-func (s source) Coverage() ingest.Coverage { return s.cov }
+func (s source) Name() string { return "test" }
 
-func (s source) Events(ctx context.Context, _ ingest.Window) iter.Seq2[signin.Event, error] {
+func (s source) Open(ctx context.Context, _ ingest.Window) ingest.Stream { return sourceStream{s, ctx} }
+
+// sourceStream is one reading of a source.
+type sourceStream struct {
+	source
+	ctx context.Context
+}
+
+func (s sourceStream) Coverage() ingest.Coverage { return s.cov }
+
+func (s sourceStream) Events() iter.Seq2[signin.Event, error] {
+	ctx := s.ctx
 	return func(yield func(signin.Event, error) bool) {
 		for _, err := range s.errs {
 			if !yield(signin.Event{}, err) {
@@ -205,7 +216,7 @@ func TestWindow(t *testing.T) {
 	for _, c := range []struct {
 		at     time.Duration
 		region string
-		want   ingest.Place
+		want   ingest.WindowMatch
 	}{
 		{0, "us-east-1", ingest.Inside}, {-1, "us-east-1", ingest.Outside}, {time.Hour, "us-east-1", ingest.Outside},
 		{time.Hour - 1, "us-east-1", ingest.Inside}, {0, "us-east-2", ingest.Filtered},

@@ -47,7 +47,7 @@ func (x *exporter) attach(sources []ingest.Source) error {
 			b.name = name
 			s.Books, s.LookBack, s.Now = x.job.books[name], x.flags.lookBack, x.now()
 			if s.Books == nil {
-				s.Books = &trail.Books{}
+				s.Books = &trail.Checkpoint{}
 			}
 			for _, o := range x.job.owed {
 				if o.Source == name {

@@ -29,13 +29,13 @@ import (
 // MB of pages, on the second day and after a year alike.
 type job struct {
 	head     jobHead
-	books    map[string]*trail.Books // by source
-	owed     map[string]owedAccount  // by source and key
-	off      map[string]writtenOff   // by source and key; none of them is owed
-	lookups  map[string]time.Time    // by source: read completely up to here
-	baseline json.RawMessage         // as of head.Settled; none: it has learned nothing yet
-	pending  []signin.Event          // after head.Settled, in order of time and id
-	last     *runAccount             // the run that committed it
+	books    map[string]*trail.Checkpoint // by source
+	owed     map[string]owedAccount       // by source and key
+	off      map[string]writtenOff        // by source and key; none of them is owed
+	lookups  map[string]time.Time         // by source: read completely up to here
+	baseline json.RawMessage              // as of head.Settled; none: it has learned nothing yet
+	pending  []signin.Event               // after head.Settled, in order of time and id
+	last     *runAccount                  // the run that committed it
 }
 
 // jobHead is what there is one of.
@@ -63,9 +63,9 @@ type stateLine struct {
 }
 
 type folderLine struct {
-	Source string     `json:"source"`
-	Base   string     `json:"base"`
-	Page   trail.Page `json:"page"`
+	Source string                 `json:"source"`
+	Base   string                 `json:"base"`
+	Page   trail.FolderCheckpoint `json:"page"`
 }
 
 // writtenOff is an object that was owed and that nobody wants any more. It stays
@@ -86,7 +86,7 @@ type lookupLine struct {
 func newJob(id string) *job {
 	return &job{
 		head:  jobHead{ID: id},
-		books: map[string]*trail.Books{}, owed: map[string]owedAccount{}, off: map[string]writtenOff{}, lookups: map[string]time.Time{},
+		books: map[string]*trail.Checkpoint{}, owed: map[string]owedAccount{}, off: map[string]writtenOff{}, lookups: map[string]time.Time{},
 	}
 }
 
@@ -191,7 +191,7 @@ func (j *job) take(text []byte) error {
 		f := line.Folder
 		b := j.books[f.Source]
 		if b == nil {
-			b = &trail.Books{Folders: map[string]trail.Page{}}
+			b = &trail.Checkpoint{Folders: map[string]trail.FolderCheckpoint{}}
 			j.books[f.Source] = b
 		}
 		b.Folders[f.Base] = f.Page

@@ -52,7 +52,8 @@ type outcome struct {
 // read iterates to the end, or until stop says so.
 func read(ctx context.Context, src ingest.Source, w ingest.Window, stop func(n int) bool) outcome {
 	out := outcome{skips: map[ingest.Cause]int{}, lost: map[ingest.Cause]int{}}
-	for e, err := range src.Events(ctx, w) {
+	stream := src.Open(ctx, w)
+	for e, err := range stream.Events() {
 		if out.err != nil {
 			out.after++
 		}
@@ -72,7 +73,7 @@ func read(ctx context.Context, src ingest.Source, w ingest.Window, stop func(n i
 		}
 	}
 	slices.Sort(out.ids)
-	out.cov = src.Coverage()
+	out.cov = stream.Coverage()
 	return out
 }
 

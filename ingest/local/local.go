@@ -23,20 +23,35 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Source is a file, a folder, or standard input. Set the fields before the
-// first Events and leave them alone; one iteration at a time.
+// Source is a file, a folder, or standard input. Set the fields before the first
+// Open and leave them alone. Standard input can be read once only, and has one
+// stream at a time.
 type Source struct {
 	Path     string                // a file or folder; "-" is Stdin
 	Stdin    io.Reader             // read once, when Path is "-"; a Read that blocks is left behind when the context ends
 	Workers  int                   // files read at once; 0 means one a core
 	Limit    int64                 // most bytes of one value or record; 0 means what package record sets
 	Progress func(ingest.Progress) // called from the iterating goroutine; may be nil
+}
 
+// Name is the path as the user gave it, "-" for standard input.
+func (s *Source) Name() string { return s.Path }
+
+// Open makes a stream of all files; see ingest.Source. The window is not used, since
+// nothing but its records says what a file holds.
+func (s *Source) Open(ctx context.Context, _ ingest.Window) ingest.Stream {
+	return &stream{source: s, ctx: ctx}
+}
+
+// stream is one reading of a Source.
+type stream struct {
+	source   *Source
+	ctx      context.Context // of the whole stream, as Open has it
 	coverage ingest.Coverage
 }
 
-// Coverage is the account of the last Events.
-func (s *Source) Coverage() ingest.Coverage { return s.coverage }
+// Coverage says what was read; see ingest.Stream.
+func (st *stream) Coverage() ingest.Coverage { return st.coverage }
 
 // file is one file to read, or an error in its place.
 type file struct {
@@ -53,16 +68,16 @@ func (f file) origin() string {
 	return f.path
 }
 
-// batch is what a worker hands over: some sign-ins of a file, and at its end
+// fileBatch is what a worker hands over: some sign-ins of a file, and at its end
 // the account of it.
-type batch struct {
+type fileBatch struct {
 	events []signin.Event
 	skips  []error
-	end    *ending
+	end    *fileResult
 }
 
-// ending is how reading a file ended.
-type ending struct {
+// fileResult is how reading a file ended.
+type fileResult struct {
 	skipped          bool
 	excluded         string // the reason, for a file left out
 	packed, inflated int64
@@ -71,35 +86,35 @@ type ending struct {
 // batchSize is how many sign-ins a worker holds back at the most.
 const batchSize = 512
 
-// Events yields the sign-ins of all files; see ingest.Source.
-func (s *Source) Events(ctx context.Context, _ ingest.Window) iter.Seq2[signin.Event, error] {
+// Events yields the sign-ins of all files; see ingest.Stream.
+func (st *stream) Events() iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
-		s.coverage = ingest.Coverage{Sources: []string{s.Path}}
-		files, err := s.files()
+		st.coverage = ingest.Coverage{Sources: []string{st.source.Path}}
+		files, err := st.source.findFiles()
 		if err != nil {
 			yield(signin.Event{}, err)
 			return
 		}
-		ctx, cancel := context.WithCancelCause(ctx)
-		out := s.start(ctx, files)
+		ctx, cancel := context.WithCancelCause(st.ctx)
+		out := st.source.startWorkers(ctx, files)
 		defer func() {
 			cancel(nil)
 			for range out { // until the workers are gone
 			}
 		}()
-		done := s.consume(len(files), out, yield)
+		done := st.yieldBatches(len(files), out, yield)
 		if left := len(files) - done; left > 0 && ctx.Err() != nil {
-			s.coverage.Exclude("interrupted", left)
-			s.coverage.Partial = true
+			st.coverage.Exclude(ingest.ExcludedInterrupted, left)
+			st.coverage.Partial = true
 			yield(signin.Event{}, context.Cause(ctx))
 		}
 	}
 }
 
-// consume yields what the workers hand over and keeps the account. It gives
+// yieldBatches yields what the workers hand over and keeps the account. It gives
 // the number of files that came to their end.
-func (s *Source) consume(total int, out <-chan batch, yield func(signin.Event, error) bool) int {
-	c := &s.coverage
+func (st *stream) yieldBatches(total int, out <-chan fileBatch, yield func(signin.Event, error) bool) int {
+	c := &st.coverage
 	c.Listed = total
 	p := ingest.Progress{Listed: total, Final: true}
 	for b := range out {
@@ -126,15 +141,15 @@ func (s *Source) consume(total int, out <-chan batch, yield func(signin.Event, e
 				c.Read++
 			}
 		}
-		if s.Progress != nil {
-			s.Progress(p)
+		if st.source.Progress != nil {
+			st.source.Progress(p)
 		}
 	}
 	return p.Done
 }
 
-// files finds what there is to read, in lexical order.
-func (s *Source) files() ([]file, error) {
+// findFiles finds what there is to read, in lexical order.
+func (s *Source) findFiles() ([]file, error) {
 	if s.Path == "-" {
 		return []file{{path: "-", named: true}}, nil
 	}
@@ -168,14 +183,14 @@ func (s *Source) files() ([]file, error) {
 	return out, err
 }
 
-// start reads the files with a few workers. The channel is closed once all are
+// startWorkers reads the files with a few workers. The channel is closed once all are
 // gone; whoever leaves it early must cancel the context and drain it.
-func (s *Source) start(ctx context.Context, files []file) <-chan batch {
+func (s *Source) startWorkers(ctx context.Context, files []file) <-chan fileBatch {
 	workers := s.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	out := make(chan batch, workers)
+	out := make(chan fileBatch, workers)
 	next := make(chan file)
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -190,12 +205,12 @@ func (s *Source) start(ctx context.Context, files []file) <-chan batch {
 	})
 	for range min(workers, len(files)) {
 		group.Go(func() {
-			r := reader{ctx: ctx, out: out, limit: s.Limit, stdin: s.Stdin}
+			r := fileReader{ctx: ctx, out: out, limit: s.Limit, stdin: s.Stdin}
 			if s.Limit > 0 && s.Limit < record.DefaultMaxRecord {
 				r.scanner.MaxRecord = int(s.Limit)
 			}
 			for f := range next {
-				if r.read(f) != nil {
+				if r.readFile(f) != nil {
 					return // the context has ended, as the consumer knows
 				}
 			}
@@ -208,8 +223,8 @@ func (s *Source) start(ctx context.Context, files []file) <-chan batch {
 	return out
 }
 
-// leaveOut tells why a file found in a folder is left out, or "".
-func leaveOut(f file, info fs.FileInfo) string {
+// exclusionReason tells why a file found in a folder is left out, or "".
+func exclusionReason(f file, info fs.FileInfo) string {
 	switch {
 	case f.named:
 		return ""
@@ -221,13 +236,13 @@ func leaveOut(f file, info fs.FileInfo) string {
 	return ""
 }
 
-// open opens a file, or standard input.
-func (r *reader) open(f file) (io.ReadCloser, fs.FileInfo, error) {
+// openFile opens a file, or standard input.
+func (r *fileReader) openFile(f file) (io.ReadCloser, fs.FileInfo, error) {
 	if f.path == "-" {
 		if r.stdin == nil {
 			return nil, nil, errors.New("no standard input")
 		}
-		return io.NopCloser(pump(r.ctx, r.stdin)), nil, nil
+		return io.NopCloser(startPump(r.ctx, r.stdin)), nil, nil
 	}
 	if !f.named {
 		// A pipe or device found in a folder would block on opening.
@@ -246,8 +261,8 @@ func (r *reader) open(f file) (io.ReadCloser, fs.FileInfo, error) {
 	return h, info, nil
 }
 
-// cause classifies an error of the file system.
-func cause(err error) ingest.Cause {
+// causeOf classifies an error of the file system.
+func causeOf(err error) ingest.Cause {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return ingest.CauseDenied
@@ -257,8 +272,8 @@ func cause(err error) ingest.Cause {
 	return ingest.CauseTransport
 }
 
-// kind gives the kind of a record error, or 0.
-func kind(err error) record.Kind {
+// kindOf gives the kind of a record error, or 0.
+func kindOf(err error) record.Kind {
 	var e *record.Error
 	if errors.As(err, &e) {
 		return e.Kind

@@ -62,8 +62,15 @@ type outcome struct {
 }
 
 func read(ctx context.Context, s *local.Source) outcome {
+	o, _ := readAll(ctx, s)
+	return o
+}
+
+// readAll gives the coverage too.
+func readAll(ctx context.Context, s *local.Source) (outcome, ingest.Coverage) {
 	var o outcome
-	for e, err := range s.Events(ctx, ingest.Window{}) {
+	stream := s.Open(ctx, ingest.Window{})
+	for e, err := range stream.Events() {
 		var skip *ingest.SkipError
 		switch {
 		case err == nil:
@@ -76,7 +83,7 @@ func read(ctx context.Context, s *local.Source) outcome {
 	}
 	slices.Sort(o.IDs)
 	slices.Sort(o.Causes)
-	return o
+	return o, stream.Coverage()
 }
 
 func TestFolder(t *testing.T) {
@@ -102,10 +109,10 @@ func TestFolder(t *testing.T) {
 		Causes: []string{"broken-json", "broken-record", "empty", "no-event-id", "trailing-garbage", "truncated", "unknown-format", "unknown-format"},
 	}
 	for range 2 { // a source may be read again
-		if diff := cmp.Diff(want, read(t.Context(), s)); diff != "" {
+		got, c := readAll(t.Context(), s)
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		c := s.Coverage()
 		if c.Listed != 14 || c.Read != 6 || ingest.Total(c.Excluded) != 2 || c.Packed == 0 || c.Inflated == 0 {
 			t.Errorf("coverage: %+v", c)
 		}
@@ -140,10 +147,11 @@ func TestStdin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &local.Source{Path: "-", Stdin: strings.NewReader(text)}
-			if diff := cmp.Diff(outcome{IDs: []string{"1", "2"}}, read(t.Context(), s)); diff != "" {
+			got, c := readAll(t.Context(), s)
+			if diff := cmp.Diff(outcome{IDs: []string{"1", "2"}}, got); diff != "" {
 				t.Error(diff)
 			}
-			if c := s.Coverage(); c.Packed != int64(len(text)) || c.Read != 1 {
+			if c.Packed != int64(len(text)) || c.Read != 1 {
 				t.Errorf("coverage: %+v", c)
 			}
 		})
@@ -175,7 +183,8 @@ func TestStreamNeedsNoMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	n := 0
-	for _, err := range s.Events(t.Context(), ingest.Window{}) {
+	stream := s.Open(t.Context(), ingest.Window{})
+	for _, err := range stream.Events() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,8 +195,8 @@ func TestStreamNeedsNoMemory(t *testing.T) {
 			}
 		}
 	}
-	if n != 10_000 || s.Coverage().Inflated != int64(len(text))*10_000 {
-		t.Errorf("%d sign-ins, coverage %+v", n, s.Coverage())
+	if n != 10_000 || stream.Coverage().Inflated != int64(len(text))*10_000 {
+		t.Errorf("%d sign-ins, coverage %+v", n, stream.Coverage())
 	}
 }
 
@@ -229,9 +238,9 @@ func TestCancelledWhileStdinBlocks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := &local.Source{Path: "-", Stdin: blocked}
-	got := read(ctx, s)
-	if got.Err != context.Canceled.Error() || !s.Coverage().Partial {
-		t.Errorf("got %+v, coverage %+v", got, s.Coverage())
+	got, c := readAll(ctx, s)
+	if got.Err != context.Canceled.Error() || !c.Partial {
+		t.Errorf("got %+v, coverage %+v", got, c)
 	}
 }
 
@@ -241,7 +250,7 @@ func TestLeftEarly(t *testing.T) {
 		files[fmt.Sprintf("%d.json", i)] = rec(fmt.Sprint(i))
 	}
 	s := &local.Source{Path: folder(t, files)}
-	for range s.Events(t.Context(), ingest.Window{}) {
+	for range s.Open(t.Context(), ingest.Window{}).Events() {
 		break
 	}
 	if got := read(t.Context(), s); len(got.IDs) != 50 {

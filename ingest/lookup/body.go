@@ -34,19 +34,19 @@ func (c ownBody) Do(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer.Body = &bounded{ReadCloser: answer.Body, left: longestAnswer}
+	answer.Body = &boundedBody{ReadCloser: answer.Body, left: longestAnswer}
 	return answer, nil
 }
 
-// bounded is the body of an answer, up to its bound: the SDK reads a body to
+// boundedBody is the body of an answer, up to its bound: the SDK reads a body to
 // its end, and holds it whole.
-type bounded struct {
+type boundedBody struct {
 	io.ReadCloser
 	left int64
 }
 
 // Read fails once the bound is passed.
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= int64(n); b.left < 0 {
 		return n, fmt.Errorf("the answer is longer than %d MiB", longestAnswer>>20)

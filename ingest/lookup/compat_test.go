@@ -23,7 +23,7 @@ func TestEarlierResumeFile(t *testing.T) {
 		now := clock(today())
 		server := &cloudtrail.Server{Clock: now}
 		want := slices.Concat(fill(server, own, "us-east-1", 150), fill(server, own, "eu-north-1", 90))
-		source := &lookup.Source{Accounts: []lookup.Account{role(server, own)}, Now: now, Resume: filepath.Join(dir, "state"), Asked: "90d"}
+		source := &lookup.Source{Accounts: []lookup.Account{role(server, own)}, Now: now, ResumeFile: filepath.Join(dir, "state"), Asked: "90d"}
 		got := read(t.Context(), source, ingest.Window{}, nil)
 		if got.err != nil {
 			t.Fatal(got.err)

@@ -20,11 +20,11 @@ import (
 	"trailgate/ingest"
 )
 
-// doors is how many accounts are entered at once.
-const doors = 16
+// maxOpening is how many accounts are entered at once.
+const maxOpening = 16
 
-// entered is an account whose credentials work.
-type entered struct {
+// accountSession is an account whose credentials work.
+type accountSession struct {
 	id      string // empty where it could not be found out
 	config  aws.Config
 	cache   *aws.CredentialsCache
@@ -37,14 +37,14 @@ type entered struct {
 	generation int // of the credentials
 }
 
-// enter enters all accounts and finds out their Regions.
-func (s *Source) enter(ctx context.Context) ([]*entered, error) {
-	out := make([]*entered, len(s.Accounts))
+// openAccounts enters all accounts and finds out their Regions.
+func (s *Source) openAccounts(ctx context.Context) ([]*accountSession, error) {
+	out := make([]*accountSession, len(s.Accounts))
 	var group errgroup.Group
-	group.SetLimit(doors)
+	group.SetLimit(maxOpening)
 	for i, a := range s.Accounts {
 		group.Go(func() error {
-			out[i] = s.enterOne(ctx, a)
+			out[i] = s.openAccount(ctx, a)
 			return nil
 		})
 	}
@@ -54,7 +54,7 @@ func (s *Source) enter(ctx context.Context) ([]*entered, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	slices.SortStableFunc(out, func(a, b *entered) int { return strings.Compare(a.id, b.id) })
+	slices.SortStableFunc(out, func(a, b *accountSession) int { return strings.Compare(a.id, b.id) })
 	for i := 1; i < len(out); i++ {
 		if out[i].id == out[i-1].id && out[i].id != "" {
 			return nil, fmt.Errorf("account %s is to be looked up twice: its quota is one", out[i].id)
@@ -63,8 +63,8 @@ func (s *Source) enter(ctx context.Context) ([]*entered, error) {
 	return out, nil
 }
 
-func (s *Source) enterOne(ctx context.Context, a Account) *entered {
-	e := &entered{config: a.Config.Copy()}
+func (s *Source) openAccount(ctx context.Context, a Account) *accountSession {
+	e := &accountSession{config: a.Config.Copy()}
 	var ok bool
 	if e.cache, ok = a.Config.Credentials.(*aws.CredentialsCache); !ok {
 		e.cache = aws.NewCredentialsCache(a.Config.Credentials)
@@ -73,10 +73,10 @@ func (s *Source) enterOne(ctx context.Context, a Account) *entered {
 	// Each service has a time of its own, or one that hangs would silence the
 	// other.
 	first, cancel := context.WithTimeout(ctx, s.regionTimeout())
-	partition, err := e.identify(first, a.Role)
+	partition, err := e.identifyAccount(first, a.Role)
 	cancel()
 	if err != nil {
-		e.skip = &ingest.SkipError{Cause: causeOf(err), Origin: cmp.Or(a.Role, s.name()), Err: shut(err)}
+		e.skip = &ingest.SkipError{Cause: causeOf(err), Origin: cmp.Or(a.Role, s.Name()), Err: accessError(err)}
 		return e
 	}
 	if len(s.Regions) > 0 {
@@ -85,7 +85,7 @@ func (s *Source) enterOne(ctx context.Context, a Account) *entered {
 	}
 	second, cancel := context.WithTimeout(ctx, s.regionTimeout())
 	defer cancel()
-	e.regions, err = e.enabled(second)
+	e.regions, err = e.enabledRegions(second)
 	if e.chosen = "all that are enabled"; err == nil {
 		return e
 	}
@@ -100,13 +100,13 @@ func (s *Source) enterOne(ctx context.Context, a Account) *entered {
 	}
 	e.chosen = "all that the built-in table has"
 	e.remarks = append(e.remarks, fmt.Sprintf("%s: which Regions are enabled could not be asked (account:ListRegions: %v), so the %d of the built-in table were tried; a sign-in in a newer Region would not have been seen",
-		e.title(), said{err}, len(e.regions)))
+		e.displayName(), apiError{err}, len(e.regions)))
 	return e
 }
 
-// identify makes sure that there are credentials and finds out whose account
+// identifyAccount makes sure that there are credentials and finds out whose account
 // it is, and in which partition.
-func (e *entered) identify(ctx context.Context, role string) (partition string, err error) {
+func (e *accountSession) identifyAccount(ctx context.Context, role string) (partition string, err error) {
 	if role != "" {
 		parts := strings.SplitN(role, ":", 6)
 		if len(parts) != 6 || parts[4] == "" {
@@ -125,10 +125,10 @@ func (e *entered) identify(ctx context.Context, role string) (partition string, 
 		err = errors.New("the answer names none")
 	}
 	if err != nil {
-		if o := outcomeOf(err); o == denied || o == expired || o == skewed {
+		if o := classifyError(err); o == denied || o == expired || o == skewed {
 			return "", err
 		}
-		e.remarks = append(e.remarks, fmt.Sprintf("whose account it is could not be asked (sts:GetCallerIdentity: %v)", said{err}))
+		e.remarks = append(e.remarks, fmt.Sprintf("whose account it is could not be asked (sts:GetCallerIdentity: %v)", apiError{err}))
 		return "", nil
 	}
 	e.id = aws.ToString(who.Account)
@@ -140,49 +140,49 @@ func (e *entered) identify(ctx context.Context, role string) (partition string, 
 
 // causeOf classifies why an account could not be entered.
 func causeOf(err error) ingest.Cause {
-	switch o := outcomeOf(err); {
+	switch o := classifyError(err); {
 	case o == throttled:
 		return ingest.CauseThrottled
-	case o == broken && !unsigned(err):
+	case o == broken && !isUnsigned(err):
 		return ingest.CauseTransport
 	}
 	return ingest.CauseDenied
 }
 
-// shut puts into words why an account could not be entered.
-func shut(err error) error {
-	op, o := innermost(err), outcomeOf(err)
+// accessError puts into words why an account could not be entered.
+func accessError(err error) error {
+	op, o := innermostOperation(err), classifyError(err)
 	switch {
 	case o == denied || o == expired || o == skewed:
-		return brief(o, err)
-	case o == broken && unsigned(err):
+		return describeError(o, err)
+	case o == broken && isUnsigned(err):
 		return fmt.Errorf("get credentials: %w", err)
 	case op == nil:
 		return fmt.Errorf("no credentials in time: %w", err)
 	}
 	// What lies round the operation speaks of credentials only.
-	return fmt.Errorf("%s: %w", action(err), said{op.Err})
+	return fmt.Errorf("%s: %w", deniedAction(err), apiError{op.Err})
 }
 
 // machine is the service of an EC2 machine's own credentials, as the SDK names
 // it.
 const machine = "ec2imds"
 
-// unsigned tells of an error that no service was asked for credentials, but
+// isUnsigned tells of an error that no service was asked for credentials, but
 // for the one on the machine itself, which most machines do not have.
-func unsigned(err error) bool {
-	op := innermost(err)
+func isUnsigned(err error) bool {
+	op := innermostOperation(err)
 	if op == nil {
 		var late *aws.RequestCanceledError
 		return !errors.As(err, &late)
 	}
 	var unsent *smithyhttp.RequestSendError
-	sent := status(op) != 0 || errors.As(op, &unsent) || errors.Is(op, context.DeadlineExceeded)
+	sent := httpStatus(op) != 0 || errors.As(op, &unsent) || errors.Is(op, context.DeadlineExceeded)
 	return op.ServiceID == machine || !sent
 }
 
-// enabled asks which Regions are enabled, or about to be, or no longer quite.
-func (e *entered) enabled(ctx context.Context) ([]string, error) {
+// enabledRegions asks which Regions are enabled, or about to be, or no longer quite.
+func (e *accountSession) enabledRegions(ctx context.Context) ([]string, error) {
 	client := account.NewFromConfig(e.config, func(o *account.Options) { o.HTTPClient = ownBody{o.HTTPClient} })
 	pages := account.NewListRegionsPaginator(client, &account.ListRegionsInput{
 		MaxResults: aws.Int32(50),
@@ -196,7 +196,7 @@ func (e *entered) enabled(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		if page.Regions == nil {
-			return nil, errHollow
+			return nil, errEmptyAnswer
 		}
 		for _, r := range page.Regions {
 			if name := aws.ToString(r.RegionName); name != "" {
@@ -211,24 +211,24 @@ func (e *entered) enabled(ctx context.Context) ([]string, error) {
 	return slices.Compact(out), nil
 }
 
-// title names the account in a remark.
-func (e *entered) title() string {
+// displayName names the account in a remark.
+func (e *accountSession) displayName() string {
 	if e.id == "" {
 		return "the account"
 	}
 	return "account " + e.id
 }
 
-// credentials tells which generation of credentials is in use.
-func (e *entered) credentials() int {
+// credentialGeneration tells which generation of credentials is in use.
+func (e *accountSession) credentialGeneration() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.generation
 }
 
-// refresh lets the credentials of a generation go. Of several Regions that
+// refreshCredentials lets the credentials of a generation go. Of several Regions that
 // find them expired, the first does it.
-func (e *entered) refresh(generation int) {
+func (e *accountSession) refreshCredentials(generation int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.generation == generation {

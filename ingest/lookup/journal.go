@@ -32,8 +32,8 @@ const (
 	pagesSuffix    = ".pages"
 )
 
-// header is FILE.
-type header struct {
+// resumeHeader is FILE.
+type resumeHeader struct {
 	Version  int       `json:"version"`
 	Asked    string    `json:"asked"` // the window, in the asker's words
 	Filter   string    `json:"filter"`
@@ -47,8 +47,8 @@ type header struct {
 	Cut      string    `json:"cut,omitempty"`
 }
 
-// id tells the pages of one run from those of another.
-func (h header) id() (string, error) {
+// fingerprint tells the pages of one run from those of another.
+func (h resumeHeader) fingerprint() (string, error) {
 	b, err := json.Marshal(h)
 	if err != nil {
 		return "", err
@@ -66,9 +66,9 @@ type ResumeError struct {
 // Error says in what the file differs.
 func (e *ResumeError) Error() string { return fmt.Sprintf("resume file %q: %s", e.Path, e.Reason) }
 
-// matches compares the question of a file with the one that is asked, as far
+// checkMatches compares the question of a file with the one that is asked, as far
 // as that is known before any account is entered.
-func (h *header) matches(asked header) error {
+func (h *resumeHeader) checkMatches(asked resumeHeader) error {
 	differs := func(what string, was, is any) error {
 		return fmt.Errorf("it is for another question: %s %v, not %v", what, was, is)
 	}
@@ -76,7 +76,7 @@ func (h *header) matches(asked header) error {
 	case h.Version != asked.Version:
 		return fmt.Errorf("it has version %d, this program writes %d", h.Version, asked.Version)
 	case h.Asked != asked.Asked:
-		return differs("the window", legible(h.Asked), legible(asked.Asked))
+		return differs("the window", quoteWindow(h.Asked), quoteWindow(asked.Asked))
 	case h.Filter != asked.Filter:
 		return differs("the filter", h.Filter, asked.Filter)
 	case h.Clamp != asked.Clamp:
@@ -89,9 +89,9 @@ func (h *header) matches(asked header) error {
 	return nil
 }
 
-// legible puts the words of a window, which may be but "to", where they can be
+// quoteWindow puts the words of a window, which may be but "to", where they can be
 // read.
-func legible(asked string) string {
+func quoteWindow(asked string) string {
 	since, until, ok := strings.Cut(" "+asked+" ", " to ")
 	if !ok {
 		return strconv.Quote(asked)
@@ -107,7 +107,7 @@ func legible(asked string) string {
 }
 
 // readHeader reads FILE; nil where there is none.
-func readHeader(path string) (*header, error) {
+func readHeader(path string) (*resumeHeader, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -115,7 +115,7 @@ func readHeader(path string) (*header, error) {
 	if err != nil {
 		return nil, fmt.Errorf("resume file: %w", err)
 	}
-	var h header
+	var h resumeHeader
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&h); err != nil {
@@ -124,37 +124,37 @@ func readHeader(path string) (*header, error) {
 	return &h, nil
 }
 
-// step is a line of FILE.pages.
-type step struct {
-	Account string `json:"account"`
-	Region  string `json:"region"`
-	Start   int64  `json:"start"` // Unix seconds, as sent
-	End     int64  `json:"end"`
-	Next    string `json:"next,omitempty"`
-	Again   bool   `json:"again,omitempty"`
-	Done    bool   `json:"done,omitempty"`
-	Events  []item `json:"events"`
+// pageStep is a line of FILE.pages.
+type pageStep struct {
+	Account string        `json:"account"`
+	Region  string        `json:"region"`
+	Start   int64         `json:"start"` // Unix seconds, as sent
+	End     int64         `json:"end"`
+	Next    string        `json:"next,omitempty"`
+	Again   bool          `json:"again,omitempty"`
+	Done    bool          `json:"done,omitempty"`
+	Events  []lookupEvent `json:"events"`
 }
 
-// title is the first line of FILE.pages.
-type title struct {
+// pagesTitle is the first line of FILE.pages.
+type pagesTitle struct {
 	Pages string `json:"pages"` // header.id
 }
 
-// journal is FILE.pages, open for appending.
-type journal struct {
+// pageJournal is FILE.pages, open for appending.
+type pageJournal struct {
 	file *os.File
 	mu   sync.Mutex
 }
 
 // openJournal opens the files at path, or makes them.
-func openJournal(path string, asked header) (*journal, error) {
+func openJournal(path string, asked resumeHeader) (*pageJournal, error) {
 	h, err := readHeader(path)
 	if err != nil {
 		return nil, err
 	}
 	if h != nil {
-		if err := h.matches(asked); err != nil {
+		if err := h.checkMatches(asked); err != nil {
 			return nil, &ResumeError{path, err.Error()}
 		}
 	}
@@ -165,12 +165,12 @@ func openJournal(path string, asked header) (*journal, error) {
 	case h == nil:
 		return createJournal(path, asked, f)
 	}
-	return &journal{file: f}, nil
+	return &pageJournal{file: f}, nil
 }
 
 // openPages opens FILE.pages as it goes with FILE. Where there is no FILE, it
 // is nil, or what a crash has left: a title, or nothing at all.
-func openPages(path string, h *header) (*os.File, error) {
+func openPages(path string, h *resumeHeader) (*os.File, error) {
 	name := filepath.Base(path) + pagesSuffix
 	f, err := os.OpenFile(path+pagesSuffix, os.O_RDWR, 0)
 	switch {
@@ -182,15 +182,15 @@ func openPages(path string, h *header) (*os.File, error) {
 		return nil, fmt.Errorf("resume file: %w", err)
 	}
 	line, err := bufio.NewReader(f).ReadSlice('\n') // of a foreign file, no more than fits
-	var first title
-	whole := err == nil && parse(line, &first) == nil && first.Pages != ""
+	var first pagesTitle
+	whole := err == nil && parseLine(line, &first) == nil && first.Pages != ""
 	if h == nil {
 		if whole || len(line) == 0 && errors.Is(err, io.EOF) {
 			return f, nil
 		}
 		return nil, errors.Join(&ResumeError{path, name + " lies in its place, and no run wrote it"}, f.Close())
 	}
-	id, err := h.id()
+	id, err := h.fingerprint()
 	if err == nil && (!whole || first.Pages != id) {
 		err = &ResumeError{path, name + " is not of the same run"}
 	}
@@ -201,7 +201,7 @@ func openPages(path string, h *header) (*os.File, error) {
 }
 
 // checkPages finds out what opening the pages would, before anybody is asked.
-func checkPages(path string, h *header) error {
+func checkPages(path string, h *resumeHeader) error {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return &ResumeError{path, fmt.Sprintf("its folder: %v", err)}
 	}
@@ -214,13 +214,13 @@ func checkPages(path string, h *header) error {
 
 // createJournal makes the pages first, in f if there is one: a header that is
 // in its place has them.
-func createJournal(path string, h header, f *os.File) (j *journal, err error) {
+func createJournal(path string, h resumeHeader, f *os.File) (j *pageJournal, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("resume file: %w", err)
 		}
 	}()
-	id, err := h.id()
+	id, err := h.fingerprint()
 	if err != nil {
 		return nil, err
 	}
@@ -229,15 +229,15 @@ func createJournal(path string, h header, f *os.File) (j *journal, err error) {
 			return nil, err
 		}
 	}
-	j = &journal{file: f}
-	if err := errors.Join(f.Truncate(0), rewind(f), j.line(title{id}), f.Sync(), replace(path, h)); err != nil {
+	j = &pageJournal{file: f}
+	if err := errors.Join(f.Truncate(0), rewindFile(f), j.writeLine(pagesTitle{id}), f.Sync(), replaceFile(path, h)); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return j, nil
 }
 
-// replace writes FILE beside its place and renames it.
-func replace(path string, h header) (err error) {
+// replaceFile writes FILE beside its place and renames it.
+func replaceFile(path string, h resumeHeader) (err error) {
 	b, err := json.MarshalIndent(h, "", "  ")
 	if err != nil {
 		return err
@@ -258,15 +258,15 @@ func replace(path string, h header) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
-func rewind(f *os.File) error {
+func rewindFile(f *os.File) error {
 	_, err := f.Seek(0, io.SeekStart)
 	return err
 }
 
-// replay hands over the pages, in the order in which they were written, and
+// replayPages hands over the pages, in the order in which they were written, and
 // then cuts off what is not whole. It is to be called once, before append.
-func (j *journal) replay(take func(step) (bool, error)) error {
-	if err := rewind(j.file); err != nil {
+func (j *pageJournal) replayPages(take func(pageStep) (bool, error)) error {
+	if err := rewindFile(j.file); err != nil {
 		return fmt.Errorf("resume file: %w", err)
 	}
 	in := bufio.NewReaderSize(j.file, 1<<16)
@@ -276,8 +276,8 @@ func (j *journal) replay(take func(step) (bool, error)) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("resume file: %w", err)
 		}
-		var s step
-		if err != nil || !first && parse(line, &s) != nil {
+		var s pageStep
+		if err != nil || !first && parseLine(line, &s) != nil {
 			break
 		}
 		whole += int64(len(line))
@@ -297,18 +297,18 @@ func (j *journal) replay(take func(step) (bool, error)) error {
 	return nil
 }
 
-// append writes a page. It may be called from several goroutines.
-func (j *journal) append(s step) error {
+// appendPage writes a page. It may be called from several goroutines.
+func (j *pageJournal) appendPage(s pageStep) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := j.line(s); err != nil {
+	if err := j.writeLine(s); err != nil {
 		return fmt.Errorf("resume file: %w", err)
 	}
 	return nil
 }
 
-// line writes a line at once, so that what breaks off is the last of them.
-func (j *journal) line(v any) error {
+// writeLine writes a line at once, so that what breaks off is the last of them.
+func (j *pageJournal) writeLine(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -317,8 +317,8 @@ func (j *journal) line(v any) error {
 	return err
 }
 
-// parse is the inverse of line.
-func parse(line []byte, v any) error {
+// parseLine is the inverse of line.
+func parseLine(line []byte, v any) error {
 	sum, b, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
 	if string(sum) != fmt.Sprintf("%08x", crc32.ChecksumIEEE(b)) {
 		return errors.New("a line with a wrong checksum")
@@ -326,20 +326,25 @@ func parse(line []byte, v any) error {
 	return json.Unmarshal(b, v)
 }
 
-func (j *journal) close() error {
+func (j *pageJournal) closeFile() error {
 	if err := j.file.Close(); err != nil {
 		return fmt.Errorf("resume file: %w", err)
 	}
 	return nil
 }
 
+// JournalFiles lists the resume file and its pages, or nothing if none is kept.
+func (s *Source) JournalFiles() []string {
+	if s.ResumeFile == "" {
+		return nil
+	}
+	return []string{s.ResumeFile, s.ResumeFile + pagesSuffix}
+}
+
 // Forget removes the resume file and its pages, once their sign-ins have gone
 // where they were to go. That there are none is no error.
 func (s *Source) Forget() error {
-	if s.Resume == "" {
-		return nil
-	}
-	for _, path := range [...]string{s.Resume, s.Resume + pagesSuffix} {
+	for _, path := range s.JournalFiles() {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("resume file: %w", err)
 		}

@@ -11,7 +11,6 @@ package lookup
 import (
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,6 @@ import (
 
 	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
-	"trailgate/ingest/signin"
 )
 
 // What LookupEvents is documented to hold to (CloudTrail API Reference,
@@ -46,9 +44,9 @@ const DefaultRegionTimeout = 5 * time.Minute
 // DefaultWorkers is how many Regions are asked at once, all accounts together.
 const DefaultWorkers = 256
 
-// edge is kept from the far end of the Event history, so that it is not
+// horizonMargin is kept from the far end of the Event history, so that it is not
 // crossed while the first request is on its way.
-const edge = 30 * time.Second
+const horizonMargin = 30 * time.Second
 
 // Account is one account to look up.
 type Account struct {
@@ -60,29 +58,26 @@ type Account struct {
 	Role string
 }
 
-// Source is the Event history of accounts. Accounts and Now are required; set
-// the fields before the first call and leave them alone. One iteration at a
-// time.
+// Source is the Event history of accounts. Accounts and Now are required. Set the
+// fields before the first call and leave them alone. Two streams at once would ask
+// at twice the quota, and cannot share a resume file.
 type Source struct {
 	Accounts      []Account
 	Regions       []string              // only these; none: those that each account has enabled
-	Name          string                // as the user named it; empty: lookup:// and the Regions
+	Label         string                // as the user named it; empty: lookup:// and the Regions
 	Now           func() time.Time      // the clock, from which the window and the pace are taken
 	Clamp         bool                  // cut a window that reaches past MaxAge, rather than refuse it
 	RegionTimeout time.Duration         // without a page that has anything new; zero: DefaultRegionTimeout
 	Rate          float64               // requests a second in one account and Region at the most; zero: Quota
 	Workers       int                   // Regions asked at once; zero: DefaultWorkers
 	Table         endpoint.Table        // the Regions to ask where an account may not list its own
-	Resume        string                // a file to go on from, with its pages beside it; empty: none is kept
+	ResumeFile    string                // a file to go on from, with its pages beside it; empty: none is kept
 	Asked         string                // the window in the asker's words, such as "90d": a resume file is bound to them; empty: to its times
 	Progress      func(ingest.Progress) // called between events, from the goroutine that iterates; may be nil
-
-	cov     ingest.Coverage
-	settled *plan
 }
 
-// plan is a window as it will be asked for.
-type plan struct {
+// fixedWindow is a window as it will be asked for.
+type fixedWindow struct {
 	window     ingest.Window // as the caller gets it back
 	start, end time.Time     // first and last second, as they are sent
 	cut        string        // what was cut off, in words
@@ -100,70 +95,82 @@ type WindowError struct {
 func (e *WindowError) Error() string {
 	switch {
 	case e.Err != nil:
-		return fmt.Sprintf("window from %s to %s: %v", stamp(e.Since), stamp(e.Until), e.Err)
+		return fmt.Sprintf("window from %s to %s: %v", formatTime(e.Since), formatTime(e.Until), e.Err)
 	case !e.Since.IsZero() && e.Since.Before(e.Oldest):
-		return fmt.Sprintf("window from %s: LookupEvents reaches back 90 days, to %s", stamp(e.Since), stamp(e.Oldest))
+		return fmt.Sprintf("window from %s: LookupEvents reaches back 90 days, to %s", formatTime(e.Since), formatTime(e.Oldest))
 	case !e.Until.IsZero() && e.Until.Before(e.Oldest):
-		return fmt.Sprintf("window until %s: LookupEvents reaches back 90 days, to %s", stamp(e.Until), stamp(e.Oldest))
+		return fmt.Sprintf("window until %s: LookupEvents reaches back 90 days, to %s", formatTime(e.Until), formatTime(e.Oldest))
 	}
-	return fmt.Sprintf("window from %s: it lies in the future", stamp(e.Since))
+	return fmt.Sprintf("window from %s: it lies in the future", formatTime(e.Since))
 }
 
 // Unwrap gives what AWS said.
 func (e *WindowError) Unwrap() error { return e.Err }
 
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// Settle gives the window that Events will ask for: of one that is open at its
-// beginning, the last 90 days; of one that reaches further back, with Clamp,
-// what is left of it. Where there is a resume file, it is the window that was
-// first asked for. The errors are *WindowError, *ResumeError, and those of
-// reading the resume file. Whoever judges events by a window of their own
-// takes this one, or the sign-ins at its far end may not match.
-func (s *Source) Settle(w ingest.Window) (ingest.Window, error) {
-	p, err := s.plan(w)
+// Name is the Event history as the user named it.
+func (s *Source) Name() string {
+	if s.Label != "" {
+		return s.Label
+	}
+	return "lookup://" + strings.Join(s.Regions, ",")
+}
+
+// Bound gives the window that Open will ask for. If it has no beginning, that is
+// the last 90 days. If it begins earlier, with Clamp, it is what is left of it.
+// If there is a resume file, it is the window of the first run. The errors are
+// *WindowError, *ResumeError, and those of reading the resume file. A caller that
+// judges events by a window takes this one, or sign-ins at its far end may not
+// match.
+func (s *Source) Bound(w ingest.Window) (ingest.Window, error) {
+	at := s.Now().UTC()
+	p, err := s.fixWindow(w, at)
 	if err != nil {
 		return w, err
 	}
-	s.settled = &p
-	return p.window, nil
+	out := p.window
+	out.BoundAt, out.Cut = at, p.cut
+	return out, nil
 }
 
-func (s *Source) plan(w ingest.Window) (plan, error) {
-	if s.settled != nil && s.settled.window.Since.Equal(w.Since) && s.settled.window.Until.Equal(w.Until) {
-		p := *s.settled
-		p.window = w
-		return p, nil
-	}
-	if s.Resume != "" {
-		h, err := readHeader(s.Resume)
+// fixWindow fixes the window that is asked for at a moment.
+func (s *Source) fixWindow(w ingest.Window, at time.Time) (fixedWindow, error) {
+	if s.ResumeFile != "" {
+		h, err := readHeader(s.ResumeFile)
 		if err != nil {
-			return plan{}, err
+			return fixedWindow{}, err
 		}
 		if h != nil {
-			if err := h.matches(s.header(s.words(w))); err != nil {
-				return plan{}, &ResumeError{s.Resume, err.Error()}
+			if err := h.checkMatches(s.newHeader(s.windowWords(w))); err != nil {
+				return fixedWindow{}, &ResumeError{s.ResumeFile, err.Error()}
 			}
 		}
-		if err := checkPages(s.Resume, h); err != nil {
-			return plan{}, err
+		if err := checkPages(s.ResumeFile, h); err != nil {
+			return fixedWindow{}, err
 		}
 		if h != nil {
 			w.Since, w.Until = h.Since, h.Until
-			return plan{window: w, start: h.Start, end: h.End, cut: h.Cut, asked: h.Asked}, nil
+			return fixedWindow{window: w, start: h.Start, end: h.End, cut: h.Cut, asked: h.Asked}, nil
 		}
 	}
-	p, err := pin(w, s.Now().UTC(), s.Clamp)
-	p.asked = s.words(w)
+	if !w.BoundAt.IsZero() {
+		at = w.BoundAt
+	}
+	p, err := fixAt(w, at, s.Clamp)
+	if w.Cut != "" {
+		p.cut = w.Cut
+	}
+	p.asked = s.windowWords(w)
 	return p, err
 }
 
-// pin settles a window once and for all: paging needs its two ends to stay the
+// fixAt settles a window once and for all: paging needs its two ends to stay the
 // same.
-func pin(w ingest.Window, now time.Time, clamp bool) (plan, error) {
+func fixAt(w ingest.Window, now time.Time, clamp bool) (fixedWindow, error) {
 	oldest := now.Add(-MaxAge)
 	fault := &WindowError{Since: w.Since, Until: w.Until, Oldest: oldest}
-	p := plan{window: w}
+	p := fixedWindow{window: w}
 	switch {
 	case !w.Until.IsZero() && w.Until.Before(oldest):
 		return p, fault
@@ -174,10 +181,10 @@ func pin(w ingest.Window, now time.Time, clamp bool) (plan, error) {
 			return p, fault
 		}
 		p.window.Since = oldest.Truncate(time.Second)
-		p.cut = fmt.Sprintf("the window was cut: asked from %s, but LookupEvents has nothing older than %s", stamp(w.Since), stamp(oldest))
+		p.cut = fmt.Sprintf("the window was cut: asked from %s, but LookupEvents has nothing older than %s", formatTime(w.Since), formatTime(oldest))
 	}
 	p.start = p.window.Since.Truncate(time.Second)
-	if first := oldest.Add(edge).Truncate(time.Second); p.start.Before(first) {
+	if first := oldest.Add(horizonMargin).Truncate(time.Second); p.start.Before(first) {
 		p.start = first
 	}
 	p.end = now.Truncate(time.Second)
@@ -190,33 +197,21 @@ func pin(w ingest.Window, now time.Time, clamp bool) (plan, error) {
 	return p, nil
 }
 
-// Coverage is the account of the last Events. Its objects are Regions, one for
-// each account; an account that could not be entered is one object. The remarks
-// say which Regions were asked, and for what.
-func (s *Source) Coverage() ingest.Coverage { return s.cov }
+// Open makes a stream that asks all Regions at once, each at its own pace; see
+// ingest.Source. The objects of its coverage are Regions, one for each account. An
+// account that could not be opened is one object. The remarks say which Regions
+// were asked, and for what. A Region that refuses, or that brings nothing new for
+// RegionTimeout, is a *ingest.SkipError, as is an account that cannot be opened.
+// The stream ends with a *WindowError for a window that cannot be asked for, a
+// *ResumeError for a resume file that is not for this question, a *RefusedError if
+// nothing at all could be read, an error of writing the resume file, or the
+// context's.
+func (s *Source) Open(ctx context.Context, w ingest.Window) ingest.Stream {
+	return s.newRun(ctx, w)
+}
 
-// Events asks all Regions at once, each at its own pace, and yields what comes;
-// see ingest.Source. A Region that refuses, or that is not brought on for
-// RegionTimeout, is a *ingest.SkipError, as is an account that cannot be
-// entered. It ends with a *WindowError for a window that cannot be asked for, a
-// *ResumeError for a resume file that is not for this question, a
-// *RefusedError where nothing at all could be read, an error of writing the
-// resume file, or the context's.
-func (s *Source) Events(ctx context.Context, w ingest.Window) iter.Seq2[signin.Event, error] {
-	return func(yield func(signin.Event, error) bool) {
-		s.cov = ingest.Coverage{Sources: []string{s.name()}}
-		p, err := s.plan(w)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			s.cov.Partial = ctx.Err() != nil
-			yield(signin.Event{}, err)
-			return
-		}
-		run := &run{source: s, plan: p, yield: yield, began: s.Now()}
-		run.stream(ctx)
-	}
+func (s *Source) newRun(ctx context.Context, w ingest.Window) *lookupRun {
+	return &lookupRun{source: s, ctx: ctx, window: w}
 }
 
 // RefusedError says that nothing could be read at all.
@@ -235,13 +230,6 @@ func (e *RefusedError) Error() string {
 
 // Unwrap gives the error of the first of them.
 func (e *RefusedError) Unwrap() error { return e.Err }
-
-func (s *Source) name() string {
-	if s.Name != "" {
-		return s.Name
-	}
-	return "lookup://" + strings.Join(s.Regions, ",")
-}
 
 func (s *Source) regionTimeout() time.Duration {
 	if s.RegionTimeout > 0 {
@@ -264,8 +252,8 @@ func (s *Source) workers() int {
 	return DefaultWorkers
 }
 
-// words is the window as it was asked for.
-func (s *Source) words(w ingest.Window) string {
+// windowWords is the window as it was asked for.
+func (s *Source) windowWords(w ingest.Window) string {
 	if s.Asked != "" {
 		return s.Asked
 	}
@@ -278,7 +266,7 @@ func (s *Source) words(w ingest.Window) string {
 	return fmt.Sprintf("since %q until %q", ends[0], ends[1])
 }
 
-// header is what a resume file for this question says, but for the window.
-func (s *Source) header(asked string) header {
-	return header{Version: journalVersion, Asked: asked, Filter: Filter, Clamp: s.Clamp, Regions: slices.Sorted(slices.Values(s.Regions))}
+// newHeader is what a resume file for this question says, but for the window.
+func (s *Source) newHeader(asked string) resumeHeader {
+	return resumeHeader{Version: journalVersion, Asked: asked, Filter: Filter, Clamp: s.Clamp, Regions: slices.Sorted(slices.Values(s.Regions))}
 }

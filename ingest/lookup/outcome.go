@@ -11,25 +11,25 @@ import (
 	"trailgate/ingest"
 )
 
-// outcome is what an answer means for the Region that gave it.
-type outcome uint8
+// answerKind is what an answer means for the Region that gave it.
+type answerKind uint8
 
 const (
-	answered  outcome = iota // a page
-	throttled                // slow down and ask again
-	expired                  // refresh the credentials and ask again
-	skewed                   // ask again: the SDK has the time from the answer
-	lostToken                // begin anew behind the oldest event
-	badWindow                // the time range is not accepted
-	denied                   // leave the Region
-	odd                      // leave the Region: the request itself is not accepted
-	broken                   // ask again: the network, or the service's own trouble
+	answered  answerKind = iota // a page
+	throttled                   // slow down and ask again
+	expired                     // refresh the credentials and ask again
+	skewed                      // ask again: the SDK has the time from the answer
+	lostToken                   // begin anew behind the oldest event
+	badWindow                   // the time range is not accepted
+	denied                      // leave the Region
+	odd                         // leave the Region: the request itself is not accepted
+	broken                      // ask again: the network, or the service's own trouble
 )
 
-// outcomeOf classifies what LookupEvents said. The codes are those of the
+// classifyError classifies what LookupEvents said. The codes are those of the
 // CloudTrail API Reference, "LookupEvents" and "Common Error Types"; some come
 // with and without "Exception" at their end.
-func outcomeOf(err error) outcome {
+func classifyError(err error) answerKind {
 	if err == nil {
 		return answered
 	}
@@ -53,14 +53,14 @@ func outcomeOf(err error) outcome {
 		"IncompleteSignature", "OperationNotPermitted", "UnsupportedOperation":
 		return denied
 	}
-	if api.ErrorFault() == smithy.FaultServer || status(err) >= 500 || status(err) == 429 || status(err) == 0 {
+	if api.ErrorFault() == smithy.FaultServer || httpStatus(err) >= 500 || httpStatus(err) == 429 || httpStatus(err) == 0 {
 		return broken
 	}
 	return odd
 }
 
-// status is the HTTP status of an answer, or 0 where there was none.
-func status(err error) int {
+// httpStatus is the HTTP status of an answer, or 0 where there was none.
+func httpStatus(err error) int {
 	var answer interface{ HTTPStatusCode() int }
 	if errors.As(err, &answer) {
 		return answer.HTTPStatusCode()
@@ -68,8 +68,8 @@ func status(err error) int {
 	return 0
 }
 
-// cause is the skip's cause, where a Region is given up with this error.
-func (o outcome) cause() ingest.Cause {
+// skipCause is the skip's cause, where a Region is given up with this error.
+func (o answerKind) skipCause() ingest.Cause {
 	switch o {
 	case throttled:
 		return ingest.CauseThrottled
@@ -104,11 +104,11 @@ func (e *DeniedError) Unwrap() error { return e.Err }
 // codeless is the SDK's code for an answer that has none, such as a proxy's.
 const codeless = "UnknownError"
 
-// said puts what AWS said briefly. The whole is behind it.
-type said struct{ err error }
+// apiError puts what AWS said briefly. The whole is behind it.
+type apiError struct{ err error }
 
 // Error gives code and message of an answer, or else the error's own words.
-func (e said) Error() string {
+func (e apiError) Error() string {
 	var api smithy.APIError
 	if !errors.As(e.err, &api) || api.ErrorCode() == codeless {
 		return e.err.Error()
@@ -121,32 +121,32 @@ func (e said) Error() string {
 	}
 }
 
-func (e said) Unwrap() error { return e.err }
+func (e apiError) Unwrap() error { return e.err }
 
-// brief puts what an operation said into words, by what it means.
-func brief(o outcome, err error) error {
+// describeError puts what an operation said into words, by what it means.
+func describeError(o answerKind, err error) error {
 	var late *lateError
 	if errors.As(err, &late) {
-		return fmt.Errorf("no page for %s, the last answer: %w", late.after, brief(o, late.err))
+		return fmt.Errorf("no page for %s, the last answer: %w", late.after, describeError(o, late.err))
 	}
 	switch o {
 	case denied:
 		var api smithy.APIError
 		if errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "UnrecognizedClient") {
-			return fmt.Errorf("the Region does not know these credentials; it may not be enabled for the account: %w", said{err})
+			return fmt.Errorf("the Region does not know these credentials; it may not be enabled for the account: %w", apiError{err})
 		}
-		return &DeniedError{Action: action(err), Err: said{err}}
+		return &DeniedError{Action: deniedAction(err), Err: apiError{err}}
 	case expired:
-		return fmt.Errorf("the credentials have expired: %w", said{err})
+		return fmt.Errorf("the credentials have expired: %w", apiError{err})
 	case skewed:
-		return fmt.Errorf("the signature was not accepted; the clock of this machine may be wrong: %w", said{err})
+		return fmt.Errorf("the signature was not accepted; the clock of this machine may be wrong: %w", apiError{err})
 	}
-	return said{err}
+	return apiError{err}
 }
 
-// innermost is the operation that failed: one that needs credentials fails with
+// innermostOperation is the operation that failed: one that needs credentials fails with
 // the operation that was to get them. nil: none was begun.
-func innermost(err error) *smithy.OperationError {
+func innermostOperation(err error) *smithy.OperationError {
 	var found *smithy.OperationError
 	for op := found; errors.As(err, &op); err = op.Err {
 		found = op
@@ -154,9 +154,9 @@ func innermost(err error) *smithy.OperationError {
 	return found
 }
 
-// action names the operation that failed, as IAM does.
-func action(err error) string {
-	if op := innermost(err); op != nil {
+// deniedAction names the operation that failed, as IAM does.
+func deniedAction(err error) string {
+	if op := innermostOperation(err); op != nil {
 		return strings.ToLower(op.ServiceID) + ":" + op.OperationName
 	}
 	return "cloudtrail:LookupEvents"

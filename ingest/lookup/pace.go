@@ -14,55 +14,55 @@ const (
 	headroom = 0.99
 )
 
-// pace keeps the requests to one Region within the quota. Between sending a
+// requestPacer keeps the requests to one Region within the quota. Between sending a
 // request and its answer nobody knows when AWS has counted it: it is booked
 // when the answer is there. So the level is never above that of a bucket on the
 // other side, however long requests take, and no pace is lost to their length.
-type pace struct {
+type requestPacer struct {
 	limiter *rate.Limiter
 	full    rate.Limit
 	now     func() time.Time
 }
 
-func newPace(quota float64, now func() time.Time) *pace {
+func newRequestPacer(quota float64, now func() time.Time) *requestPacer {
 	full := rate.Limit(quota * headroom)
-	return &pace{limiter: rate.NewLimiter(full, burst), full: full, now: now}
+	return &requestPacer{limiter: rate.NewLimiter(full, burst), full: full, now: now}
 }
 
-// wait returns once a request may be sent, or with the context's error.
-func (p *pace) wait(ctx context.Context) error {
+// waitForToken returns once a request may be sent, or with the context's error.
+func (p *requestPacer) waitForToken(ctx context.Context) error {
 	for {
 		missing := 1 - p.limiter.TokensAt(p.now())
 		if missing <= 0 {
 			return ctx.Err()
 		}
-		if err := pause(ctx, time.Duration(missing/float64(p.limiter.Limit())*float64(time.Second))+time.Microsecond); err != nil {
+		if err := sleepContext(ctx, time.Duration(missing/float64(p.limiter.Limit())*float64(time.Second))+time.Microsecond); err != nil {
 			return err
 		}
 	}
 }
 
-// took books a request whose answer is there.
-func (p *pace) took() { p.limiter.ReserveN(p.now(), 1) }
+// takeToken books a request whose answer is there.
+func (p *requestPacer) takeToken() { p.limiter.ReserveN(p.now(), 1) }
 
-// throttled slows down, to half the pace at the most: somebody else is drawing
+// slowDown slows down, to half the pace at the most: somebody else is drawing
 // on the same quota, or it is smaller than it was taken for. A refused request
 // takes nothing from it, and who asks less often than the others gets nothing.
-func (p *pace) throttled() {
+func (p *requestPacer) slowDown() {
 	now := p.now()
 	p.limiter.SetBurstAt(now, 1)
 	p.limiter.SetLimitAt(now, max(p.full/2, p.limiter.Limit()*0.8))
 }
 
-// eased speeds up again, by little.
-func (p *pace) eased() {
+// speedUp speeds up again, by little.
+func (p *requestPacer) speedUp() {
 	if now := p.limiter.Limit(); now < p.full {
 		p.limiter.SetLimitAt(p.now(), min(p.full, now*1.05))
 	}
 }
 
-// pause waits until the time is over or the context ends.
-func pause(ctx context.Context, d time.Duration) error {
+// sleepContext waits until the time is over or the context ends.
+func sleepContext(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -14,8 +14,8 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// item is an event of a page, in the names of the API.
-type item struct {
+// lookupEvent is an event of a page, in the names of the API.
+type lookupEvent struct {
 	EventID         string    `json:"EventId"`
 	EventName       string    `json:",omitempty"`
 	EventSource     string    `json:",omitempty"`
@@ -24,14 +24,14 @@ type item struct {
 	CloudTrailEvent string    `json:",omitempty"`
 }
 
-// document is a page in the shape that package record reads.
-type document struct{ Events []item }
+// eventDocument is a page in the shape that package record reads.
+type eventDocument struct{ Events []lookupEvent }
 
-// items takes the events of an answer over.
-func items(events []types.Event) []item {
-	out := make([]item, 0, len(events))
+// lookupEvents takes the events of an answer over.
+func lookupEvents(events []types.Event) []lookupEvent {
+	out := make([]lookupEvent, 0, len(events))
 	for _, e := range events {
-		out = append(out, item{
+		out = append(out, lookupEvent{
 			EventID: aws.ToString(e.EventId), EventName: aws.ToString(e.EventName), EventSource: aws.ToString(e.EventSource),
 			EventTime: aws.ToTime(e.EventTime), Username: aws.ToString(e.Username), CloudTrailEvent: aws.ToString(e.CloudTrailEvent),
 		})
@@ -39,19 +39,19 @@ func items(events []types.Event) []item {
 	return out
 }
 
-// reading is what a page says.
-type reading struct {
+// pageReading is what a page says.
+type pageReading struct {
 	events []signin.Event
 	skips  []*ingest.SkipError // of single records
 	bytes  int64               // of the records
 }
 
-// read decodes the events of a page.
-func read(s *record.Scanner, all []item, origin string) (reading, error) {
-	var out reading
+// readPage decodes the events of a page.
+func readPage(s *record.Scanner, all []lookupEvent, origin string) (pageReading, error) {
+	var out pageReading
 	for _, it := range all {
 		out.bytes += int64(len(it.CloudTrailEvent))
-		raw, err := json.Marshal(document{Events: []item{it}})
+		raw, err := json.Marshal(eventDocument{Events: []lookupEvent{it}})
 		if err != nil {
 			return out, err
 		}
@@ -79,15 +79,15 @@ const eventSource = "signin.amazonaws.com"
 // overlapSpan is how far before its oldest event a window begins anew.
 const overlapSpan = time.Second
 
-// overlap remembers the events of the oldest second and the one before, so
+// pageOverlap remembers the events of the oldest second and the one before, so
 // that a window that is begun anew there gives each once.
-type overlap struct {
+type pageOverlap struct {
 	oldest time.Time
 	ids    map[string]time.Time
 }
 
-// add remembers the events of a page.
-func (o *overlap) add(all []item) {
+// addEvents remembers the events of a page.
+func (o *pageOverlap) addEvents(all []lookupEvent) {
 	if o.ids == nil {
 		o.ids = map[string]time.Time{}
 	}
@@ -104,10 +104,10 @@ func (o *overlap) add(all []item) {
 	}
 }
 
-// news tells whether one of the events has not been there. Events come newest
+// hasNews tells whether one of the events has not been there. Events come newest
 // first: what is newer than those remembered has been there, or should have.
-func (o *overlap) news(all []item, start time.Time) bool {
-	return slices.ContainsFunc(all, func(it item) bool {
+func (o *pageOverlap) hasNews(all []lookupEvent, start time.Time) bool {
+	return slices.ContainsFunc(all, func(it lookupEvent) bool {
 		switch {
 		case it.EventTime.IsZero() || it.EventTime.Before(start):
 			return false
@@ -119,9 +119,9 @@ func (o *overlap) news(all []item, start time.Time) bool {
 	})
 }
 
-// without leaves out the events that have been there.
-func (o *overlap) without(all []item) []item {
-	return slices.DeleteFunc(all, func(it item) bool {
+// withoutOverlap leaves out the events that have been there.
+func (o *pageOverlap) withoutOverlap(all []lookupEvent) []lookupEvent {
+	return slices.DeleteFunc(all, func(it lookupEvent) bool {
 		_, known := o.ids[it.EventID]
 		return known && it.EventID != ""
 	})

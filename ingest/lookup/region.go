@@ -25,31 +25,31 @@ const (
 	refreshes      = 2               // of the credentials or of the clock's error, one after the other
 )
 
-// region is one Region of one account, on its way through the window from its
+// regionWalk is one Region of one account, on its way through the window from its
 // end to its beginning.
-type region struct {
+type regionWalk struct {
 	place   int // its number
-	account *entered
+	account *accountSession
 	name    string
 	origin  string
 	client  *cloudtrail.Client
-	pace    *pace
+	pace    *requestPacer
 	now     func() time.Time
 	timeout time.Duration
 	scanner record.Scanner
 
 	start, end time.Time // as sent; constant while there is a token
 	token      string
-	seen       overlap
-	repeats    repeats
+	seen       pageOverlap
+	repeats    seenAnswers
 	since      time.Time // when the first request was sent that brought nothing on; zero: there was none
 	again      bool      // the window was begun anew behind events that had been read
 	done       bool
 }
 
-// page is one step of a Region: what it read, and where it stands.
-type page struct {
-	reading
+// regionPage is one step of a Region: what it read, and where it stands.
+type regionPage struct {
+	pageReading
 	region   int
 	requests int       // it took, the throttled ones included
 	back     time.Time // how far back everything has been read
@@ -58,8 +58,8 @@ type page struct {
 	err      error             // the run has to end
 }
 
-func newRegion(place int, a *entered, name string, p plan, s *Source) *region {
-	r := &region{place: place, account: a, name: name, start: p.start, end: p.end, now: s.Now, timeout: s.regionTimeout(), pace: newPace(s.rate(), s.Now)}
+func newRegionWalk(place int, a *accountSession, name string, p fixedWindow, s *Source) *regionWalk {
+	r := &regionWalk{place: place, account: a, name: name, start: p.start, end: p.end, now: s.Now, timeout: s.regionTimeout(), pace: newRequestPacer(s.rate(), s.Now)}
 	r.origin = "lookup://" + name
 	if a.id != "" {
 		r.origin = "lookup://" + a.id + "/" + name
@@ -74,13 +74,13 @@ func newRegion(place int, a *entered, name string, p plan, s *Source) *region {
 	return r
 }
 
-// walk asks page by page until the window's beginning, and hands each page to
+// walkPages asks page by page until the window's beginning, and hands each page to
 // commit first and then to send. It ends early with the context, whose error it
 // leaves to the caller.
-func (r *region) walk(ctx context.Context, commit func(*region, []item) error, send func(page) bool) {
+func (r *regionWalk) walkPages(ctx context.Context, commit func(*regionWalk, []lookupEvent) error, send func(regionPage) bool) {
 	for !r.done {
-		p := page{region: r.place}
-		got, err := r.ask(ctx, &p)
+		p := regionPage{region: r.place}
+		got, err := r.askPage(ctx, &p)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -89,20 +89,20 @@ func (r *region) walk(ctx context.Context, commit func(*region, []item) error, s
 			if errors.As(err, &window) {
 				p.err = window
 			} else {
-				p.skip = &ingest.SkipError{Cause: outcomeOf(err).cause(), Origin: r.origin, Err: brief(outcomeOf(err), err)}
+				p.skip = &ingest.SkipError{Cause: classifyError(err).skipCause(), Origin: r.origin, Err: describeError(classifyError(err), err)}
 			}
 			send(p)
 			return
 		}
 		all := got.events
 		if r.again {
-			all = r.seen.without(all)
+			all = r.seen.withoutOverlap(all)
 		}
-		r.seen.add(all)
+		r.seen.addEvents(all)
 		r.token = got.next
 		r.done = r.token == ""
 		if p.err = commit(r, all); p.err == nil {
-			p.reading, p.err = read(&r.scanner, all, r.origin)
+			p.pageReading, p.err = readPage(&r.scanner, all, r.origin)
 		}
 		p.back, p.done = r.seen.oldest, r.done
 		if r.done {
@@ -114,65 +114,65 @@ func (r *region) walk(ctx context.Context, commit func(*region, []item) error, s
 	}
 }
 
-// ask gets the next page, however often it has to ask, until the Region has
+// askPage gets the next page, however often it has to ask, until the Region has
 // not been brought on for its timeout.
-func (r *region) ask(ctx context.Context, p *page) (answer, error) {
+func (r *regionWalk) askPage(ctx context.Context, p *regionPage) (pageAnswer, error) {
 	renewed := 0
 	for attempt := 0; ; attempt++ {
-		if err := r.pace.wait(ctx); err != nil {
-			return answer{}, err
+		if err := r.pace.waitForToken(ctx); err != nil {
+			return pageAnswer{}, err
 		}
 		began := r.now()
 		if r.since.IsZero() {
 			r.since = began
 		}
-		generation := r.account.credentials()
-		got, err := r.send(ctx, r.timeout-began.Sub(r.since))
+		generation := r.account.credentialGeneration()
+		got, err := r.sendRequest(ctx, r.timeout-began.Sub(r.since))
 		p.requests++
-		r.pace.took()
+		r.pace.takeToken()
 		if err == nil {
-			err = r.weigh(got)
+			err = r.checkProgress(got)
 		}
 		if err == nil {
-			r.pace.eased()
+			r.pace.speedUp()
 			return got, nil
 		}
 		if ctx.Err() != nil {
-			return answer{}, ctx.Err()
+			return pageAnswer{}, ctx.Err()
 		}
 		longest := longestPause
-		switch o := outcomeOf(err); o {
+		switch o := classifyError(err); o {
 		case denied, odd:
-			return answer{}, err
+			return pageAnswer{}, err
 		case throttled:
-			r.pace.throttled()
+			r.pace.slowDown()
 			longest = throttlePause
 		case expired, skewed:
 			if renewed++; renewed > refreshes {
-				return answer{}, err
+				return pageAnswer{}, err
 			}
 			if o == expired {
-				r.account.refresh(generation)
+				r.account.refreshCredentials(generation)
 			}
 		case lostToken:
-			r.restart()
+			r.restartPaging()
 		case badWindow:
-			if !r.narrow() {
-				return answer{}, &WindowError{Since: r.start, Until: r.end, Oldest: began.Add(-MaxAge), Err: said{err}}
+			if !r.narrowWindow() {
+				return pageAnswer{}, &WindowError{Since: r.start, Until: r.end, Oldest: began.Add(-MaxAge), Err: apiError{err}}
 			}
 		}
 		if r.now().Sub(r.since) >= r.timeout {
-			return answer{}, &lateError{r.timeout, err}
+			return pageAnswer{}, &lateError{r.timeout, err}
 		}
-		if err := pause(ctx, backOff(attempt, longest)); err != nil {
-			return answer{}, err
+		if err := sleepContext(ctx, backOff(attempt, longest)); err != nil {
+			return pageAnswer{}, err
 		}
 	}
 }
 
-// send sends one request. The parameters are the same for every page of a
+// sendRequest sends one request. The parameters are the same for every page of a
 // window: a token is good for no others.
-func (r *region) send(ctx context.Context, left time.Duration) (answer, error) {
+func (r *regionWalk) sendRequest(ctx context.Context, left time.Duration) (pageAnswer, error) {
 	in := &cloudtrail.LookupEventsInput{
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: filterKey, AttributeValue: aws.String(filterValue)}},
 		StartTime:        aws.Time(r.start),
@@ -187,18 +187,18 @@ func (r *region) send(ctx context.Context, left time.Duration) (answer, error) {
 	out, err := r.client.LookupEvents(ctx, in)
 	switch {
 	case err != nil:
-		return answer{}, err
+		return pageAnswer{}, err
 	case out.Events == nil && aws.ToString(out.NextToken) == "":
 		// The last page has a list, be it empty. To the SDK a body that is cut
 		// off before its first byte is an answer.
-		return answer{}, errHollow
+		return pageAnswer{}, errEmptyAnswer
 	}
-	return answer{events: items(out.Events), next: aws.ToString(out.NextToken)}, nil
+	return pageAnswer{events: lookupEvents(out.Events), next: aws.ToString(out.NextToken)}, nil
 }
 
-// restart begins anew behind the oldest event: the token is no longer good.
+// restartPaging begins anew behind the oldest event: the token is no longer good.
 // Events come newest first, so nothing newer is missing.
-func (r *region) restart() {
+func (r *regionWalk) restartPaging() {
 	r.token = ""
 	if r.seen.oldest.IsZero() {
 		return
@@ -209,14 +209,14 @@ func (r *region) restart() {
 	}
 }
 
-// narrow moves the window's beginning to where the Event history begins by
+// narrowWindow moves the window's beginning to where the Event history begins by
 // now, if that is why its time range is not accepted.
-func (r *region) narrow() bool {
-	first := r.now().Add(-MaxAge + edge).Truncate(time.Second)
+func (r *regionWalk) narrowWindow() bool {
+	first := r.now().Add(-MaxAge + horizonMargin).Truncate(time.Second)
 	if !r.start.Before(first) || r.end.Before(first) {
 		return false
 	}
-	r.restart()
+	r.restartPaging()
 	r.start = first
 	return true
 }
@@ -228,25 +228,25 @@ func backOff(attempt int, longest time.Duration) time.Duration {
 	return d/2 + time.Duration(rand.Int64N(int64(d/2)))
 }
 
-// replay takes a page from the resume file.
-func (r *region) replay(step step) (page, error) {
+// replayStep takes a page from the resume file.
+func (r *regionWalk) replayStep(step pageStep) (regionPage, error) {
 	r.start, r.end, r.token, r.again, r.done = time.Unix(step.Start, 0).UTC(), time.Unix(step.End, 0).UTC(), step.Next, step.Again, step.Done
-	r.seen.add(step.Events)
-	got, err := read(&r.scanner, step.Events, r.origin)
-	p := page{region: r.place, reading: got, back: r.seen.oldest, done: r.done}
+	r.seen.addEvents(step.Events)
+	got, err := readPage(&r.scanner, step.Events, r.origin)
+	p := regionPage{region: r.place, pageReading: got, back: r.seen.oldest, done: r.done}
 	if r.done {
 		p.back = r.start
 	}
 	return p, err
 }
 
-// step is where the Region stands behind a page.
-func (r *region) step(events []item) step {
-	return step{Account: r.account.id, Region: r.name, Start: r.start.Unix(), End: r.end.Unix(), Next: r.token, Again: r.again, Done: r.done, Events: events}
+// stepFor is where the Region stands behind a page.
+func (r *regionWalk) stepFor(events []lookupEvent) pageStep {
+	return pageStep{Account: r.account.id, Region: r.name, Start: r.start.Unix(), End: r.end.Unix(), Next: r.token, Again: r.again, Done: r.done, Events: events}
 }
 
 // yieldAll yields a page's events and single skips.
-func (p *page) yieldAll(yield func(signin.Event, error) bool) bool {
+func (p *regionPage) yieldAll(yield func(signin.Event, error) bool) bool {
 	for _, e := range p.events {
 		if !yield(e, nil) {
 			return false

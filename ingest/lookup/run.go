@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -13,25 +14,51 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// run is one iteration. Its fields belong to the iterating goroutine.
-type run struct {
-	source   *Source
-	plan     plan
+// lookupRun is one reading of the Event history. Its fields belong to the iterating
+// goroutine.
+type lookupRun struct {
+	source *Source
+	ctx    context.Context // of the whole stream, as Source.Open has it
+	window ingest.Window   // as asked for
+
+	coverage ingest.Coverage
+	plan     fixedWindow
 	yield    func(signin.Event, error) bool
 	began    time.Time
-	accounts []*entered
-	regions  []*region
-	journal  *journal
+	accounts []*accountSession
+	regions  []*regionWalk
+	journal  *pageJournal
 
 	left     bool // the caller left
 	events   int
 	refused  []*ingest.SkipError
-	requests []request
-	progress ingest.Progress
+	requests []regionRequest
+	reached  []regionReach
 }
 
-// request is so many requests to a Region at a time, for the rate.
-type request struct {
+// Coverage says which Regions were read; see ingest.Stream.
+func (r *lookupRun) Coverage() ingest.Coverage { return r.coverage }
+
+// Events yields the sign-ins of all Regions as they come; see ingest.Stream.
+func (r *lookupRun) Events() iter.Seq2[signin.Event, error] {
+	return func(yield func(signin.Event, error) bool) {
+		r.coverage = ingest.Coverage{Sources: []string{r.source.Name()}}
+		p, err := r.source.fixWindow(r.window, r.source.Now().UTC())
+		if err == nil {
+			err = r.ctx.Err()
+		}
+		if err != nil {
+			r.coverage.Partial = r.ctx.Err() != nil
+			yield(signin.Event{}, err)
+			return
+		}
+		r.plan, r.yield, r.began = p, yield, r.source.Now()
+		r.streamEvents(r.ctx)
+	}
+}
+
+// regionRequest is so many requests to a Region at a time, for the rate.
+type regionRequest struct {
 	at     time.Time
 	region int
 	n      int
@@ -40,51 +67,51 @@ type request struct {
 // rateSpan is the time over which the rate is told.
 const rateSpan = 10 * time.Second
 
-// stream enters the accounts, takes what a resume file has, asks for the rest,
+// streamEvents enters the accounts, takes what a resume file has, asks for the rest,
 // and yields everything.
-func (r *run) stream(ctx context.Context) {
+func (r *lookupRun) streamEvents(ctx context.Context) {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	err := r.open(inner)
+	err := r.openRegions(inner)
 	if err == nil && !r.left {
-		err = r.ask(inner, cancel)
+		err = r.askRegions(inner, cancel)
 	}
 	if r.journal != nil {
-		if closed := r.journal.close(); err == nil {
+		if closed := r.journal.closeFile(); err == nil {
 			err = closed
 		}
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	r.account(err)
+	r.finishCoverage(err)
 	switch {
 	case r.left:
 	case err != nil:
 		r.yield(signin.Event{}, err)
-	case r.source.cov.Read == 0 && r.events == 0 && len(r.refused) > 0:
+	case r.coverage.Read == 0 && r.events == 0 && len(r.refused) > 0:
 		// By name, as Regions refuse in any order.
 		first := slices.MinFunc(r.refused, func(a, b *ingest.SkipError) int { return strings.Compare(a.Origin, b.Origin) })
 		r.yield(signin.Event{}, &RefusedError{Refused: len(r.refused), Err: fmt.Errorf("%s: %w", first.Origin, first.Err)})
 	}
 }
 
-// open enters the accounts and replays what the resume file has.
-func (r *run) open(ctx context.Context) error {
+// openRegions enters the accounts and replays what the resume file has.
+func (r *lookupRun) openRegions(ctx context.Context) error {
 	var err error
-	if r.accounts, err = r.source.enter(ctx); err != nil {
+	if r.accounts, err = r.source.openAccounts(ctx); err != nil {
 		return err
 	}
-	known := map[[2]string]*region{}
-	add := func(a *entered, name string) *region {
-		reg := newRegion(len(r.regions), a, name, r.plan, r.source)
+	known := map[[2]string]*regionWalk{}
+	add := func(a *accountSession, name string) *regionWalk {
+		reg := newRegionWalk(len(r.regions), a, name, r.plan, r.source)
 		r.regions = append(r.regions, reg)
 		known[[2]string{a.id, name}] = reg
 		return reg
 	}
 	for _, a := range r.accounts {
 		if a.skip != nil {
-			if !r.skip(a.skip) {
+			if !r.yieldSkip(a.skip) {
 				return nil
 			}
 			continue
@@ -93,45 +120,45 @@ func (r *run) open(ctx context.Context) error {
 			add(a, name)
 		}
 	}
-	r.progress.Reach = make([]ingest.Reach, len(r.regions))
-	if r.source.Resume == "" {
+	r.reached = make([]regionReach, len(r.regions))
+	if r.source.ResumeFile == "" {
 		return nil
 	}
-	h := r.source.header(r.plan.asked)
+	h := r.source.newHeader(r.plan.asked)
 	h.Since, h.Until, h.Start, h.End, h.Cut = r.plan.window.Since, r.plan.window.Until, r.plan.start, r.plan.end, r.plan.cut
-	if h.Accounts, err = r.ids(); err != nil {
+	if h.Accounts, err = r.accountIDs(); err != nil {
 		return err
 	}
-	r.journal, err = openJournal(r.source.Resume, h)
+	r.journal, err = openJournal(r.source.ResumeFile, h)
 	if err != nil {
 		return err
 	}
-	return r.journal.replay(func(s step) (bool, error) {
+	return r.journal.replayPages(func(s pageStep) (bool, error) {
 		reg := known[[2]string{s.Account, s.Region}]
 		if reg == nil {
 			// It was asked once, and its events are read, whatever is enabled
 			// by now.
-			i := slices.IndexFunc(r.accounts, func(a *entered) bool { return a.id == s.Account })
+			i := slices.IndexFunc(r.accounts, func(a *accountSession) bool { return a.id == s.Account })
 			if i < 0 || r.accounts[i].skip != nil {
 				return true, nil
 			}
 			reg = add(r.accounts[i], s.Region)
-			r.progress.Reach = append(r.progress.Reach, ingest.Reach{})
+			r.reached = append(r.reached, regionReach{})
 		}
-		p, err := reg.replay(s)
+		p, err := reg.replayStep(s)
 		if err != nil {
 			return false, err
 		}
-		return r.take(p), ctx.Err()
+		return r.yieldPage(p), ctx.Err()
 	})
 }
 
-// ids are the accounts' ids, to which a resume file is bound.
-func (r *run) ids() ([]string, error) {
+// accountIDs are the accounts' ids, to which a resume file is bound.
+func (r *lookupRun) accountIDs() ([]string, error) {
 	var out []string
 	for _, a := range r.accounts {
 		if a.id == "" && a.skip == nil {
-			return nil, fmt.Errorf("resume file %q: it is bound to the account, and %s", r.source.Resume, strings.Join(a.remarks, "; "))
+			return nil, fmt.Errorf("resume file %q: it is bound to the account, and %s", r.source.ResumeFile, strings.Join(a.remarks, "; "))
 		}
 		if a.id == "" {
 			return nil, fmt.Errorf("%s: %w", a.skip.Origin, a.skip.Err)
@@ -141,10 +168,10 @@ func (r *run) ids() ([]string, error) {
 	return out, nil
 }
 
-// ask asks all Regions at once.
-func (r *run) ask(ctx context.Context, cancel func()) error {
-	pages := make(chan page)
-	send := func(p page) bool {
+// askRegions asks all Regions at once.
+func (r *lookupRun) askRegions(ctx context.Context, cancel func()) error {
+	pages := make(chan regionPage)
+	send := func(p regionPage) bool {
 		select {
 		case pages <- p:
 			return true
@@ -152,7 +179,7 @@ func (r *run) ask(ctx context.Context, cancel func()) error {
 			return false
 		}
 	}
-	next := make(chan *region)
+	next := make(chan *regionWalk)
 	var group sync.WaitGroup
 	group.Go(func() {
 		defer close(next)
@@ -167,7 +194,7 @@ func (r *run) ask(ctx context.Context, cancel func()) error {
 	for range min(r.source.workers(), len(r.regions)) {
 		group.Go(func() {
 			for reg := range next {
-				reg.walk(ctx, r.commit, send)
+				reg.walkPages(ctx, r.commitPage, send)
 			}
 		})
 	}
@@ -177,7 +204,7 @@ func (r *run) ask(ctx context.Context, cancel func()) error {
 	}()
 	var failed error
 	for p := range pages {
-		if failed = p.err; failed != nil || ctx.Err() != nil || !r.take(p) {
+		if failed = p.err; failed != nil || ctx.Err() != nil || !r.yieldPage(p) {
 			break
 		}
 	}
@@ -188,23 +215,21 @@ func (r *run) ask(ctx context.Context, cancel func()) error {
 	return failed
 }
 
-// commit writes a page to the resume file before anybody sees it.
-func (r *run) commit(reg *region, events []item) error {
+// commitPage writes a page to the resume file before anybody sees it.
+func (r *lookupRun) commitPage(reg *regionWalk, events []lookupEvent) error {
 	if r.journal == nil {
 		return nil
 	}
-	return r.journal.append(reg.step(events))
+	return r.journal.appendPage(reg.stepFor(events))
 }
 
-// take books a page and yields what it holds.
-func (r *run) take(p page) bool {
-	c := &r.source.cov
+// yieldPage books a page and yields what it holds.
+func (r *lookupRun) yieldPage(p regionPage) bool {
+	c := &r.coverage
 	r.events += len(p.events)
 	c.Packed += p.bytes
 	c.Inflated += p.bytes
-	reach := &r.progress.Reach[p.region]
-	reach.Account, reach.Region = r.regions[p.region].account.id, r.regions[p.region].name
-	reach.Back, reach.Done = p.back, p.done || p.skip != nil
+	r.reached[p.region] = regionReach{region: r.regions[p.region].name, back: p.back, done: p.done || p.skip != nil}
 	if p.done {
 		c.Read++
 	}
@@ -215,48 +240,20 @@ func (r *run) take(p page) bool {
 		r.left = true
 		return false
 	}
-	r.show(p)
+	r.showProgress(p)
 	return true
 }
 
-// skip yields the skip of an account.
-func (r *run) skip(s *ingest.SkipError) bool {
+// yieldSkip yields the skip of an account.
+func (r *lookupRun) yieldSkip(s *ingest.SkipError) bool {
 	r.refused = append(r.refused, s)
 	r.left = !r.yield(signin.Event{}, s)
 	return !r.left
 }
 
-// show tells how far the run has come.
-func (r *run) show(p page) {
-	if r.source.Progress == nil {
-		return
-	}
-	now := r.source.Now()
-	r.requests = append(r.requests, request{now, p.region, p.requests})
-	span := min(rateSpan, now.Sub(r.began))
-	g := &r.progress
-	r.requests = slices.DeleteFunc(r.requests, func(q request) bool { return now.Sub(q.at) > span || g.Reach[q.region].Done })
-	g.Listed, g.Done, g.Quota, g.Rate = len(r.regions), 0, 0, 0
-	for _, reach := range g.Reach {
-		if reach.Done {
-			g.Done++
-		} else {
-			g.Quota += r.source.rate()
-		}
-	}
-	for _, q := range r.requests {
-		g.Rate += float64(q.n)
-	}
-	g.Rate /= max(2, span.Seconds())
-	g.SignIns, g.Bytes, g.Final = r.events, r.source.cov.Packed, true
-	out := *g
-	out.Reach = slices.Clone(g.Reach)
-	r.source.Progress(out)
-}
-
-// account closes the account of the run.
-func (r *run) account(err error) {
-	c := &r.source.cov
+// finishCoverage closes the account of the run.
+func (r *lookupRun) finishCoverage(err error) {
+	c := &r.coverage
 	skippedAccounts := 0
 	for _, a := range r.accounts {
 		if a.skip != nil {
@@ -264,27 +261,27 @@ func (r *run) account(err error) {
 		}
 	}
 	c.Listed = len(r.regions) + skippedAccounts
-	c.Exclude("interrupted", c.Listed-c.Read-len(r.refused))
+	c.Exclude(ingest.ExcludedInterrupted, c.Listed-c.Read-len(r.refused))
 	c.Partial = r.left || err != nil
 	if r.plan.cut != "" {
 		c.Remarks = append(c.Remarks, r.plan.cut)
 	}
-	c.Remarks = append(c.Remarks, r.asked()...)
+	c.Remarks = append(c.Remarks, r.askedRemarks()...)
 	for _, a := range r.accounts {
 		c.Remarks = append(c.Remarks, a.remarks...)
 	}
-	if first := slices.MaxFunc(append(r.regions, &region{}), func(a, b *region) int { return a.start.Compare(b.start) }).start; first.After(r.plan.start) {
-		c.Remarks = append(c.Remarks, fmt.Sprintf("by the time some Regions were asked, LookupEvents had nothing older than %s", stamp(first)))
+	if first := slices.MaxFunc(append(r.regions, &regionWalk{}), func(a, b *regionWalk) int { return a.start.Compare(b.start) }).start; first.After(r.plan.start) {
+		c.Remarks = append(c.Remarks, fmt.Sprintf("by the time some Regions were asked, LookupEvents had nothing older than %s", formatTime(first)))
 	}
 }
 
-// asked says which Regions were asked, for what: a line for all accounts of
+// askedRemarks says which Regions were asked, for what: a line for all accounts of
 // which the same were.
-func (r *run) asked() []string {
+func (r *lookupRun) askedRemarks() []string {
 	accounts := map[string][]string{}
 	for _, a := range r.accounts {
 		if a.skip == nil {
-			key := fmt.Sprintf("%s, %s: %s", count(len(a.regions), "Region"), a.chosen, strings.Join(a.regions, ", "))
+			key := fmt.Sprintf("%s, %s: %s", countNoun(len(a.regions), "Region"), a.chosen, strings.Join(a.regions, ", "))
 			accounts[key] = append(accounts[key], cmp.Or(a.id, "unknown"))
 		}
 	}
@@ -294,13 +291,13 @@ func (r *run) asked() []string {
 		if len(ids) > 1 {
 			who = "accounts " + strings.Join(ids, ", ")
 		}
-		out = append(out, fmt.Sprintf("LookupEvents was asked for %s from %s to %s, in %s in %s", Filter, stamp(r.plan.start), stamp(r.plan.end), who, regions))
+		out = append(out, fmt.Sprintf("LookupEvents was asked for %s from %s to %s, in %s in %s", Filter, formatTime(r.plan.start), formatTime(r.plan.end), who, regions))
 	}
 	slices.Sort(out)
 	return out
 }
 
-func count(n int, what string) string {
+func countNoun(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

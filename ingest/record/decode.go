@@ -12,28 +12,28 @@ import (
 // far as records are known.
 const eventSource = "signin.amazonaws.com"
 
-// raws are the raw values of a record's top-level fields. As in encoding/json,
+// rawFields are the raw values of a record's top-level fields. As in encoding/json,
 // the last of several with the same name counts.
-type raws struct {
+type rawFields struct {
 	name, source, id, time, version, region, ip, agent []byte
 	code, message, recipient, vpce                     []byte
 	identity, additional, response, tls, addendum      []byte
 }
 
-// record decodes a record and yields it, if it is a sign-in.
-func (w *walk) record(raw []byte, carrier signin.Carrier, o outer) error {
+// decodeRecord decodes a record and yields it, if it is a sign-in.
+func (w *recordWalk) decodeRecord(raw []byte, carrier signin.Carrier, o outerFields) error {
 	if raw[0] == '"' { // a record written as a string
-		return w.nest(raw, carrier, o)
+		return w.emitNested(raw, carrier, o)
 	}
 	if raw[0] != '{' {
-		return w.prose(raw)
+		return w.reportProse(raw)
 	}
-	var f raws
-	if err := fields(raw, f.set); err != nil {
-		return w.report(BadRecord, err)
+	var f rawFields
+	if err := eachField(raw, f.set); err != nil {
+		return w.reportError(BadRecord, err)
 	}
 	if f.name == nil && f.source == nil && o.name == nil {
-		return w.prose(raw)
+		return w.reportProse(raw)
 	}
 	f.complete(o)
 	called, by := w.s.says(f.name, token), w.s.says(f.source, eventSource)
@@ -41,9 +41,9 @@ func (w *walk) record(raw []byte, carrier signin.Carrier, o outer) error {
 	case called == no || by == no:
 		return nil
 	case called == unreadable:
-		return w.report(BadRecord, errors.New("a record with the text "+token+" without a readable eventName"))
+		return w.reportError(BadRecord, errors.New("a record with the text "+token+" without a readable eventName"))
 	case by == unreadable:
-		return w.report(BadRecord, errors.New("a "+token+" without a readable eventSource"))
+		return w.reportError(BadRecord, errors.New("a "+token+" without a readable eventSource"))
 	}
 	d := decoder{s: w.s}
 	e := d.event(&f)
@@ -52,7 +52,7 @@ func (w *walk) record(raw []byte, carrier signin.Carrier, o outer) error {
 		id.UserName = d.text(o.user) // of a role it is the session, of root the account
 	}
 	if e.Time.IsZero() {
-		e.Time = when(w.s.bytes(o.time))
+		e.Time = parseTime(w.s.bytes(o.time))
 	}
 	var err error
 	switch {
@@ -87,7 +87,7 @@ func (s *Scanner) says(raw []byte, want string) answer {
 	return no
 }
 
-func (f *raws) set(key string, value []byte) {
+func (f *rawFields) set(key string, value []byte) {
 	switch key {
 	case "eventName":
 		f.name = value
@@ -127,7 +127,7 @@ func (f *raws) set(key string, value []byte) {
 }
 
 // complete fills in what the envelope says and the record does not.
-func (f *raws) complete(o outer) {
+func (f *rawFields) complete(o outerFields) {
 	for _, p := range [...]struct {
 		to   *[]byte
 		from []byte
@@ -153,10 +153,10 @@ type decoder struct {
 	malformed bool
 }
 
-func (d *decoder) event(f *raws) signin.Event {
+func (d *decoder) event(f *rawFields) signin.Event {
 	e := signin.Event{
 		ID:           d.id(f.id),
-		Time:         when(d.scalar(f.time)),
+		Time:         parseTime(d.scalar(f.time)),
 		Version:      d.text(f.version),
 		Account:      d.account(f.recipient),
 		Region:       d.word(f.region),
@@ -172,7 +172,7 @@ func (d *decoder) event(f *raws) signin.Event {
 	}
 	d.object(f.response, func(key string, value []byte) {
 		if key == token {
-			e.Outcome = outcome(d.word(value))
+			e.Outcome = outcomeOf(d.word(value))
 		}
 	})
 	if e.Outcome == signin.OutcomeUnknown && (e.ErrorCode != "" || e.ErrorMessage != "") {
@@ -266,7 +266,7 @@ func (d *decoder) object(raw []byte, each func(key string, value []byte)) {
 	if blank(raw) {
 		return
 	}
-	if fields(raw, each) != nil {
+	if eachField(raw, each) != nil {
 		d.malformed = true
 	}
 }
@@ -288,9 +288,9 @@ func (d *decoder) word(raw []byte) string {
 // flag is a Yes or No, or the boolean that some tools make of it.
 func (d *decoder) flag(raw []byte) signin.Flag {
 	if boolean(raw) {
-		return flag(string(raw))
+		return flagOf(string(raw))
 	}
-	return flag(d.word(raw))
+	return flagOf(d.word(raw))
 }
 
 // id is an event id, which is not remembered, as it will hardly come again. A

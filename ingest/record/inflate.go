@@ -28,7 +28,7 @@ func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 		return dst, &Error{Kind: Empty, Err: errors.New("empty")}
 	case !isGzip(packed):
 		if int64(len(packed)) > limit {
-			return dst, tooLarge(limit)
+			return dst, tooLargeError(limit)
 		}
 		return packed, nil
 	}
@@ -38,7 +38,7 @@ func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 	if out, ok := s.fast.inflate(dst, packed, limit); ok {
 		return out, nil
 	}
-	m := members{src: bytes.NewReader(packed), gzip: &s.gzip}
+	m := memberReader{src: bytes.NewReader(packed), gzip: &s.gzip}
 	for {
 		if len(dst) == cap(dst) {
 			dst = append(dst, 0)[:len(dst)]
@@ -47,7 +47,7 @@ func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 		dst = dst[:len(dst)+n]
 		switch {
 		case int64(len(dst)) > limit:
-			return dst[:m.vouched], tooLarge(limit)
+			return dst[:m.vouched], tooLargeError(limit)
 		case err == io.EOF:
 			return dst, nil
 		case err != nil:
@@ -69,7 +69,7 @@ func sizeHint(packed []byte, limit int64) int {
 
 func isGzip(b []byte) bool { return len(b) >= 2 && b[0] == 0x1f && b[1] == 0x8b }
 
-func tooLarge(limit int64) error {
+func tooLargeError(limit int64) error {
 	return &Error{Kind: TooLarge, Offset: limit, Err: errors.New("larger than the limit once inflated")}
 }
 
@@ -79,8 +79,8 @@ type byteReader interface {
 	io.ByteReader
 }
 
-// members inflates gzip members one behind the other. Its errors are *Error.
-type members struct {
+// memberReader inflates gzip members one behind the other. Its errors are *Error.
+type memberReader struct {
 	src     byteReader
 	gzip    *gzip.Reader
 	open    bool
@@ -90,7 +90,7 @@ type members struct {
 }
 
 // Read gives inflated bytes; at the end of the last member, io.EOF.
-func (m *members) Read(p []byte) (int, error) {
+func (m *memberReader) Read(p []byte) (int, error) {
 	for {
 		if !m.open {
 			err := m.gzip.Reset(m.src)
@@ -98,7 +98,7 @@ func (m *members) Read(p []byte) (int, error) {
 				return 0, io.EOF
 			}
 			if err != nil {
-				return 0, m.fail(err)
+				return 0, m.recordFailure(err)
 			}
 			m.gzip.Multistream(false)
 			m.open = true
@@ -114,15 +114,15 @@ func (m *members) Read(p []byte) (int, error) {
 			err = nil
 		}
 		if err != nil {
-			return n, m.fail(err)
+			return n, m.recordFailure(err)
 		}
 		return n, nil
 	}
 }
 
-// fail says what is wrong with the stream. Behind a whole member, anything
+// recordFailure says what is wrong with the stream. Behind a whole member, anything
 // that is not another one is trailing garbage.
-func (m *members) fail(err error) error {
+func (m *memberReader) recordFailure(err error) error {
 	e := &Error{Kind: Corrupt, Offset: m.total, Err: err}
 	var corrupt interface{ Timeout() bool }
 	switch {
@@ -140,12 +140,12 @@ func (m *members) fail(err error) error {
 	return e
 }
 
-// sniff gives the inflated bytes of a reader that may be gzip or plain.
-func (s *Scanner) sniff(r io.Reader) io.Reader {
+// sniffReader gives the inflated bytes of a reader that may be gzip or plain.
+func (s *Scanner) sniffReader(r io.Reader) io.Reader {
 	br := bufio.NewReaderSize(r, 1<<16)
 	head, err := br.Peek(2)
 	if err == nil && isGzip(head) {
-		return &members{src: br, gzip: &s.gzip}
+		return &memberReader{src: br, gzip: &s.gzip}
 	}
 	return br
 }

@@ -94,8 +94,8 @@ type Scanner struct {
 // Documents of other shapes are walked to their end.
 func (s *Scanner) Scan(data []byte, origin string) iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
-		w := &walk{s: s, origin: origin, yield: yield, buf: data, limit: len(data)}
-		w.run()
+		w := &recordWalk{s: s, origin: origin, yield: yield, buf: data, limit: len(data)}
+		w.scanAll()
 	}
 }
 
@@ -115,9 +115,9 @@ func (s *Scanner) ScanReader(r io.Reader, origin string, limit int64) iter.Seq2[
 		if s.window == nil {
 			s.window = make([]byte, 0, size)
 		}
-		w := &walk{s: s, origin: origin, yield: yield, buf: s.window[:0], limit: max(int(limit), 2*size), size: size}
-		w.src = s.sniff(r)
-		w.run()
+		w := &recordWalk{s: s, origin: origin, yield: yield, buf: s.window[:0], limit: max(int(limit), 2*size), size: size}
+		w.src = s.sniffReader(r)
+		w.scanAll()
 		s.scanned = w.base + int64(len(w.buf))
 		if cap(w.buf) <= 4*size {
 			s.window = w.buf[:0] // one that had to grow for a huge record is let go

@@ -16,7 +16,7 @@ func unquote(dst, quoted []byte) []byte {
 	for i := 0; i < len(b); {
 		switch c := b[i]; {
 		case c == '\\' && i+1 < len(b):
-			r, n := escape(b[i:])
+			r, n := unescapeOne(b[i:])
 			dst, i = utf8.AppendRune(dst, r), i+n
 		case c < utf8.RuneSelf:
 			dst, i = append(dst, c), i+1
@@ -28,8 +28,8 @@ func unquote(dst, quoted []byte) []byte {
 	return dst
 }
 
-// escape reads the escape at the start of b and how many bytes it has.
-func escape(b []byte) (r rune, n int) {
+// unescapeOne reads the escape at the start of b and how many bytes it has.
+func unescapeOne(b []byte) (r rune, n int) {
 	switch b[1] {
 	case 'b':
 		return '\b', 2

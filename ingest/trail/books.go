@@ -21,12 +21,12 @@ import (
 // again where a Source says nothing else.
 const DefaultLookBack = 24 * time.Hour
 
-// singly is how far behind the newest delivery booked a page tells objects
+// separateFor is how far behind the newest delivery booked a page tells objects
 // apart one by one. Files a few minutes apart overtake each other; beyond
 // this, days are told apart as wholes.
-const singly = time.Hour
+const separateFor = time.Hour
 
-// Books is what of a trail has been dealt with: a page for each Region folder.
+// Checkpoint is what of a trail has been dealt with: a page for each Region folder.
 // It is plain data; the zero value knows nothing. Pages in it are not to be
 // changed, since one Books may share them with the next.
 //
@@ -45,37 +45,37 @@ const singly = time.Hour
 // old key is not read again. A page tells whether keys came or went by hashes
 // that are proof against chance, not against somebody who can write into the
 // bucket; CloudTrail's digest files are there for that.
-type Books struct {
-	Folders map[string]Page `json:"folders"` // by the whole prefix of the folder, or of the part of it that was named as a source
+type Checkpoint struct {
+	Folders map[string]FolderCheckpoint `json:"folders"` // by the whole prefix of the folder, or of the part of it that was named as a source
 }
 
-// Page is what of one folder has been dealt with: all day folders before From,
+// FolderCheckpoint is what of one folder has been dealt with: all day folders before From,
 // and of those from there on what Days and Tail say.
-type Page struct {
-	Through time.Time  // newest delivery booked, whole minutes in UTC; zero: none, and From and Days say nothing
-	From    ingest.Day // first day folder of which single objects are known
-	Days    []DaySum   // objects delivered at least an hour before Through, by day folder, ascending
-	Tail    []uint64   // hashes of the other objects, ascending
+type FolderCheckpoint struct {
+	Watermark time.Time   // newest delivery booked, whole minutes in UTC; zero: none, and From and Days say nothing
+	From      ingest.Day  // first day folder of which single objects are known
+	Days      []DayDigest // objects delivered at least an hour before Through, by day folder, ascending
+	Recent    []uint64    // hashes of the other objects, ascending
 }
 
-// DaySum stands for a number of objects of one day folder, as a whole.
-type DaySum struct {
+// DayDigest stands for a number of objects of one day folder, as a whole.
+type DayDigest struct {
 	Day   ingest.Day
 	Count int
 	Sum   [16]byte // XOR of the first 16 bytes of the SHA-256 of each key's part behind the folder's prefix
 }
 
-// ParsePage reads the JSON form of a page. What no Page can be is an error.
-func ParsePage(data []byte) (Page, error) {
-	var p Page
+// ParseFolderCheckpoint reads the JSON form of a page. What no Page can be is an error.
+func ParseFolderCheckpoint(data []byte) (FolderCheckpoint, error) {
+	var p FolderCheckpoint
 	if err := p.UnmarshalJSON(data); err != nil {
-		return Page{}, err
+		return FolderCheckpoint{}, err
 	}
 	return p, nil
 }
 
-// pageForm is a Page in JSON.
-type pageForm struct {
+// folderForm is a Page in JSON.
+type folderForm struct {
 	Through string   `json:"through,omitempty"`
 	From    string   `json:"from,omitempty"`
 	Days    []string `json:"days,omitempty"` // day, count and sum, with spaces between them
@@ -83,27 +83,27 @@ type pageForm struct {
 }
 
 // MarshalJSON gives the form that ParsePage reads.
-func (p Page) MarshalJSON() ([]byte, error) {
-	if err := p.check(); err != nil {
+func (p FolderCheckpoint) MarshalJSON() ([]byte, error) {
+	if err := p.checkForm(); err != nil {
 		return nil, err
 	}
-	var form pageForm
-	if !p.Through.IsZero() {
-		form.Through = p.Through.Format(time.RFC3339)
+	var form folderForm
+	if !p.Watermark.IsZero() {
+		form.Through = p.Watermark.Format(time.RFC3339)
 		form.From = p.From.String()
 	}
 	for _, d := range p.Days {
 		form.Days = append(form.Days, fmt.Sprintf("%s %d %s", d.Day, d.Count, base64.RawStdEncoding.EncodeToString(d.Sum[:])))
 	}
-	for _, h := range p.Tail {
+	for _, h := range p.Recent {
 		form.Tail = binary.BigEndian.AppendUint64(form.Tail, h)
 	}
 	return json.Marshal(form)
 }
 
 // UnmarshalJSON is ParsePage for encoding/json.
-func (p *Page) UnmarshalJSON(data []byte) error {
-	var form pageForm
+func (p *FolderCheckpoint) UnmarshalJSON(data []byte) error {
+	var form folderForm
 	in := json.NewDecoder(bytes.NewReader(data))
 	in.DisallowUnknownFields()
 	if err := in.Decode(&form); err != nil {
@@ -112,9 +112,9 @@ func (p *Page) UnmarshalJSON(data []byte) error {
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("parse page: something follows it")
 	}
-	got, err := form.page()
+	got, err := form.folderCheckpoint()
 	if err == nil {
-		err = got.check()
+		err = got.checkForm()
 	}
 	if err != nil {
 		return fmt.Errorf("parse page: %w", err)
@@ -123,14 +123,14 @@ func (p *Page) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (form pageForm) page() (Page, error) {
-	var p Page
+func (form folderForm) folderCheckpoint() (FolderCheckpoint, error) {
+	var p FolderCheckpoint
 	if (form.Through == "") != (form.From == "") {
 		return p, errors.New("of through and from only one is there")
 	}
 	if form.Through != "" {
 		var err error
-		if p.Through, err = time.Parse("2006-01-02T15:04:05Z", form.Through); err != nil {
+		if p.Watermark, err = time.Parse("2006-01-02T15:04:05Z", form.Through); err != nil {
 			return p, fmt.Errorf("through: %q is no time in UTC", form.Through)
 		}
 		if p.From, err = parseDate(form.From); err != nil {
@@ -138,7 +138,7 @@ func (form pageForm) page() (Page, error) {
 		}
 	}
 	for _, text := range form.Days {
-		d, err := parseDaySum(text)
+		d, err := parseDayDigest(text)
 		if err != nil {
 			return p, err
 		}
@@ -148,27 +148,27 @@ func (form pageForm) page() (Page, error) {
 		return p, fmt.Errorf("tail: %d bytes are no whole number of hashes", len(form.Tail))
 	}
 	for tail := form.Tail; len(tail) > 0; tail = tail[8:] {
-		p.Tail = append(p.Tail, binary.BigEndian.Uint64(tail))
+		p.Recent = append(p.Recent, binary.BigEndian.Uint64(tail))
 	}
 	return p, nil
 }
 
-func parseDaySum(text string) (DaySum, error) {
+func parseDayDigest(text string) (DayDigest, error) {
 	part := strings.Split(text, " ")
 	if len(part) != 3 {
-		return DaySum{}, fmt.Errorf("days: %q is not a day, a count and a sum", text)
+		return DayDigest{}, fmt.Errorf("days: %q is not a day, a count and a sum", text)
 	}
 	day, err := parseDate(part[0])
 	if err != nil {
-		return DaySum{}, fmt.Errorf("days: %w", err)
+		return DayDigest{}, fmt.Errorf("days: %w", err)
 	}
-	d := DaySum{Day: day}
+	d := DayDigest{Day: day}
 	if d.Count, err = strconv.Atoi(part[1]); err != nil {
-		return DaySum{}, fmt.Errorf("days: %q is no count", part[1])
+		return DayDigest{}, fmt.Errorf("days: %q is no count", part[1])
 	}
 	sum, err := base64.RawStdEncoding.Strict().DecodeString(part[2])
 	if err != nil || len(sum) != len(d.Sum) {
-		return DaySum{}, fmt.Errorf("days: %q is no sum", part[2])
+		return DayDigest{}, fmt.Errorf("days: %q is no sum", part[2])
 	}
 	copy(d.Sum[:], sum)
 	return d, nil
@@ -184,56 +184,56 @@ func parseDate(text string) (ingest.Day, error) {
 	return 0, fmt.Errorf("%q is no day", text)
 }
 
-// check says what in a page cannot be.
-func (p Page) check() error {
+// checkForm says what in a page cannot be.
+func (p FolderCheckpoint) checkForm() error {
 	switch {
-	case p.Through.IsZero() && (len(p.Days) > 0 || p.From != 0):
+	case p.Watermark.IsZero() && (len(p.Days) > 0 || p.From != 0):
 		return errors.New("there are days, but no newest delivery")
-	case !p.Through.Equal(p.Through.Truncate(time.Minute)) || p.Through.Location() != time.UTC:
-		return fmt.Errorf("through: %s is no whole minute in UTC", p.Through.Format(time.RFC3339Nano))
-	case !p.Through.IsZero() && (boundary(ingest.DayOf(p.Through)) == "" || boundary(p.From) == ""):
+	case !p.Watermark.Equal(p.Watermark.Truncate(time.Minute)) || p.Watermark.Location() != time.UTC:
+		return fmt.Errorf("through: %s is no whole minute in UTC", p.Watermark.Format(time.RFC3339Nano))
+	case !p.Watermark.IsZero() && (dayBoundary(ingest.DayOf(p.Watermark)) == "" || dayBoundary(p.From) == ""):
 		return errors.New("through or from is not of a year of four digits")
 	}
 	for i, d := range p.Days {
 		switch {
 		case d.Count <= 0:
 			return fmt.Errorf("days: %d objects on %s", d.Count, d.Day)
-		case d.Day < p.From || boundary(d.Day) == "" || i > 0 && d.Day <= p.Days[i-1].Day:
+		case d.Day < p.From || dayBoundary(d.Day) == "" || i > 0 && d.Day <= p.Days[i-1].Day:
 			return fmt.Errorf("days: %s is not where it belongs", d.Day)
 		}
 	}
-	for i := 1; i < len(p.Tail); i++ {
-		if p.Tail[i] <= p.Tail[i-1] {
+	for i := 1; i < len(p.Recent); i++ {
+		if p.Recent[i] <= p.Recent[i-1] {
 			return errors.New("tail: the hashes are not sorted")
 		}
 	}
 	return nil
 }
 
-// start is the first day folder that is to be listed again. Days before From
+// startDay is the first day folder that is to be listed again. Days before From
 // were dealt with, however long the look-back has become since.
-func (p Page) start(lookBack time.Duration) (ingest.Day, bool) {
-	if p.Through.IsZero() {
+func (p FolderCheckpoint) startDay(lookBack time.Duration) (ingest.Day, bool) {
+	if p.Watermark.IsZero() {
 		return 0, false
 	}
-	first := ingest.DayOf(p.Through.Add(-lookBack))
-	if boundary(first) == "" {
-		first = ingest.DayOf(p.Through)
+	first := ingest.DayOf(p.Watermark.Add(-lookBack))
+	if dayBoundary(first) == "" {
+		first = ingest.DayOf(p.Watermark)
 	}
 	return max(p.From, first), true
 }
 
-// day is what the page says of a day as a whole; the zero Count is nothing.
-func (p Page) day(d ingest.Day) DaySum {
-	if i, ok := slices.BinarySearchFunc(p.Days, d, func(s DaySum, d ingest.Day) int { return int(s.Day) - int(d) }); ok {
+// digestOf is what the page says of a day as a whole; the zero Count is nothing.
+func (p FolderCheckpoint) digestOf(d ingest.Day) DayDigest {
+	if i, ok := slices.BinarySearchFunc(p.Days, d, func(s DayDigest, d ingest.Day) int { return int(s.Day) - int(d) }); ok {
 		return p.Days[i]
 	}
-	return DaySum{Day: d}
+	return DayDigest{Day: d}
 }
 
-// with gives books with these pages in place of their own.
-func (b *Books) with(pages map[string]Page) *Books {
-	out := &Books{Folders: make(map[string]Page, len(b.Folders)+len(pages))}
+// withFolders gives books with these pages in place of their own.
+func (b *Checkpoint) withFolders(pages map[string]FolderCheckpoint) *Checkpoint {
+	out := &Checkpoint{Folders: make(map[string]FolderCheckpoint, len(b.Folders)+len(pages))}
 	maps.Copy(out.Folders, b.Folders)
 	maps.Copy(out.Folders, pages)
 	return out

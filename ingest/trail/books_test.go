@@ -22,14 +22,14 @@ const euFolder = "AWSLogs/" + accountA + "/CloudTrail/eu-west-1/"
 
 // ledger runs a source again and again with its own books.
 type ledger struct {
-	*trail.Source
+	*checkpointRunner
 	m *memory
 	w ingest.Window
 }
 
 func newLedger(keys ...string) *ledger {
 	m := &memory{objects: map[string][]byte{}}
-	l := &ledger{Source: &trail.Source{Store: m, Books: &trail.Books{}}, m: m}
+	l := &ledger{checkpointRunner: &checkpointRunner{Source: &trail.Source{Store: m}, From: trail.From{Checkpoint: &trail.Checkpoint{}}}, m: m}
 	l.add(keys...)
 	return l
 }
@@ -47,7 +47,7 @@ func (l *ledger) run(t *testing.T) ([]string, ingest.Coverage) {
 	l.m.lists = nil
 	var got []string
 	skipped := 0
-	for r, err := range l.Readings(t.Context(), l.w) {
+	for r, err := range l.stream(t.Context(), l.w).Readings() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,16 +56,16 @@ func (l *ledger) run(t *testing.T) ([]string, ingest.Coverage) {
 		}
 		got = append(got, r.Object.Key)
 	}
-	c := l.Coverage()
+	c := l.last.Coverage()
 	if c.Listed != c.Read+skipped+ingest.Total(c.Excluded) {
 		t.Errorf("listed %d, read %d, skipped %d, excluded %v", c.Listed, c.Read, skipped, c.Excluded)
 	}
-	form, err := json.Marshal(l.Booked())
+	form, err := json.Marshal(l.last.Checkpoint())
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Books = &trail.Books{}
-	if err := json.Unmarshal(form, l.Books); err != nil {
+	l.Checkpoint = &trail.Checkpoint{}
+	if err := json.Unmarshal(form, l.Checkpoint); err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(got)
@@ -116,8 +116,8 @@ func TestBooksLeaveOutWhatIsKnown(t *testing.T) {
 	if c := l.expect(t, fresh...); c.Excluded["known"] != 40 || len(c.Remarks) > 0 {
 		t.Errorf("excluded %v, remarks %v", c.Excluded, c.Remarks)
 	}
-	p := l.Books.Folders[euFolder]
-	if want := noon(0).Add(99*hour + 5*minute); !p.Through.Equal(want) || len(p.Days) != 2 || len(p.Tail) != 3 {
+	p := l.Checkpoint.Folders[euFolder]
+	if want := noon(0).Add(99*hour + 5*minute); !p.Watermark.Equal(want) || len(p.Days) != 2 || len(p.Recent) != 3 {
 		t.Errorf("page %+v; want through %s, two days and three objects", p, want)
 	}
 }
@@ -143,7 +143,7 @@ func TestBooksReadAChangedDayAgain(t *testing.T) {
 	if c := l.expect(t); len(c.Remarks) > 0 {
 		t.Errorf("a day without objects: %v", c.Remarks)
 	}
-	if p := l.Books.Folders[euFolder]; len(p.Days) != 1 {
+	if p := l.Checkpoint.Folders[euFolder]; len(p.Days) != 1 {
 		t.Errorf("the empty day is still there: %+v", p)
 	}
 }
@@ -207,8 +207,8 @@ func TestBooksWithStrangeKeys(t *testing.T) {
 			l.add(more)
 			l.expect(t, more)
 			l.expect(t)
-			if p := l.Books.Folders[euFolder]; !p.Through.Equal(noon(0).Add(70 * hour)) {
-				t.Errorf("mark at %s", p.Through)
+			if p := l.Checkpoint.Folders[euFolder]; !p.Watermark.Equal(noon(0).Add(70 * hour)) {
+				t.Errorf("mark at %s", p.Watermark)
 			}
 
 			alone := newLedger(c.key)
@@ -276,12 +276,12 @@ func TestBooksAndWindow(t *testing.T) {
 	}
 	l.w.Until = time.Time{}
 	l.expect(t, late)
-	page := l.Books.Folders[euFolder]
+	page := l.Checkpoint.Folders[euFolder]
 	l.w.Until = noon(0).Add(hour)
 	if c := l.expect(t); c.Excluded["known"] != 3 {
 		t.Errorf("excluded %v", c.Excluded)
 	}
-	if diff := cmp.Diff(page, l.Books.Folders[euFolder]); diff != "" {
+	if diff := cmp.Diff(page, l.Checkpoint.Folders[euFolder]); diff != "" {
 		t.Errorf("a window that ends before the mark changed the page:\n%s", diff)
 	}
 }
@@ -318,8 +318,8 @@ func TestBooksOfParts(t *testing.T) {
 		l.Prefix = c.prefix
 		l.expect(t, c.want...)
 		l.expect(t)
-		if len(l.Books.Folders) != 1 {
-			t.Errorf("%q: pages %v", c.prefix, l.Books.Folders)
+		if len(l.Checkpoint.Folders) != 1 {
+			t.Errorf("%q: pages %v", c.prefix, l.Checkpoint.Folders)
 		}
 		l.Prefix = ""
 		if got, _ := l.run(t); len(c.want) < 3 && len(got) != 3 {
@@ -334,14 +334,14 @@ func TestOwed(t *testing.T) {
 	l.w.Since = noon(0).Add(-24 * hour)
 	l.expect(t, known)
 	l.add(fresh)
-	l.Owed = []string{early, known, fresh, fresh, gone}
+	l.Backlog = []string{early, known, fresh, fresh, gone}
 	c := l.expect(t, early, known, fresh, gone)
 	if c.Listed != 4 || c.Read != 3 || len(c.Excluded) > 0 {
 		t.Errorf("listed %d, read %d, excluded %v; want 4 and 3", c.Listed, c.Read, c.Excluded)
 	}
-	l.Owed = []string{gone, "not/a/log/file"}
+	l.Backlog = []string{gone, "not/a/log/file"}
 	var causes []ingest.Cause
-	for r, err := range l.Readings(t.Context(), l.w) {
+	for r, err := range l.stream(t.Context(), l.w).Readings() {
 		if err != nil || r.Skip == nil {
 			t.Fatalf("%s: %v", r.Object.Key, err)
 		}
@@ -350,19 +350,19 @@ func TestOwed(t *testing.T) {
 	if diff := cmp.Diff([]ingest.Cause{ingest.CauseVanished, ingest.CauseVanished}, causes); diff != "" {
 		t.Errorf("causes (-want +got):\n%s", diff)
 	}
-	l.Owed = nil
+	l.Backlog = nil
 	l.expect(t)
 
 	// An owed object of a day that is known as a whole neither changes the
 	// day nor counts twice.
 	l.add(eu(10*hour, 5))
 	l.expect(t, eu(10*hour, 5))
-	l.Owed = []string{known}
+	l.Backlog = []string{known}
 	if c := l.expect(t, known); c.Excluded["known"] != 2 || len(c.Remarks) > 0 {
 		t.Errorf("excluded %v, remarks %v", c.Excluded, c.Remarks)
 	}
-	l.Books, l.Owed = nil, []string{known}
-	if got := events(t.Context(), l.Source, l.w); len(got.ids) != 3 || got.cov.Listed != 3 || l.Booked() != nil {
+	l.Checkpoint, l.Backlog = nil, []string{known}
+	if got := eventsOf(l.stream(t.Context(), l.w)); len(got.ids) != 3 || got.cov.Listed != 3 || l.last.Checkpoint() != nil {
 		t.Errorf("without books: %v, listed %d", got.ids, got.cov.Listed)
 	}
 }
@@ -377,7 +377,7 @@ func TestOwedLink(t *testing.T) {
 	}
 	for _, key := range []string{"away/secret", "../" + filepath.Base(elsewhere) + "/secret", filepath.Join(elsewhere, "secret"), "away", ""} {
 		for _, store := range []trail.Store{trail.Disk{Root: root}, &trail.Disk{Root: root}} {
-			got := events(t.Context(), &trail.Source{Store: store, Owed: []string{key}}, ingest.Window{})
+			got := eventsOf((&trail.Source{Store: store}).Stream(t.Context(), ingest.Window{}, trail.From{Backlog: []string{key}}))
 			if len(got.skips) != 1 || len(got.ids) != 1 || got.err != nil || got.cov.Listed != 2 {
 				t.Errorf("owed %q: %v, skips %v, listed %d", key, got.ids, got.skips, got.cov.Listed)
 			}
@@ -412,33 +412,33 @@ func TestBooksOfUnsoundListings(t *testing.T) {
 	us := logKey("AWSLogs/", accountA, "us-east-1", noon(0), 1)
 	l := newLedger(eu(0, 1), us)
 	l.expect(t, eu(0, 1), us)
-	before := l.Books
+	before := l.Checkpoint
 	l.add(eu(hour, 2), logKey("AWSLogs/", accountA, "us-east-1", noon(0), 2))
 	l.m.denied = []string{euFolder}
 	l.expect(t, "", logKey("AWSLogs/", accountA, "us-east-1", noon(0), 2))
-	if diff := cmp.Diff(before.Folders[euFolder], l.Books.Folders[euFolder]); diff != "" || len(l.Books.Folders) != 2 {
+	if diff := cmp.Diff(before.Folders[euFolder], l.Checkpoint.Folders[euFolder]); diff != "" || len(l.Checkpoint.Folders) != 2 {
 		t.Errorf("the page of a folder that could not be listed changed:\n%s", diff)
 	}
 	l.m.denied = nil
 	l.w.Accounts = []string{accountB}
 	l.expect(t)
-	if len(l.Books.Folders) != 2 {
+	if len(l.Checkpoint.Folders) != 2 {
 		t.Error("folders that were not visited have lost their pages")
 	}
 	l.w.Accounts = nil
 	l.expect(t, eu(hour, 2))
 
 	l.Source.Prefix = "nowhere"
-	if none := events(t.Context(), l.Source, ingest.Window{}); none.err == nil {
+	if none := eventsOf(l.stream(t.Context(), ingest.Window{})); none.err == nil {
 		t.Error("nothing is a trail")
 	}
-	if diff := cmp.Diff(l.Books, l.Booked()); diff != "" {
+	if diff := cmp.Diff(l.Checkpoint, l.last.Checkpoint()); diff != "" {
 		t.Errorf("a run without a trail has booked:\n%s", diff)
 	}
 	l.add(eu(2*hour, 3))
 	l.Source.Prefix, l.Source.Store = "", fallen{l.m, "AWSLogs/" + accountA + "/CloudTrail/us-east-1/", euFolder, make(chan struct{})}
-	got := events(t.Context(), l.Source, ingest.Window{})
-	if diff := cmp.Diff(l.Books, l.Booked()); diff != "" || !errors.Is(got.err, errFallen) {
+	got := eventsOf(l.stream(t.Context(), ingest.Window{}))
+	if diff := cmp.Diff(l.Checkpoint, l.last.Checkpoint()); diff != "" || !errors.Is(got.err, errFallen) {
 		t.Errorf("a run that ended with error %v has booked:\n%s", got.err, diff)
 	}
 }

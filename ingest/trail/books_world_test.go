@@ -79,7 +79,7 @@ type world struct {
 	given   map[string]int
 	owed    []string
 
-	books *trail.Books
+	books *trail.Checkpoint
 	seen  map[string]map[string]bool // by folder: what its last sound listing held
 	mark  map[string]time.Time       // by folder: the newest of these ever
 }
@@ -87,7 +87,7 @@ type world struct {
 func newWorld(t *testing.T, s shelf, seed uint64) *world {
 	w := &world{shelf: s, t: t, rnd: rand.New(rand.NewPCG(seed, 7)), now: noon(0), lookBack: 24 * time.Hour,
 		objects: map[string]bool{}, stamp: map[string]time.Time{}, newest: map[string]time.Time{}, given: map[string]int{},
-		books: &trail.Books{}, seen: map[string]map[string]bool{}, mark: map[string]time.Time{}}
+		books: &trail.Checkpoint{}, seen: map[string]map[string]bool{}, mark: map[string]time.Time{}}
 	for _, f := range w.folders() {
 		w.seen[f] = map[string]bool{}
 		w.deliver(f, w.now)
@@ -205,10 +205,10 @@ type reading struct {
 
 // read reads until it is told to stop, if stop is not negative, and holds each
 // object against what is known of it.
-func (w *world) read(src *trail.Source, stop int) reading {
+func (w *world) read(src *checkpointRunner, stop int) reading {
 	w.t.Helper()
 	out := reading{given: map[string]int{}}
-	for r, err := range src.Readings(w.t.Context(), ingest.Window{Since: noon(-1)}) {
+	for r, err := range src.stream(w.t.Context(), ingest.Window{Since: noon(-1)}).Readings() {
 		if out.err, out.left = err, stop == 0; err != nil || out.left {
 			break
 		}
@@ -238,15 +238,15 @@ func (w *world) read(src *trail.Source, stop int) reading {
 // whose listing fails, or empty.
 func (w *world) run(broken string, stop int) {
 	w.t.Helper()
-	src := &trail.Source{Store: w.store, Books: w.books, LookBack: w.lookBack, Now: w.now, Owed: w.owed}
+	src := &checkpointRunner{Source: &trail.Source{Store: w.store}, From: trail.From{Checkpoint: w.books, LookBack: w.lookBack, Now: w.now, Backlog: w.owed}}
 	before := clonePages(w.books.Folders)
 	got := w.read(src, stop)
 	if diff := cmp.Diff(before, clonePages(w.books.Folders)); diff != "" {
 		w.t.Fatalf("the books that were given have changed:\n%s", diff)
 	}
-	c := src.Coverage()
+	c := src.last.Coverage()
 	if got.left {
-		if diff := cmp.Diff(before, src.Booked().Folders); diff != "" || !c.Partial {
+		if diff := cmp.Diff(before, src.last.Checkpoint().Folders); diff != "" || !c.Partial {
 			w.t.Fatalf("a run that was left has booked:\n%s", diff)
 		}
 		return
@@ -264,7 +264,7 @@ func (w *world) run(broken string, stop int) {
 	})); diff != "" {
 		w.t.Fatalf("at %s, broken %q: objects given (-want +got):\n%s", w.now, broken, diff)
 	}
-	w.commit(src.Booked(), got.owed, broken)
+	w.commit(src.last.Checkpoint(), got.owed, broken)
 }
 
 // wanted is what a run has to give, each object once.
@@ -285,7 +285,7 @@ func (w *world) wanted(broken string) map[string]int {
 }
 
 // commit is what a caller keeps of a run that ended well.
-func (w *world) commit(b *trail.Books, owed []string, broken string) {
+func (w *world) commit(b *trail.Checkpoint, owed []string, broken string) {
 	w.books, w.owed = b, owed
 	for _, f := range w.folders() {
 		if f == broken {
@@ -301,24 +301,24 @@ func (w *world) commit(b *trail.Books, owed []string, broken string) {
 			}
 		}
 		p := b.Folders[f]
-		if !p.Through.Equal(w.mark[f]) {
-			w.t.Fatalf("mark of %s is %s, want %s", f, p.Through, w.mark[f])
+		if !p.Watermark.Equal(w.mark[f]) {
+			w.t.Fatalf("mark of %s is %s, want %s", f, p.Watermark, w.mark[f])
 		}
 		form, err := p.MarshalJSON()
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		back, err := trail.ParsePage(form)
+		back, err := trail.ParseFolderCheckpoint(form)
 		if diff := cmp.Diff(p, back); diff != "" || err != nil {
 			w.t.Fatalf("page read back: %v (-want +got):\n%s", err, diff)
 		}
 	}
 }
 
-func clonePages(m map[string]trail.Page) map[string]trail.Page {
-	out := map[string]trail.Page{}
+func clonePages(m map[string]trail.FolderCheckpoint) map[string]trail.FolderCheckpoint {
+	out := map[string]trail.FolderCheckpoint{}
 	for key, p := range m {
-		p.Days, p.Tail = slices.Clone(p.Days), slices.Clone(p.Tail)
+		p.Days, p.Recent = slices.Clone(p.Days), slices.Clone(p.Recent)
 		out[key] = p
 	}
 	return out
@@ -369,11 +369,11 @@ func (w *world) finish() {
 		}
 	}
 	w.t.Logf("%d objects, %d still there, %d of these given more than once", w.made, len(w.objects), twice)
-	again := &trail.Source{Store: w.store, Books: w.books, LookBack: w.lookBack, Now: w.now, Owed: w.owed}
-	if got := events(w.t.Context(), again, ingest.Window{Since: noon(-1)}); len(got.ids) > len(w.owed) || got.err != nil || len(got.skips) > 0 {
+	again := &checkpointRunner{Source: &trail.Source{Store: w.store}, From: trail.From{Checkpoint: w.books, LookBack: w.lookBack, Now: w.now, Backlog: w.owed}}
+	if got := eventsOf(again.stream(w.t.Context(), ingest.Window{Since: noon(-1)})); len(got.ids) > len(w.owed) || got.err != nil || len(got.skips) > 0 {
 		w.t.Errorf("with nothing new %d objects were read, error %v, skips %v", len(got.ids), got.err, got.skips)
 	}
-	if diff := cmp.Diff(w.books.Folders, again.Booked().Folders); diff != "" {
+	if diff := cmp.Diff(w.books.Folders, again.last.Checkpoint().Folders); diff != "" {
 		w.t.Errorf("with nothing new the books changed:\n%s", diff)
 	}
 }

@@ -11,53 +11,53 @@ import (
 	"trailgate/ingest"
 )
 
-// standing is what a page says of an object.
-type standing uint8
+// seenState is what a page says of an object.
+type seenState uint8
 
 const (
-	unknown standing = iota
-	known            // known by itself
-	summed           // known if its day, taken as a whole, is as it was
+	notSeen     seenState = iota
+	seen                  // known by itself
+	seenWithDay           // known if its day, taken as a whole, is as it was
 )
 
 // dayFolder is as long as the path of a day folder below its Region's.
 const dayFolder = "2006/01/02/"
 
-// clerk keeps the page of one folder while that is listed: it tells what is
+// checkpointBuilder keeps the page of one folder while that is listed: it tells what is
 // known of its objects and writes the next page. It holds the tail and the
 // sums, never all objects: what is far enough behind the newest delivery goes
 // into its day's sum at once.
-type clerk struct {
+type checkpointBuilder struct {
 	base     string // prefix of the Region's folder
-	old      Page
+	old      FolderCheckpoint
 	start    ingest.Day // first day folder listed, if bounded
 	bounded  bool
 	single   bool // the folder is but one object
 	lookBack time.Duration
 	now      time.Time
 
-	through time.Time
-	days    map[ingest.Day]DaySum // for the next page
-	recent  []stamped             // for its tail, or still to be added to days
-	full    int                   // how many recent ones are sorted out again
-	loose   []uint64              // for its tail, whatever comes
-	seen    map[ingest.Day]DaySum // what was listed of the old page's days
-	changed bool
-	buf     []byte
+	watermark    time.Time
+	days         map[ingest.Day]DayDigest // for the next page
+	recent       []hashedObject           // for its tail, or still to be added to days
+	sortAgainAt  int                      // how many recent ones are sorted out again
+	alwaysRecent []uint64                 // for its tail, whatever comes
+	listedDays   map[ingest.Day]DayDigest // what was listed of the old page's days
+	changed      bool
+	buf          []byte
 }
 
-// stamped is an object by its hash and the stamp of its name.
-type stamped struct {
+// hashedObject is an object by its hash and the stamp of its name.
+type hashedObject struct {
 	at   int64 // Unix time
 	day  ingest.Day
-	hash digest
+	hash objectHash
 }
 
-type digest [16]byte
+type objectHash [16]byte
 
-func (d digest) short() uint64 { return binary.BigEndian.Uint64(d[:]) }
+func (d objectHash) shortHash() uint64 { return binary.BigEndian.Uint64(d[:]) }
 
-func (s DaySum) plus(d digest) DaySum {
+func (s DayDigest) withObject(d objectHash) DayDigest {
 	s.Count++
 	for i := range s.Sum {
 		s.Sum[i] ^= d[i]
@@ -65,158 +65,158 @@ func (s DaySum) plus(d digest) DaySum {
 	return s
 }
 
-// newClerk opens the books for a folder that is about to be listed.
-func newClerk(l *lister, f folder) *clerk {
-	c := &clerk{base: f.base, lookBack: l.lookBack, now: l.now, days: map[ingest.Day]DaySum{}, seen: map[ingest.Day]DaySum{}}
-	if c.single = f.level == single; c.single {
+// newCheckpointBuilder opens the books for a folder that is about to be listed.
+func newCheckpointBuilder(l *lister, f folder) *checkpointBuilder {
+	c := &checkpointBuilder{base: f.base, lookBack: l.lookBack, now: l.now, days: map[ingest.Day]DayDigest{}, listedDays: map[ingest.Day]DayDigest{}}
+	if c.single = f.level == levelObject; c.single {
 		dir, _ := cutLast(f.prefix)
 		c.base = dir[:len(dir)-len(dayFolder)]
 	}
-	c.old = l.books.Folders[f.prefix]
-	c.through = c.old.Through
+	c.old = l.checkpoint.Folders[f.prefix]
+	c.watermark = c.old.Watermark
 	if c.single {
 		c.old.From = ingest.DayOf(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC))
 		return c
 	}
-	c.start, c.bounded = c.old.start(c.lookBack)
+	c.start, c.bounded = c.old.startDay(c.lookBack)
 	if since := ingest.DayOf(l.since); l.first != "" && (!c.bounded || since > c.start) {
 		c.start, c.bounded = since, true
 	}
 	return c
 }
 
-// digest is the hash of an object in its folder.
-func (c *clerk) digest(key string) digest {
+// hashOf is the hash of an object in its folder.
+func (c *checkpointBuilder) hashOf(key string) objectHash {
 	c.buf = append(c.buf[:0], key[len(c.base):]...)
 	sum := sha256.Sum256(c.buf)
-	return digest(sum[:16])
+	return objectHash(sum[:16])
 }
 
-// direct tells whether an object lies in a day folder of this folder, not
+// inDayFolder tells whether an object lies in a day folder of this folder, not
 // somewhere deeper.
-func (c *clerk) direct(key string, k Key) bool {
+func (c *checkpointBuilder) inDayFolder(key string, k Key) bool {
 	return len(key) == len(c.base)+len(dayFolder)+len(k.File)
 }
 
-// standing tells what the old page says of an object.
-func (c *clerk) standing(key string, k Key, d digest) standing {
-	if _, ok := slices.BinarySearch(c.old.Tail, d.short()); ok {
-		return known
+// lookUpObject tells what the old page says of an object.
+func (c *checkpointBuilder) lookUpObject(key string, k Key, d objectHash) seenState {
+	if _, ok := slices.BinarySearch(c.old.Recent, d.shortHash()); ok {
+		return seen
 	}
-	if c.old.Through.IsZero() || k.Delivered.IsZero() || !c.direct(key, k) ||
-		k.Delivered.After(c.old.Through.Add(-singly)) || c.old.day(k.Day).Count == 0 {
-		return unknown
+	if c.old.Watermark.IsZero() || k.Delivered.IsZero() || !c.inDayFolder(key, k) ||
+		k.Delivered.After(c.old.Watermark.Add(-separateFor)) || c.old.digestOf(k.Day).Count == 0 {
+		return notSeen
 	}
-	return summed
+	return seenWithDay
 }
 
-// see counts an object of a day that the old page knows as a whole.
-func (c *clerk) see(k Key, d digest) {
-	s := c.seen[k.Day]
+// countListed counts an object of a day that the old page knows as a whole.
+func (c *checkpointBuilder) countListed(k Key, d objectHash) {
+	s := c.listedDays[k.Day]
 	s.Day = k.Day
-	c.seen[k.Day] = s.plus(d)
+	c.listedDays[k.Day] = s.withObject(d)
 }
 
-// settle compares a day with what the old page says of it, and books it if
+// compareDay compares a day with what the old page says of it, and books it if
 // that is the same.
-func (c *clerk) settle(d DaySum) bool {
-	if c.seen[d.Day] != d {
+func (c *checkpointBuilder) compareDay(d DayDigest) bool {
+	if c.listedDays[d.Day] != d {
 		c.changed = true
 		return false
 	}
-	c.keep(d)
+	c.keepDay(d)
 	return true
 }
 
-// keep carries a whole day over.
-func (c *clerk) keep(d DaySum) { c.days[d.Day] = d }
+// keepDay carries a whole day over.
+func (c *checkpointBuilder) keepDay(d DayDigest) { c.days[d.Day] = d }
 
-// book enters an object into the next page.
-func (c *clerk) book(key string, k Key, d digest) {
-	direct := c.direct(key, k)
+// addObject enters an object into the next page.
+func (c *checkpointBuilder) addObject(key string, k Key, d objectHash) {
+	direct := c.inDayFolder(key, k)
 	if direct {
-		c.advance(k)
+		c.advanceWatermark(k)
 	}
 	if !direct || k.Delivered.IsZero() {
-		c.loose = append(c.loose, d.short())
+		c.alwaysRecent = append(c.alwaysRecent, d.shortHash())
 		return
 	}
-	c.recent = append(c.recent, stamped{at: k.Delivered.Unix(), day: k.Day, hash: d})
-	if len(c.recent) > c.full {
-		c.sort()
+	c.recent = append(c.recent, hashedObject{at: k.Delivered.Unix(), day: k.Day, hash: d})
+	if len(c.recent) > c.sortAgainAt {
+		c.foldIntoDays()
 	}
 }
 
-// advance moves the mark to an object's delivery. A stamp that does not fit
+// advanceWatermark moves the mark to an object's delivery. A stamp that does not fit
 // the folder's day proves no later delivery than that day's beginning, and one
 // that lies in the future none at all: neither may hide what comes before it.
-func (c *clerk) advance(k Key) {
+func (c *checkpointBuilder) advanceWatermark(k Key) {
 	at := k.Delivered
 	if begin := k.Day.Time(); at.IsZero() || ingest.DayOf(at) != k.Day && at.After(begin) {
 		at = begin
 	}
-	if at.After(c.through) && (c.now.IsZero() || !at.After(c.now)) {
-		c.through = at
+	if at.After(c.watermark) && (c.now.IsZero() || !at.After(c.now)) {
+		c.watermark = at
 	}
 }
 
-// sort adds to their days' sums the recent objects that are so no more, and
+// foldIntoDays adds to their days' sums the recent objects that are so no more, and
 // drops the days that will not be listed again.
-func (c *clerk) sort() {
-	first, bounded := c.first()
-	limit := c.through.Add(-singly).Unix()
+func (c *checkpointBuilder) foldIntoDays() {
+	first, bounded := c.firstDay()
+	limit := c.watermark.Add(-separateFor).Unix()
 	kept := c.recent[:0]
 	for _, s := range c.recent {
 		switch {
 		case bounded && s.day < first:
-		case !c.through.IsZero() && s.at <= limit:
+		case !c.watermark.IsZero() && s.at <= limit:
 			sum := c.days[s.day]
 			sum.Day = s.day
-			c.days[s.day] = sum.plus(s.hash)
+			c.days[s.day] = sum.withObject(s.hash)
 		default:
 			kept = append(kept, s)
 		}
 	}
 	c.recent = kept
-	c.full = 2*len(kept) + 1024
-	maps.DeleteFunc(c.days, func(d ingest.Day, _ DaySum) bool { return bounded && d < first })
+	c.sortAgainAt = 2*len(kept) + 1024
+	maps.DeleteFunc(c.days, func(d ingest.Day, _ DayDigest) bool { return bounded && d < first })
 }
 
-// first is the first day folder that the next run will list. The listing of a
+// firstDay is the first day folder that the next run will list. The listing of a
 // single object begins nowhere else.
-func (c *clerk) first() (ingest.Day, bool) {
+func (c *checkpointBuilder) firstDay() (ingest.Day, bool) {
 	if c.single {
-		return c.old.From, !c.through.IsZero()
+		return c.old.From, !c.watermark.IsZero()
 	}
-	p := Page{Through: c.through, From: c.old.From}
-	if c.old.Through.IsZero() {
+	p := FolderCheckpoint{Watermark: c.watermark, From: c.old.From}
+	if c.old.Watermark.IsZero() {
 		p.From = math.MinInt32
 	}
-	first, ok := p.start(c.lookBack)
+	first, ok := p.startDay(c.lookBack)
 	if ok && c.bounded {
 		first = max(first, c.start)
 	}
 	return first, ok
 }
 
-// page is the next page, once the folder has been listed to its end. There is
+// nextCheckpoint is the next page, once the folder has been listed to its end. There is
 // none for a folder that holds nothing.
-func (c *clerk) page() (Page, bool) {
-	c.sort()
-	if !c.changed && c.through.Equal(c.old.Through) {
+func (c *checkpointBuilder) nextCheckpoint() (FolderCheckpoint, bool) {
+	c.foldIntoDays()
+	if !c.changed && c.watermark.Equal(c.old.Watermark) {
 		return c.old, false
 	}
-	p := Page{Through: c.through, Tail: c.loose}
-	if first, ok := c.first(); ok {
+	p := FolderCheckpoint{Watermark: c.watermark, Recent: c.alwaysRecent}
+	if first, ok := c.firstDay(); ok {
 		p.From = first
 	}
 	for _, d := range slices.Sorted(maps.Keys(c.days)) {
 		p.Days = append(p.Days, c.days[d])
 	}
 	for _, s := range c.recent {
-		p.Tail = append(p.Tail, s.hash.short())
+		p.Recent = append(p.Recent, s.hash.shortHash())
 	}
-	slices.Sort(p.Tail)
-	p.Tail = slices.Compact(p.Tail)
+	slices.Sort(p.Recent)
+	p.Recent = slices.Compact(p.Recent)
 	return p, true
 }

@@ -151,10 +151,11 @@ func remove(t testing.TB, root, key string) {
 }
 
 // objects lists a source to its end: keys sorted, skips as text, and the error
-// that ended it.
-func objects(t testing.TB, s *trail.Source, w ingest.Window) (keys, skips []string, err error) {
+// that ended it, with the coverage.
+func objects(t testing.TB, s *trail.Source, w ingest.Window) (keys, skips []string, cov ingest.Coverage, err error) {
 	t.Helper()
-	for o, e := range s.Objects(t.Context(), w) {
+	stream := s.Stream(t.Context(), w, trail.From{})
+	for o, e := range stream.Objects() {
 		var skip *ingest.SkipError
 		switch {
 		case errors.As(e, &skip):
@@ -167,7 +168,7 @@ func objects(t testing.TB, s *trail.Source, w ingest.Window) (keys, skips []stri
 	}
 	slices.Sort(keys)
 	slices.Sort(skips)
-	return keys, skips, err
+	return keys, skips, stream.Coverage(), err
 }
 
 // outcome is all that reading a source gave.
@@ -179,8 +180,13 @@ type outcome struct {
 }
 
 func events(ctx context.Context, s *trail.Source, w ingest.Window) outcome {
+	return eventsOf(s.Open(ctx, w))
+}
+
+// eventsOf reads a stream to its end.
+func eventsOf(stream ingest.Stream) outcome {
 	var out outcome
-	for e, err := range s.Events(ctx, w) {
+	for e, err := range stream.Events() {
 		var skip *ingest.SkipError
 		switch {
 		case errors.As(err, &skip):
@@ -192,6 +198,20 @@ func events(ctx context.Context, s *trail.Source, w ingest.Window) outcome {
 		}
 	}
 	slices.Sort(out.ids)
-	out.cov = s.Coverage()
+	out.cov = stream.Coverage()
 	return out
+}
+
+// checkpointRunner reads a source again and again, each time from its own
+// checkpoint.
+type checkpointRunner struct {
+	*trail.Source
+	trail.From
+	last *trail.Stream
+}
+
+// stream makes the next stream.
+func (r *checkpointRunner) stream(ctx context.Context, w ingest.Window) *trail.Stream {
+	r.last = r.Source.Stream(ctx, w, r.From)
+	return r.last
 }

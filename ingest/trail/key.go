@@ -155,7 +155,7 @@ func parseFile(file, account string, kind Kind) (time.Time, bool) {
 		// Digits that are no time are taken, as by AWS's own library; they
 		// prove nothing about when the file came.
 		at, _ := parseStamp(stamp)
-		shaped := stamp[8] == 'T' && stamp[13] == 'Z' && digits(stamp[:8]) && digits(stamp[9:13])
+		shaped := stamp[8] == 'T' && stamp[13] == 'Z' && allDigits(stamp[:8]) && allDigits(stamp[9:13])
 		return at, shaped && isWord(unique)
 	}
 	if kind == Digest {
@@ -170,11 +170,11 @@ func parseFile(file, account string, kind Kind) (time.Time, bool) {
 // parseStamp reads YYYYMMDDTHHmmZ and YYYYMMDDTHHmmSSZ.
 func parseStamp(s string) (time.Time, bool) {
 	n := len(s)
-	if n != 14 && n != 16 || s[8] != 'T' || s[n-1] != 'Z' || !digits(s[:8]) || !digits(s[9:n-1]) {
+	if n != 14 && n != 16 || s[8] != 'T' || s[n-1] != 'Z' || !allDigits(s[:8]) || !allDigits(s[9:n-1]) {
 		return time.Time{}, false
 	}
 	day, ok := parseDay(s[:4], s[4:6], s[6:8])
-	hour, minute, second := number(s[9:11]), number(s[11:13]), number(s[13:n-1])
+	hour, minute, second := parseNumber(s[9:11]), parseNumber(s[11:13]), parseNumber(s[13:n-1])
 	if !ok || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}
@@ -183,10 +183,10 @@ func parseStamp(s string) (time.Time, bool) {
 
 // parseDay reads a day of the calendar.
 func parseDay(year, month, day string) (ingest.Day, bool) {
-	if len(year) != 4 || len(month) != 2 || len(day) != 2 || !digits(year) || !digits(month) || !digits(day) {
+	if len(year) != 4 || len(month) != 2 || len(day) != 2 || !allDigits(year) || !allDigits(month) || !allDigits(day) {
 		return 0, false
 	}
-	y, m, d := number(year), number(month), number(day)
+	y, m, d := parseNumber(year), parseNumber(month), parseNumber(day)
 	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
 	if t.Year() != y || t.Month() != time.Month(m) || t.Day() != d {
 		return 0, false
@@ -203,7 +203,7 @@ func cutLast(s string) (before, last string) {
 	return s[:i], s[i:]
 }
 
-func number(s string) int {
+func parseNumber(s string) int {
 	n := 0
 	for i := range len(s) {
 		n = n*10 + int(s[i]-'0')
@@ -211,7 +211,7 @@ func number(s string) int {
 	return n
 }
 
-func digits(s string) bool {
+func allDigits(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return false
@@ -220,7 +220,7 @@ func digits(s string) bool {
 	return true
 }
 
-func isAccount(s string) bool { return len(s) == 12 && digits(s) }
+func isAccount(s string) bool { return len(s) == 12 && allDigits(s) }
 
 // isOrg holds an organization id against its documented form, o- and 10 to 32
 // lower-case letters or digits (AWS Organizations API Reference,

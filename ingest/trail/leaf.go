@@ -9,141 +9,141 @@ import (
 	"trailgate/ingest"
 )
 
-// leaf is the listing of one account and Region.
-type leaf struct {
+// regionListing is the listing of one account and Region.
+type regionListing struct {
 	*lister
-	f     folder
-	clerk *clerk // nil: no books are kept
-	whole bool   // all that was asked for has been listed
+	folder   folder
+	builder  *checkpointBuilder // nil: no books are kept
+	complete bool               // all that was asked for has been listed
 
-	shard    ingest.Shard
-	excluded [Aggregated + 1]int
-	outside  int
-	booked   int
-	due      map[ingest.Day]int // owed objects of days that the books know as wholes
-	second   bool               // what is being listed was listed before
-	strange  []string           // JSON files that are no log files by their names
+	shard         ingest.Shard
+	excluded      [Aggregated + 1]int
+	outside       int
+	seenBefore    int
+	backlogDue    map[ingest.Day]int // owed objects of days that the books know as wholes
+	secondListing bool               // what is being listed was listed before
+	oddNames      []string           // JSON files that are no log files by their names
 }
 
-// leaf lists the log files of one account and Region, in one go.
-func (l *lister) leaf(ctx context.Context, f folder) error {
-	r := &leaf{lister: l, f: f, whole: true, due: map[ingest.Day]int{},
+// listRegion lists the log files of one account and Region, in one go.
+func (l *lister) listRegion(ctx context.Context, f folder) error {
+	r := &regionListing{lister: l, folder: f, complete: true, backlogDue: map[ingest.Day]int{},
 		shard: ingest.Shard{Account: f.account, Region: f.region}}
-	if l.books != nil {
-		r.clerk = newClerk(l, f)
+	if l.checkpoint != nil {
+		r.builder = newCheckpointBuilder(l, f)
 	}
-	defer r.account()
-	if err := r.list(ctx); err != nil || r.clerk == nil {
+	defer r.addCounts()
+	if err := r.listObjects(ctx); err != nil || r.builder == nil {
 		return err
 	}
-	return r.settle(ctx)
+	return r.finishFolder(ctx)
 }
 
-// request is the listing of a leaf, from the first wanted day on, or from the
+// firstRequest is the listing of a leaf, from the first wanted day on, or from the
 // first that the books leave open.
-func (r *leaf) request() ListRequest {
+func (r *regionListing) firstRequest() ListRequest {
 	first := r.first
-	if r.clerk != nil && r.clerk.bounded {
-		first = max(first, boundary(r.clerk.start))
+	if r.builder != nil && r.builder.bounded {
+		first = max(first, dayBoundary(r.builder.start))
 	}
-	req := ListRequest{Prefix: r.f.prefix}
-	if after := r.f.base + first; first != "" && r.f.base != "" && after > r.f.prefix {
+	req := ListRequest{Prefix: r.folder.prefix}
+	if after := r.folder.base + first; first != "" && r.folder.base != "" && after > r.folder.prefix {
 		req.StartAfter = after
 	}
 	return req
 }
 
-func (r *leaf) list(ctx context.Context) error {
-	for e, err := range r.store.List(ctx, r.request()) {
+func (r *regionListing) listObjects(ctx context.Context) error {
+	for e, err := range r.store.List(ctx, r.firstRequest()) {
 		var skip *ingest.SkipError
 		switch {
 		case errors.As(err, &skip):
-			r.whole = false
+			r.complete = false
 		case err != nil:
 			return err
-		case r.f.level == single && e.Key != r.f.prefix, e.Key == r.f.base, e.Key == r.f.prefix && r.f.level != single:
+		case r.folder.level == levelObject && e.Key != r.folder.prefix, e.Key == r.folder.base, e.Key == r.folder.prefix && r.folder.level != levelObject:
 			continue
-		case r.past(e.Key):
+		case r.pastWindow(e.Key):
 			return nil
 		case e.Odd != "":
 			skip = r.oddSkip(e)
 		}
 		switch {
-		case skip != nil && !r.sendSkip(skip), skip == nil && !r.take(e):
+		case skip != nil && !r.sendSkip(skip), skip == nil && !r.takeEntry(e):
 			return ctx.Err()
 		}
 	}
 	return nil
 }
 
-// past tells whether a key lies behind the last wanted day.
-func (r *leaf) past(key string) bool {
-	return r.beyond != "" && r.f.base != "" && key >= r.f.base+r.beyond
+// pastWindow tells whether a key lies behind the last wanted day.
+func (r *regionListing) pastWindow(key string) bool {
+	return r.beyond != "" && r.folder.base != "" && key >= r.folder.base+r.beyond
 }
 
-// take sorts one object in, and tells whether the run goes on.
-func (r *leaf) take(e Entry) bool {
+// takeEntry sorts one object in, and tells whether the run goes on.
+func (r *regionListing) takeEntry(e Entry) bool {
 	name, kind := ParseKey(e.Key)
 	if kind != LogFile {
 		r.excluded[kind]++
 		if kind == Other && strings.HasSuffix(strings.TrimSuffix(e.Key, ".gz"), ".json") {
-			r.strange = append(r.strange, e.Key)
+			r.oddNames = append(r.oddNames, e.Key)
 		}
 		return true
 	}
-	if r.clerk == nil {
-		return r.read(e, name, digest{})
+	if r.builder == nil {
+		return r.passOn(e, name, objectHash{})
 	}
-	d := r.clerk.digest(e.Key)
-	switch r.clerk.standing(e.Key, name, d) {
-	case known:
-		r.present(name)
-		r.clerk.book(e.Key, name, d)
-		if !r.owed[e.Key] {
-			r.booked++
+	d := r.builder.hashOf(e.Key)
+	switch r.builder.lookUpObject(e.Key, name, d) {
+	case seen:
+		r.countPresent(name)
+		r.builder.addObject(e.Key, name, d)
+		if !r.backlog[e.Key] {
+			r.seenBefore++
 		}
 		return true
-	case summed:
-		r.present(name)
-		r.clerk.see(name, d)
-		if r.owed[e.Key] {
-			r.due[name.Day]++
+	case seenWithDay:
+		r.countPresent(name)
+		r.builder.countListed(name, d)
+		if r.backlog[e.Key] {
+			r.backlogDue[name.Day]++
 		}
 		return true
 	}
-	return r.read(e, name, d)
+	return r.passOn(e, name, d)
 }
 
-// read hands on an object that the books do not know, if it may be wanted. One
+// passOn hands on an object that the books do not know, if it may be wanted. One
 // that came too early for the window is dealt with by that; one that came too
 // late is not.
-func (r *leaf) read(e Entry, name Key, d digest) bool {
-	owed, early := r.owed[e.Key], r.early(name)
-	if !owed && (early || r.late(name)) {
+func (r *regionListing) passOn(e Entry, name Key, d objectHash) bool {
+	owed, early := r.backlog[e.Key], r.tooEarly(name)
+	if !owed && (early || r.tooLate(name)) {
 		r.outside++
 		if early {
-			r.enter(e.Key, name, d)
+			r.recordObject(e.Key, name, d)
 		}
 		return true
 	}
-	if !r.second {
-		r.present(name)
+	if !r.secondListing {
+		r.countPresent(name)
 	}
-	r.enter(e.Key, name, d)
-	return owed || r.send(item{object: Object{Key: e.Key, Name: name, Size: e.Size, ETag: e.ETag, Modified: e.Modified}})
+	r.recordObject(e.Key, name, d)
+	return owed || r.sendItem(item{object: Object{Key: e.Key, Name: name, Size: e.Size, ETag: e.ETag, Modified: e.Modified}})
 }
 
-// enter books what was not known.
-func (r *leaf) enter(key string, name Key, d digest) {
-	if r.clerk != nil {
-		r.clerk.changed = true
-		r.clerk.book(key, name, d)
+// recordObject books what was not known.
+func (r *regionListing) recordObject(key string, name Key, d objectHash) {
+	if r.builder != nil {
+		r.builder.changed = true
+		r.builder.addObject(key, name, d)
 	}
 }
 
-// present notes that a day has an object that may be wanted.
-func (r *leaf) present(name Key) {
-	if r.early(name) || r.late(name) {
+// countPresent notes that a day has an object that may be wanted.
+func (r *regionListing) countPresent(name Key) {
+	if r.tooEarly(name) || r.tooLate(name) {
 		return
 	}
 	r.shard.Objects++
@@ -152,47 +152,47 @@ func (r *leaf) present(name Key) {
 	}
 }
 
-// settle compares the days that the books know as wholes with what was listed
+// finishFolder compares the days that the books know as wholes with what was listed
 // of them, and makes the page for the next run. A listing with gaps tells
 // nothing, and one that ends before the newest delivery booked would forget
 // what is behind.
-func (r *leaf) settle(ctx context.Context) error {
-	for _, d := range r.clerk.old.Days {
+func (r *regionListing) finishFolder(ctx context.Context) error {
+	for _, d := range r.builder.old.Days {
 		switch {
-		case !r.whole:
+		case !r.complete:
 			return nil
-		case r.clerk.bounded && d.Day < r.clerk.start, r.past(r.f.base + dayPath(d.Day)):
-			r.clerk.keep(d)
-		case r.clerk.settle(d):
-			r.booked += d.Count - r.due[d.Day]
+		case r.builder.bounded && d.Day < r.builder.start, r.pastWindow(r.folder.base + dayPath(d.Day)):
+			r.builder.keepDay(d)
+		case r.builder.compareDay(d):
+			r.seenBefore += d.Count - r.backlogDue[d.Day]
 		default:
-			if err := r.again(ctx, d.Day); err != nil {
+			if err := r.relistDay(ctx, d.Day); err != nil {
 				return err
 			}
 		}
 	}
-	if !r.whole || !r.last.IsZero() && r.clerk.old.Through.After(r.last) {
+	if !r.complete || !r.last.IsZero() && r.builder.old.Watermark.After(r.last) {
 		return nil
 	}
-	if p, ok := r.clerk.page(); ok {
+	if p, ok := r.builder.nextCheckpoint(); ok {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.pages[r.f.prefix] = p
+		r.nextFolders[r.folder.prefix] = p
 	}
 	return nil
 }
 
-// again hands on what the books knew of a day as a whole, since it is another
+// relistDay hands on what the books knew of a day as a whole, since it is another
 // whole now. The day is listed a second time, so that its objects need not be
 // held until it has ended.
-func (r *leaf) again(ctx context.Context, day ingest.Day) error {
-	r.second = true
+func (r *regionListing) relistDay(ctx context.Context, day ingest.Day) error {
+	r.secondListing = true
 	before, n := r.outside, 0
-	for e, err := range r.store.List(ctx, ListRequest{Prefix: r.clerk.base + dayPath(day) + "/"}) {
+	for e, err := range r.store.List(ctx, ListRequest{Prefix: r.builder.base + dayPath(day) + "/"}) {
 		var skip *ingest.SkipError
 		switch {
 		case errors.As(err, &skip):
-			r.whole = false
+			r.complete = false
 			if !r.sendSkip(skip) {
 				return ctx.Err()
 			}
@@ -201,37 +201,37 @@ func (r *leaf) again(ctx context.Context, day ingest.Day) error {
 			return err
 		}
 		name, kind := ParseKey(e.Key)
-		if kind != LogFile || e.Odd != "" || !strings.HasPrefix(e.Key, r.f.prefix) {
+		if kind != LogFile || e.Odd != "" || !strings.HasPrefix(e.Key, r.folder.prefix) {
 			continue
 		}
-		d := r.clerk.digest(e.Key)
-		if r.clerk.standing(e.Key, name, d) != summed {
+		d := r.builder.hashOf(e.Key)
+		if r.builder.lookUpObject(e.Key, name, d) != seenWithDay {
 			continue
 		}
-		if !r.read(e, name, d) {
+		if !r.passOn(e, name, d) {
 			return ctx.Err()
 		}
 		n++
 	}
 	if n -= r.outside - before; n > 0 {
-		r.remark(fmt.Sprintf("%d objects of %s in %q were read again: one came or went there that was delivered more than an hour before the newest",
-			n, day, r.store.Origin(r.f.prefix)))
+		r.addRemark(fmt.Sprintf("%d objects of %s in %q were read again: one came or went there that was delivered more than an hour before the newest",
+			n, day, r.store.Origin(r.folder.prefix)))
 	}
 	return nil
 }
 
-// account adds what was left out to the account of the run.
-func (r *leaf) account() {
+// addCounts adds what was left out to the account of the run.
+func (r *regionListing) addCounts() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for kind, n := range r.excluded {
 		r.cov.Exclude(Kind(kind).String(), n)
 	}
-	r.cov.Exclude(outsideWindow, r.outside)
-	r.cov.Exclude(alreadyBooked, r.booked)
-	if len(r.strange) > 0 {
+	r.cov.Exclude(excludedOutsideWindow, r.outside)
+	r.cov.Exclude(excludedKnown, r.seenBefore)
+	if len(r.oddNames) > 0 {
 		r.cov.Remarks = append(r.cov.Remarks, fmt.Sprintf("%d JSON files among the log files of %s in %s are none by their names and were left out, such as %q; name one as a source to have it read",
-			len(r.strange), r.f.account, r.f.region, r.store.Origin(r.strange[0])))
+			len(r.oddNames), r.folder.account, r.folder.region, r.store.Origin(r.oddNames[0])))
 	}
 	r.cov.Shards = append(r.cov.Shards, r.shard)
 }

@@ -25,12 +25,11 @@ type Object struct {
 // The reasons of this package for what it leaves out, beside the kinds of
 // object.
 const (
-	alreadyBooked = "known"          // objects that the books say have been dealt with
-	outsideWindow = "outside-window" // objects whose stamp proves that they hold nothing wanted
-	interrupted   = "interrupted"    // objects listed and not dealt with when the run ended
-	accountFilter = "account-filter" // folders of accounts that were not asked for
-	notSearched   = "not-searched"   // folders beyond the bounds of the search
-	irregular     = "irregular"      // links, devices and the like met in the search
+	excludedKnown         = "known"          // objects that the books say have been dealt with
+	excludedOutsideWindow = "outside-window" // objects whose stamp proves that they hold nothing wanted
+	excludedAccountFilter = "account-filter" // folders of accounts that were not asked for
+	excludedNotSearched   = "not-searched"   // folders beyond the bounds of the search
+	excludedIrregular     = "irregular"      // links, devices and the like met in the search
 )
 
 // stampSlack widens the window on both sides: a stamp has minutes only.
@@ -50,48 +49,48 @@ type lister struct {
 	parallel int
 	out      chan<- item
 
-	books    *Books // nil: none are kept
-	lookBack time.Duration
-	now      time.Time
-	owed     map[string]bool // keys sent before the listing
+	checkpoint *Checkpoint // nil: none are kept
+	lookBack   time.Duration
+	now        time.Time
+	backlog    map[string]bool // keys sent before the listing
 
 	first, beyond string // day paths: the first wanted, and the first after the last wanted; or empty
 	since, last   time.Time
-	found         []string // names at the start
+	namesAtStart  []string // names at the start
 
 	listed atomic.Int64 // objects and skips sent, or about to be
 	packed atomic.Int64 // bytes of these, as far as known
 
 	wg sync.WaitGroup // the walkers
 
-	mu      sync.Mutex
-	cov     ingest.Coverage // Excluded, Folders, Shards, Remarks
-	todo    []folder
-	walkers int
-	pages   map[string]Page // of the folders that were listed to their end
-	layout  bool            // something in trail layout was met
-	skipped bool
-	err     error
-	done    <-chan struct{}
-	met     func() // called when something in trail layout is met; may be nil
+	mu          sync.Mutex
+	cov         ingest.Coverage // Excluded, Folders, Shards, Remarks
+	todo        []folder
+	walkers     int
+	nextFolders map[string]FolderCheckpoint // of the folders that were listed to their end
+	layout      bool                        // something in trail layout was met
+	skipped     bool
+	err         error
+	done        <-chan struct{}
+	onLayout    func() // called when something in trail layout is met; may be nil
 }
 
 func newLister(ctx context.Context, store Store, w ingest.Window, parallel int, out chan<- item) *lister {
-	l := &lister{store: store, window: w, parallel: parallel, out: out, done: ctx.Done(), pages: map[string]Page{}}
+	l := &lister{store: store, window: w, parallel: parallel, out: out, done: ctx.Done(), nextFolders: map[string]FolderCheckpoint{}}
 	if !w.Since.IsZero() {
 		l.since = w.Since.Add(-stampSlack)
-		l.first = boundary(ingest.DayOf(l.since))
+		l.first = dayBoundary(ingest.DayOf(l.since))
 	}
 	if last := w.LastDelivery(); !last.IsZero() {
 		l.last = last.Add(stampSlack)
-		l.beyond = boundary(ingest.DayOf(l.last) + 1)
+		l.beyond = dayBoundary(ingest.DayOf(l.last) + 1)
 	}
 	return l
 }
 
-// boundary is the path of a day that keys are compared with, or empty for a
+// dayBoundary is the path of a day that keys are compared with, or empty for a
 // day whose path does not sort among those of four-digit years.
-func boundary(d ingest.Day) string {
+func dayBoundary(d ingest.Day) string {
 	if year := d.Time().Year(); year < 0 || year > 9999 {
 		return ""
 	}
@@ -101,10 +100,10 @@ func boundary(d ingest.Day) string {
 // run lists everything below a prefix. The error is about the whole: nothing
 // in trail layout, a start that cannot be listed, or the context's.
 func (l *lister) run(ctx context.Context, prefix string, owed []string) error {
-	if !l.sendOwed(owed) {
+	if !l.sendBacklog(owed) {
 		return ctx.Err()
 	}
-	err := l.begin(ctx, placeOf(prefix))
+	err := l.startWalk(ctx, folderOf(prefix))
 	l.wg.Wait()
 	switch {
 	case ctx.Err() != nil:
@@ -114,72 +113,72 @@ func (l *lister) run(ctx context.Context, prefix string, owed []string) error {
 	case l.err != nil:
 		return l.err
 	case !l.layout && !l.skipped:
-		return &NoTrailError{Place: l.store.Origin(prefix), Found: l.found}
+		return &NoTrailError{Place: l.store.Origin(prefix), Found: l.namesAtStart}
 	}
 	return nil
 }
 
-// begin sets the walkers off. An error at the start is the run's: there is
+// startWalk sets the walkers off. An error at the start is the run's: there is
 // nothing else to read.
-func (l *lister) begin(ctx context.Context, start folder) error {
-	if start.account != "" && !l.wanted(start) {
-		l.mark()
-		l.excludeFolder(accountFilter)
+func (l *lister) startWalk(ctx context.Context, start folder) error {
+	if start.account != "" && !l.wantsAccount(start) {
+		l.markLayout()
+		l.addExcludedFolder(excludedAccountFilter)
 		return nil
 	}
 	switch start.level {
-	case above, logs:
-		seeds, err := l.search(ctx, start)
+	case levelAbove, levelLogs:
+		seeds, err := l.searchLayout(ctx, start)
 		if err == nil {
-			l.push(ctx, seeds...)
+			l.enqueue(ctx, seeds...)
 		}
 		return err
-	case region, single:
-		there, err := l.exists(ctx, start)
+	case levelRegion, levelObject:
+		there, err := l.checkExists(ctx, start)
 		if err == nil && there {
-			l.push(ctx, start)
+			l.enqueue(ctx, start)
 		}
 		return err
 	}
-	got := l.one(ctx, start, 0)
-	l.found = got.names
+	got := l.listFolder(ctx, start, 0)
+	l.namesAtStart = got.names
 	if len(got.skips) > 0 {
-		return fatal(got.skips[0])
+		return startError(got.skips[0])
 	}
-	return l.book(ctx, start, got)
+	return l.enqueueFolders(ctx, start, got)
 }
 
-// exists makes sure that there is something at a start that is all leaf, so
+// checkExists makes sure that there is something at a start that is all leaf, so
 // that a mistyped prefix is not taken for a trail without files.
-func (l *lister) exists(ctx context.Context, start folder) (bool, error) {
+func (l *lister) checkExists(ctx context.Context, start folder) (bool, error) {
 	for e, err := range l.store.List(ctx, ListRequest{Prefix: start.prefix, Delimited: true}) {
 		var skip *ingest.SkipError
 		switch {
 		case errors.As(err, &skip):
-			return false, fatal(skip)
+			return false, startError(skip)
 		case err != nil:
 			return false, err
-		case start.level == region && e.Key == start.prefix:
+		case start.level == levelRegion && e.Key == start.prefix:
 			continue
 		}
-		return start.level == region || e.Key == start.prefix, nil
+		return start.level == levelRegion || e.Key == start.prefix, nil
 	}
 	return false, nil
 }
 
-// push adds folders to walk, and walkers while there is work for them.
-func (l *lister) push(ctx context.Context, more ...folder) {
+// enqueue adds folders to walk, and walkers while there is work for them.
+func (l *lister) enqueue(ctx context.Context, more ...folder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.todo = append(l.todo, more...)
 	for l.walkers < min(l.parallel, len(l.todo)) {
 		l.walkers++
-		l.wg.Go(func() { l.walk(ctx) })
+		l.wg.Go(func() { l.walkFolders(ctx) })
 	}
 }
 
-// walk lists folders until there are none left.
-func (l *lister) walk(ctx context.Context) {
+// walkFolders lists folders until there are none left.
+func (l *lister) walkFolders(ctx context.Context) {
 	for {
 		l.mu.Lock()
 		n := len(l.todo)
@@ -191,7 +190,7 @@ func (l *lister) walk(ctx context.Context) {
 		f := l.todo[n-1]
 		l.todo = l.todo[:n-1]
 		l.mu.Unlock()
-		if err := l.visit(ctx, f); err != nil {
+		if err := l.visitFolder(ctx, f); err != nil {
 			l.mu.Lock()
 			l.err = err
 			l.mu.Unlock()
@@ -199,17 +198,17 @@ func (l *lister) walk(ctx context.Context) {
 	}
 }
 
-// visit lists one folder.
-func (l *lister) visit(ctx context.Context, f folder) error {
-	if f.level == region || f.level == single {
-		l.mark()
-		return l.leaf(ctx, f)
+// visitFolder lists one folder.
+func (l *lister) visitFolder(ctx context.Context, f folder) error {
+	if f.level == levelRegion || f.level == levelObject {
+		l.markLayout()
+		return l.listRegion(ctx, f)
 	}
-	return l.book(ctx, f, l.one(ctx, f, 0))
+	return l.enqueueFolders(ctx, f, l.listFolder(ctx, f, 0))
 }
 
-// book counts what a folder holds and has its folders walked.
-func (l *lister) book(ctx context.Context, f folder, got listed) error {
+// enqueueFolders counts what a folder holds and has its folders walked.
+func (l *lister) enqueueFolders(ctx context.Context, f folder, got folderEntries) error {
 	if got.err != nil {
 		return got.err
 	}
@@ -221,50 +220,52 @@ func (l *lister) book(ctx context.Context, f folder, got listed) error {
 			return ctx.Err()
 		}
 	}
-	l.exclude(Other.String(), got.objects)
-	if f.level == service && !got.none {
-		l.mark()
+	l.addExcluded(Other.String(), got.objects)
+	if f.level == levelService && !got.none {
+		l.markLayout()
 	}
-	if f.level == account && !got.none && len(got.folders) == 0 && len(got.skips) == 0 {
-		l.remark(fmt.Sprintf("account %s has no CloudTrail folder in %q", f.account, l.store.Origin(f.prefix)))
+	if f.level == levelAccount && !got.none && len(got.folders) == 0 && len(got.skips) == 0 {
+		l.addRemark(fmt.Sprintf("account %s has no CloudTrail folder in %q", f.account, l.store.Origin(f.prefix)))
 	}
-	l.push(ctx, got.folders...)
+	l.enqueue(ctx, got.folders...)
 	return nil
 }
 
-// early tells whether a stamp proves that a file was delivered before the
+// tooEarly tells whether a stamp proves that a file was delivered before the
 // window begins. A stamp that does not fit the folder's day proves nothing.
-func (l *lister) early(k Key) bool {
+func (l *lister) tooEarly(k Key) bool {
 	return !l.since.IsZero() && k.Delivered.Before(l.since) && ingest.DayOf(k.Delivered) == k.Day
 }
 
-// late tells whether a stamp proves that a file was delivered too late for the
+// tooLate tells whether a stamp proves that a file was delivered too late for the
 // window.
-func (l *lister) late(k Key) bool {
+func (l *lister) tooLate(k Key) bool {
 	return !l.last.IsZero() && k.Delivered.After(l.last) && ingest.DayOf(k.Delivered) == k.Day
 }
 
-// sendOwed hands on what is to be read in any case.
-func (l *lister) sendOwed(keys []string) bool {
-	l.owed = make(map[string]bool, len(keys))
+// sendBacklog hands on what is to be read in any case.
+func (l *lister) sendBacklog(keys []string) bool {
+	l.backlog = make(map[string]bool, len(keys))
 	for _, key := range keys {
-		if l.owed[key] {
+		if l.backlog[key] {
 			continue
 		}
-		l.owed[key] = true
+		l.backlog[key] = true
 		name, _ := ParseKey(key)
 		it := item{object: Object{Key: key, Name: name, Size: -1}}
-		if reason := stray(l.store, key); reason != "" {
-			it.skip = l.oddSkip(Entry{Key: key, Odd: reason})
+		if guarded, ok := l.store.(guardedStore); ok {
+			if reason := guarded.refusedKey(key); reason != "" {
+				it.skip = l.oddSkip(Entry{Key: key, Odd: reason})
+			}
 		}
-		if !l.send(it) {
+		if !l.sendItem(it) {
 			return false
 		}
 	}
 	return true
 }
 
-func (l *lister) wanted(f folder) bool {
+func (l *lister) wantsAccount(f folder) bool {
 	return len(l.window.Accounts) == 0 || slices.Contains(l.window.Accounts, f.account)
 }
 
@@ -272,8 +273,8 @@ func (l *lister) oddSkip(e Entry) *ingest.SkipError {
 	return &ingest.SkipError{Cause: ingest.CauseListing, Origin: l.store.Origin(e.Key), Err: errors.New(e.Odd)}
 }
 
-// send hands an item on and tells whether the run goes on.
-func (l *lister) send(it item) bool {
+// sendItem hands an item on and tells whether the run goes on.
+func (l *lister) sendItem(it item) bool {
 	l.listed.Add(1)
 	if it.skip == nil {
 		l.packed.Add(max(it.object.Size, 0))
@@ -290,31 +291,31 @@ func (l *lister) sendSkip(s *ingest.SkipError) bool {
 	l.mu.Lock()
 	l.skipped = true
 	l.mu.Unlock()
-	return l.send(item{skip: s})
+	return l.sendItem(item{skip: s})
 }
 
-func (l *lister) mark() {
+func (l *lister) markLayout() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.layout = true
-	if l.met != nil {
-		l.met()
+	if l.onLayout != nil {
+		l.onLayout()
 	}
 }
 
-func (l *lister) exclude(reason string, n int) {
+func (l *lister) addExcluded(reason string, n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cov.Exclude(reason, n)
 }
 
-func (l *lister) excludeFolder(reason string) {
+func (l *lister) addExcludedFolder(reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cov.ExcludeFolder(reason)
 }
 
-func (l *lister) remark(text string) {
+func (l *lister) addRemark(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cov.Remarks = append(l.cov.Remarks, text)

@@ -45,7 +45,7 @@ func TestParsePage(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := trail.ParsePage([]byte(c.text))
+			p, err := trail.ParseFolderCheckpoint([]byte(c.text))
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("error %v, want one with %q", err, c.want)
@@ -58,8 +58,8 @@ func TestParsePage(t *testing.T) {
 			}
 		})
 	}
-	for _, p := range []trail.Page{
-		{Through: noon(0).In(time.FixedZone("", 3600))}, {Through: noon(0).Add(1)}, {From: 3}, {Tail: []uint64{2, 1}},
+	for _, p := range []trail.FolderCheckpoint{
+		{Watermark: noon(0).In(time.FixedZone("", 3600))}, {Watermark: noon(0).Add(1)}, {From: 3}, {Recent: []uint64{2, 1}},
 	} {
 		if form, err := json.Marshal(p); err == nil {
 			t.Errorf("%+v became %s", p, form)
@@ -76,7 +76,7 @@ func FuzzPage(f *testing.F) {
 	f.Add(`{"through":"0000-01-01T00:00:00Z","from":"0000-01-01","days":["2024-03-04 9223372036854775807 AAECAwQFBgcICQoLDA0ODw"]}`)
 	f.Add(`{"through":"2024-03-06T12:05:00Z","from":"2024-03-03","days":["2024-03-04 1 AAECAwQFBgcICQoLDA0ODw"]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := trail.ParsePage([]byte(text))
+		p, err := trail.ParseFolderCheckpoint([]byte(text))
 		if err != nil {
 			return
 		}
@@ -84,7 +84,7 @@ func FuzzPage(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%+v: %v", p, err)
 		}
-		if back, err := trail.ParsePage(form); err != nil || !cmp.Equal(p, back) {
+		if back, err := trail.ParseFolderCheckpoint(form); err != nil || !cmp.Equal(p, back) {
 			t.Fatalf("%s read again: %+v, %v", form, back, err)
 		}
 		for _, prefix := range []string{"", eu(0, 1)} {
@@ -92,7 +92,7 @@ func FuzzPage(f *testing.F) {
 			if l.Source.Prefix = prefix; prefix == "" {
 				prefix = euFolder
 			}
-			l.Books.Folders = map[string]trail.Page{prefix: p}
+			l.Checkpoint.Folders = map[string]trail.FolderCheckpoint{prefix: p}
 			got, _ := l.run(t)
 			if len(slices.Compact(got)) != len(got) || prefix != euFolder && len(got) != 1 {
 				t.Errorf("from %q came %v", prefix, got)

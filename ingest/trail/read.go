@@ -26,15 +26,15 @@ const (
 	keepInflated = 64 << 20
 )
 
-// scratch is what inflating and scanning needs and can be used again.
-type scratch struct {
+// scanBuffers is what inflating and scanning needs and can be used again.
+type scanBuffers struct {
 	scanner  record.Scanner
 	inflated []byte
 }
 
-// desk is all that reading one object at a time needs.
-type desk struct {
-	scratch
+// readBuffers is all that reading one object at a time needs.
+type readBuffers struct {
+	scanBuffers
 	packed []byte
 }
 
@@ -44,24 +44,24 @@ type desk struct {
 // Reading, which is the caller's. Read may be called from several goroutines
 // at once.
 func (s *Source) Read(ctx context.Context, o Object) (Reading, error) {
-	d, ok := s.desks.Get().(*desk)
+	d, ok := s.buffers.Get().(*readBuffers)
 	if !ok {
-		d = &desk{}
+		d = &readBuffers{}
 	}
-	defer s.desks.Put(d)
-	r, packed, err := s.fetch(ctx, o, d.packed)
+	defer s.buffers.Put(d)
+	r, packed, err := s.fetchObject(ctx, o, d.packed)
 	if err == nil && r.Skip == nil {
-		s.scan(&r, packed, &d.scratch)
+		s.scanObject(&r, packed, &d.scanBuffers)
 	}
-	d.packed = keep(packed, keepPacked)
+	d.packed = reuseUpTo(packed, keepPacked)
 	return r, err
 }
 
-// fetch gets the bytes of an object, in buf if it is large enough.
-func (s *Source) fetch(ctx context.Context, o Object, buf []byte) (Reading, []byte, error) {
+// fetchObject gets the bytes of an object, in buf if it is large enough.
+func (s *Source) fetchObject(ctx context.Context, o Object, buf []byte) (Reading, []byte, error) {
 	r := Reading{Object: o}
 	if limit := s.maxInflated(); o.Size > limit {
-		r.Skip = s.skip(o, ingest.CauseTooLarge, &sizeError{size: o.Size, limit: limit})
+		r.Skip = s.newSkip(o, ingest.CauseTooLarge, &sizeError{size: o.Size, limit: limit})
 		return r, buf, nil
 	}
 	packed, err := s.Store.Read(ctx, o.Key, buf, s.maxInflated())
@@ -71,30 +71,30 @@ func (s *Source) fetch(ctx context.Context, o Object, buf []byte) (Reading, []by
 		case ctx.Err() != nil:
 			return r, packed, ctx.Err()
 		case !errors.As(err, &skip):
-			skip = s.skip(o, ingest.CauseTransport, err)
+			skip = s.newSkip(o, ingest.CauseTransport, err)
 		}
 		r.Skip = skip
 		return r, packed, nil
 	}
 	r.Packed = int64(len(packed))
 	if len(packed) == 0 {
-		r.Skip = s.skip(o, ingest.CauseEmpty, errors.New("no bytes"))
+		r.Skip = s.newSkip(o, ingest.CauseEmpty, errors.New("no bytes"))
 	}
 	return r, packed, nil
 }
 
-// scan inflates and scans what fetch got.
-func (s *Source) scan(r *Reading, packed []byte, sc *scratch) {
+// scanObject inflates and scans what fetch got.
+func (s *Source) scanObject(r *Reading, packed []byte, sc *scanBuffers) {
 	data, err := sc.scanner.Inflate(sc.inflated, packed, s.maxInflated())
 	r.Inflated = int64(len(data))
 	origin := s.Store.Origin(r.Object.Key)
 	if err != nil {
-		r.note(origin, err)
+		r.noteError(origin, err)
 	}
 	if err == nil || len(data) > 0 {
 		for e, err := range sc.scanner.Scan(data, origin) {
 			if err != nil {
-				r.note(origin, err)
+				r.noteError(origin, err)
 				continue
 			}
 			r.Events = append(r.Events, e)
@@ -102,13 +102,13 @@ func (s *Source) scan(r *Reading, packed []byte, sc *scratch) {
 	}
 	// Plain bytes come back as they are: they are the caller's buffer.
 	if len(data) == 0 || &data[0] != &packed[0] {
-		sc.inflated = keep(data, keepInflated)
+		sc.inflated = reuseUpTo(data, keepInflated)
 	}
 }
 
-// note sorts one error of package record in. Of several about the object the
+// noteError sorts one error of package record in. Of several about the object the
 // first counts: the rest follow from it.
-func (r *Reading) note(origin string, err error) {
+func (r *Reading) noteError(origin string, err error) {
 	switch skip := ingest.Skip(origin, err); {
 	case skip.Record:
 		r.Records = append(r.Records, skip)
@@ -117,13 +117,13 @@ func (r *Reading) note(origin string, err error) {
 	}
 }
 
-func (s *Source) skip(o Object, cause ingest.Cause, err error) *ingest.SkipError {
+func (s *Source) newSkip(o Object, cause ingest.Cause, err error) *ingest.SkipError {
 	return &ingest.SkipError{Cause: cause, Origin: s.Store.Origin(o.Key), Err: err}
 }
 
-// keep gives a buffer for the next object, unless it is larger than that
+// reuseUpTo gives a buffer for the next object, unless it is larger than that
 // deserves.
-func keep(buf []byte, most int) []byte {
+func reuseUpTo(buf []byte, most int) []byte {
 	if cap(buf) > most {
 		return nil
 	}

@@ -42,8 +42,8 @@ func (e *NoTrailError) Error() string {
 // maxFound is how many names a NoTrailError gives.
 const maxFound = 5
 
-// listed is what one folder holds, one level deep.
-type listed struct {
+// folderEntries is what one folder holds, one level deep.
+type folderEntries struct {
 	folders []folder
 	names   []string // of the first entries, for words
 	objects int      // objects among the entries
@@ -54,9 +54,9 @@ type listed struct {
 	err     error
 }
 
-// one lists a single level.
-func (l *lister) one(ctx context.Context, f folder, limit int) listed {
-	var out listed
+// listFolder lists a single level.
+func (l *lister) listFolder(ctx context.Context, f folder, limit int) folderEntries {
+	var out folderEntries
 	n := 0
 	for e, err := range l.store.List(ctx, ListRequest{Prefix: f.prefix, Delimited: true}) {
 		var skip *ingest.SkipError
@@ -83,7 +83,7 @@ func (l *lister) one(ctx context.Context, f folder, limit int) listed {
 		case e.Odd != "":
 			out.odd = append(out.odd, e)
 		case e.Folder:
-			out.take(l, f, strings.TrimSuffix(name, "/"))
+			out.addFolder(l, f, strings.TrimSuffix(name, "/"))
 		default:
 			out.objects++
 		}
@@ -92,37 +92,37 @@ func (l *lister) one(ctx context.Context, f folder, limit int) listed {
 	return out
 }
 
-// take sorts one folder in.
-func (out *listed) take(l *lister, f folder, name string) {
-	c, reason := f.child(name)
-	if reason == "" && c.level == account && !l.wanted(c) {
-		l.mark()
-		reason = accountFilter
+// addFolder sorts one folder in.
+func (out *folderEntries) addFolder(l *lister, f folder, name string) {
+	c, reason := f.childFolder(name)
+	if reason == "" && c.level == levelAccount && !l.wantsAccount(c) {
+		l.markLayout()
+		reason = excludedAccountFilter
 	}
 	if reason != "" {
-		l.excludeFolder(reason)
+		l.addExcludedFolder(reason)
 		return
 	}
 	out.folders = append(out.folders, c)
 }
 
-// search finds the accounts and organizations below a start that is above
+// searchLayout finds the accounts and organizations below a start that is above
 // them, breadth first. Its result does not depend on how fast answers come.
-func (l *lister) search(ctx context.Context, start folder) ([]folder, error) {
+func (l *lister) searchLayout(ctx context.Context, start folder) ([]folder, error) {
 	var found []folder
 	level, budget := []folder{start}, searchFolders
 	for depth := 0; len(level) > 0; depth++ {
 		var cut *ingest.SkipError
-		if level, budget, cut = l.bound(level, depth, budget); cut != nil && !l.sendSkip(cut) {
+		if level, budget, cut = l.searchLevel(level, depth, budget); cut != nil && !l.sendSkip(cut) {
 			return nil, ctx.Err()
 		}
 		var next []folder
 		for i, got := range l.listAll(ctx, level) {
-			if err := l.bookSearch(got, depth == 0, level[i]); err != nil {
+			if err := l.enqueueFound(got, depth == 0, level[i]); err != nil {
 				return nil, err
 			}
 			for _, c := range got.folders {
-				if c.level == above || c.level == logs {
+				if c.level == levelAbove || c.level == levelLogs {
 					next = append(next, c)
 				} else {
 					found = append(found, c)
@@ -134,14 +134,14 @@ func (l *lister) search(ctx context.Context, start folder) ([]folder, error) {
 	return found, nil
 }
 
-// bound cuts a level to what the search may still list. Folders named AWSLogs
+// searchLevel cuts a level to what the search may still list. Folders named AWSLogs
 // are always listed.
-func (l *lister) bound(level []folder, depth, budget int) ([]folder, int, *ingest.SkipError) {
+func (l *lister) searchLevel(level []folder, depth, budget int) ([]folder, int, *ingest.SkipError) {
 	slices.SortStableFunc(level, func(a, b folder) int {
 		return cmp.Or(cmp.Compare(b.level, a.level), cmp.Compare(a.prefix, b.prefix))
 	})
 	for i, f := range level {
-		if f.level != above {
+		if f.level != levelAbove {
 			continue
 		}
 		if depth <= searchDepth && budget > 0 {
@@ -149,7 +149,7 @@ func (l *lister) bound(level []folder, depth, budget int) ([]folder, int, *inges
 			continue
 		}
 		for range level[i:] {
-			l.excludeFolder(notSearched)
+			l.addExcludedFolder(excludedNotSearched)
 		}
 		return level[:i], budget, &ingest.SkipError{Cause: ingest.CauseListing, Origin: l.store.Origin(f.prefix),
 			Err: fmt.Errorf("the search for AWSLogs folders ended at its bound of %d folders and %d levels, with %d folders from here on not searched: name a prefix nearer to AWSLogs",
@@ -159,14 +159,14 @@ func (l *lister) bound(level []folder, depth, budget int) ([]folder, int, *inges
 }
 
 // listAll lists folders in parallel; its answers stand in their order.
-func (l *lister) listAll(ctx context.Context, level []folder) []listed {
-	out := make([]listed, len(level))
+func (l *lister) listAll(ctx context.Context, level []folder) []folderEntries {
+	out := make([]folderEntries, len(level))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, l.parallel)
 	for i := range level {
 		slots <- struct{}{}
 		wg.Go(func() {
-			out[i] = l.one(ctx, level[i], searchEntries)
+			out[i] = l.listFolder(ctx, level[i], searchEntries)
 			<-slots
 		})
 	}
@@ -174,25 +174,25 @@ func (l *lister) listAll(ctx context.Context, level []folder) []listed {
 	return out
 }
 
-// bookSearch counts what a search met in one folder. An error at the start ends
+// enqueueFound counts what a search met in one folder. An error at the start ends
 // the run: there is nothing else to read.
-func (l *lister) bookSearch(got listed, start bool, f folder) error {
+func (l *lister) enqueueFound(got folderEntries, start bool, f folder) error {
 	if got.err != nil {
 		return got.err
 	}
 	if start {
-		l.found = got.names
+		l.namesAtStart = got.names
 		if len(got.skips) > 0 {
-			return fatal(got.skips[0])
+			return startError(got.skips[0])
 		}
 	}
 	if got.more {
 		got.skips = append(got.skips, &ingest.SkipError{Cause: ingest.CauseListing, Origin: l.store.Origin(f.prefix),
 			Err: fmt.Errorf("only the first %d entries were looked at in the search for AWSLogs folders", searchEntries)})
 	}
-	l.exclude(Other.String(), got.objects)
+	l.addExcluded(Other.String(), got.objects)
 	for range got.odd {
-		l.excludeFolder(irregular)
+		l.addExcludedFolder(excludedIrregular)
 	}
 	for _, skip := range got.skips {
 		if !l.sendSkip(skip) {
@@ -202,5 +202,7 @@ func (l *lister) bookSearch(got listed, start bool, f folder) error {
 	return nil
 }
 
-// fatal turns the skip of a place into the error of the run.
-func fatal(skip *ingest.SkipError) error { return fmt.Errorf("list %q: %w", skip.Origin, skip.Err) }
+// startError turns the skip of a place into the error of the run.
+func startError(skip *ingest.SkipError) error {
+	return fmt.Errorf("list %q: %w", skip.Origin, skip.Err)
+}

@@ -26,6 +26,24 @@ type Store interface {
 	Origin(key string) string
 }
 
+// parallelStore is an ability of a Store: it knows how many listings and readings
+// at once are best. Other stores get listWorkers and DefaultWorkers.
+type parallelStore interface {
+	parallelism() (lists, reads int)
+}
+
+// localStore is an ability of a Store: a relative path means another place when the
+// command runs in another folder, so it has an absolute name too.
+type localStore interface {
+	absoluteName(key string) (string, error)
+}
+
+// guardedStore is an ability of a Store: it refuses keys that no listing gave and
+// that lead out of it. The reason is empty if a key may be read.
+type guardedStore interface {
+	refusedKey(key string) string
+}
+
 // ListRequest says what to list.
 type ListRequest struct {
 	Prefix     string // keys that begin with it; empty: all

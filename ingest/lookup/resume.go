@@ -1,0 +1,88 @@
+package lookup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"trailgate/ingest"
+	"trailgate/ingest/signin"
+)
+
+// checkpointKey is the key of the one entry of a checkpoint. Its value is the time
+// up to which everything was read.
+const checkpointKey = ""
+
+// CheckpointName is the name of the Event history in a state file.
+func (s *Source) CheckpointName() (string, error) { return s.Name(), nil }
+
+// DeliveredAt is zero: the Event history has no objects with keys.
+func (s *Source) DeliveredAt(string) time.Time { return time.Time{} }
+
+// Resume makes a stream from the end of the last complete run, minus the look-back,
+// up to ResumePoint.Now; see ingest.Resumable.
+func (s *Source) Resume(ctx context.Context, w ingest.Window, from ingest.ResumePoint) ingest.ResumedStream {
+	r := &resumedRun{from: from}
+	through, err := decodeCheckpoint(from.Checkpoint)
+	if err != nil {
+		r.err = fmt.Errorf("source %q: %w", s.Name(), err)
+	}
+	if start := through.Add(-from.LookBack); !through.IsZero() && start.After(w.Since) {
+		w.Since = start
+	}
+	w.Until = from.Now
+	r.lookupRun = s.newRun(ctx, w)
+	return r
+}
+
+// resumedRun is a lookupRun that remembers whether it was complete.
+type resumedRun struct {
+	*lookupRun
+	from       ingest.ResumePoint
+	err        error // of the checkpoint
+	incomplete bool  // something was skipped or failed
+}
+
+// Events yields what is new; see ingest.Stream.
+func (r *resumedRun) Events() iter.Seq2[signin.Event, error] {
+	return func(yield func(signin.Event, error) bool) {
+		if r.err != nil {
+			yield(signin.Event{}, r.err)
+			return
+		}
+		for e, err := range r.lookupRun.Events() {
+			r.incomplete = r.incomplete || err != nil
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// Outcome moves the checkpoint to the end of the run if it was complete; see
+// ingest.ResumedStream.
+func (r *resumedRun) Outcome() (ingest.Outcome, error) {
+	out := ingest.Outcome{Checkpoint: r.from.Checkpoint}
+	if r.err != nil || r.incomplete || r.coverage.Partial {
+		return out, nil
+	}
+	text, err := json.Marshal(r.from.Now)
+	out.Checkpoint = ingest.Checkpoint{checkpointKey: text}
+	return out, err
+}
+
+// decodeCheckpoint reads the entry of a state file. Without one it is zero.
+func decodeCheckpoint(entries ingest.Checkpoint) (time.Time, error) {
+	var through time.Time
+	entry, ok := entries[checkpointKey]
+	if !ok {
+		return through, nil
+	}
+	if err := json.Unmarshal(entry, &through); err != nil {
+		return time.Time{}, errors.New("the checkpoint is not a time")
+	}
+	return through, nil
+}
