@@ -17,8 +17,9 @@ import (
 // clients builds the clients of AWS services, from the SDK's own configuration
 // and the flags, once it is known that one is needed.
 type clients struct {
-	flags  *readFlags
-	config *aws.Config
+	flags   *awsFlags
+	workers int // requests in flight, as the user asks; zero: the default
+	config  *aws.Config
 }
 
 // load reads the configuration.

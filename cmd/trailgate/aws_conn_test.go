@@ -42,7 +42,7 @@ func TestConnectionsThatStandStill(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(http.HandlerFunc(c.answer))
 			defer server.Close()
-			client := http.Client{Transport: &http.Transport{DialContext: watched((&net.Dialer{}).DialContext, limit)}}
+			client := http.Client{Transport: &http.Transport{DialContext: withIdleTimeout((&net.Dialer{}).DialContext, limit)}}
 			answer, err := client.Get(server.URL)
 			if err == nil {
 				_, err = io.Copy(io.Discard, answer.Body)

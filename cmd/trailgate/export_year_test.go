@@ -24,6 +24,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/gzip"
 
+	"trailgate/cmd/trailgate/internal/batch"
 	"trailgate/fixtures"
 	"trailgate/fixtures/s3"
 	"trailgate/ingest/trail"
@@ -437,11 +438,11 @@ func (x *exporting) manifests() {
 		if err != nil {
 			x.t.Fatal(err)
 		}
-		var a runAccount
+		var a batch.Summary
 		if err := json.Unmarshal(data, &a); err != nil {
 			x.t.Fatal(err)
 		}
-		if wrong := a.check(); len(wrong) > 0 || !a.Committed {
+		if wrong := a.Check(); len(wrong) > 0 || !a.Committed {
 			x.t.Errorf("%s: %v", filepath.Base(path), wrong)
 		}
 		filed += a.SignIns.New
@@ -672,19 +673,9 @@ func (f *comingFile) oldest(t testing.TB) time.Time {
 	return r.EventTime
 }
 
-// job reads the state.
-func (x *exporting) job() *job {
-	x.t.Helper()
-	log := lake.Log{Store: lake.Disk{Root: filepath.Join(x.to, lake.Metadata, "state")}}
-	snapshot, err := log.Latest(context.Background())
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	j, err := decodeJob(snapshot.Body)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	return j
+// stateLog is the log of the lake's state.
+func (x *exporting) stateLog() lake.Log {
+	return lake.Log{Store: lake.Disk{Root: filepath.Join(x.to, lake.Metadata, "state")}}
 }
 
 // forgive writes an object off, if it is owed.
@@ -693,8 +684,11 @@ func (x *exporting) forgive(now time.Time, key string) {
 	if !strings.Contains(x.stderr.String(), key) {
 		return
 	}
-	j := x.job()
-	for _, o := range j.owed {
+	view, err := batch.Show(x.t.Context(), batch.Location{State: x.stateLog().Store, StateName: x.to})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for _, o := range view.Owed {
 		if o.Key != key {
 			continue
 		}
@@ -709,11 +703,16 @@ func (x *exporting) forgive(now time.Time, key string) {
 // more than others.
 func (x *exporting) stateSize() int {
 	x.t.Helper()
-	j := x.job()
-	j.baseline, j.pending = nil, nil
-	body, err := j.encode(true)
+	log := x.stateLog()
+	snapshot, err := log.Latest(context.Background())
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	return len(body)
+	size := 0
+	for line := range bytes.Lines(snapshot.Body) {
+		if !bytes.HasPrefix(line, []byte(`{"baseline":`)) && !bytes.HasPrefix(line, []byte(`{"pending":`)) {
+			size += len(line)
+		}
+	}
+	return size
 }

@@ -40,7 +40,7 @@ JSON Schema, by which editors complete and check policy files.`,
 }
 
 func newPolicyCheck(p *process) *cobra.Command {
-	var read readFlags
+	read := defaultReadFlags()
 	var against []string
 	var strict bool
 	cmd := &cobra.Command{
@@ -133,8 +133,8 @@ func (p *process) tellProblems(problems policy.Problems) {
 		if problem.Warning {
 			problem.Text = "warning: " + problem.Text
 		}
-		if p.log != nil && p.log.to != nil {
-			p.log.complain(problem.Error())
+		if p.log != nil && p.log.Structured() {
+			p.log.Complain(problem.Error())
 			continue
 		}
 		for _, l := range problem.Lines() {
@@ -159,7 +159,7 @@ func (p *process) compare(ctx context.Context, tally *policy.Tally, args []strin
 // calls use only if something could be read; a run that was interrupted is no
 // history.
 func (p *process) history(ctx context.Context, args []string, read *readFlags, w ingest.Window, use func(*ingest.Merger)) error {
-	bar := p.newProgress(read)
+	bar := p.newProgress(&read.messageFlags)
 	sources, err := p.sources(ctx, args, read, bar.show)
 	if err != nil {
 		return err
@@ -170,7 +170,7 @@ func (p *process) history(ctx context.Context, args []string, read *readFlags, w
 		return err
 	}
 	use(m)
-	p.tellSkips(&m.Coverage, read)
+	p.tellSkips(&m.Coverage, &read.messageFlags)
 	if !m.Coverage.Complete() {
 		return errSkipped
 	}
@@ -178,8 +178,8 @@ func (p *process) history(ctx context.Context, args []string, read *readFlags, w
 }
 
 func newPolicyLearn(p *process) *cobra.Command {
-	var read readFlags
-	var out outFlags
+	read := defaultReadFlags()
+	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "learn SOURCE...",
 		Short: "Draft a policy from what people did so far",
@@ -202,7 +202,7 @@ nothing else.`,
 	return cmd
 }
 
-func (p *process) learn(ctx context.Context, args []string, read *readFlags, out *outFlags, w ingest.Window) error {
+func (p *process) learn(ctx context.Context, args []string, read *readFlags, out *outputFlags, w ingest.Window) error {
 	learner := learn.Learner{Table: read.table}
 	failed := p.history(ctx, args, read, w, func(m *ingest.Merger) {
 		classify := analyzer.Classifier{Table: read.table}

@@ -17,7 +17,7 @@ type ddlFlags struct {
 }
 
 func newSchema(p *process) *cobra.Command {
-	var out outFlags
+	var out outputFlags
 	var ddl ddlFlags
 	cmd := &cobra.Command{
 		Use:   "schema",
@@ -67,7 +67,7 @@ file in the table before it can create the view.`,
 }
 
 // run prints the statements.
-func (f *ddlFlags) run(p *process, cmd *cobra.Command, out *outFlags, kind report.Kind, one bool) error {
+func (f *ddlFlags) run(p *process, cmd *cobra.Command, out *outputFlags, kind report.Kind, one bool) error {
 	d := report.Dialect(f.dialect)
 	switch d {
 	case report.Athena, report.Spark:
@@ -81,7 +81,7 @@ func (f *ddlFlags) run(p *process, cmd *cobra.Command, out *outFlags, kind repor
 	default:
 		return usagef("--ddl %q: give one of athena, duckdb, spark", f.dialect)
 	}
-	if _, _, err := parsePlace("to", f.to); err != nil {
+	if _, _, err := parseStore("to", f.to); err != nil {
 		return err
 	}
 	if cmd.Flags().Changed("format") {
