@@ -26,6 +26,7 @@ import (
 
 	"trailgate/cmd/trailgate/internal/batch"
 	"trailgate/fixtures"
+	"trailgate/fixtures/company"
 	"trailgate/fixtures/s3"
 	"trailgate/ingest/trail"
 	"trailgate/report"
@@ -81,7 +82,7 @@ func looseRecords(t testing.TB, seed uint64, days int) []loose {
 	t.Helper()
 	var mu sync.Mutex
 	var out []loose
-	_, err := fixtures.Simulate(t.Context(), fixtures.Scenario{Seed: seed, People: 50, Accounts: 2, Days: max(days, fixtures.QuietDays+30), Put: func(_ string, body []byte) error {
+	_, err := company.Simulate(t.Context(), company.Scenario{Seed: seed, People: 50, Accounts: 2, Days: max(days, company.QuietDays+30), Put: func(_ string, body []byte) error {
 		z, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
 			return err

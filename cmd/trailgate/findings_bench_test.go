@@ -18,7 +18,7 @@ import (
 	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
-	"trailgate/fixtures"
+	"trailgate/fixtures/company"
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
 	"trailgate/ingest/trail"
@@ -37,13 +37,13 @@ type label struct {
 type organization struct {
 	labels map[string]label
 	merged *ingest.Merger
-	stats  fixtures.ScenarioStats
+	stats  company.Stats
 }
 
-func simulate(tb testing.TB, s fixtures.Scenario) *organization {
+func simulate(tb testing.TB, s company.Scenario) *organization {
 	tb.Helper()
 	s.Dir = filepath.Join(tb.TempDir(), "organization")
-	stats, err := fixtures.Simulate(tb.Context(), s)
+	stats, err := company.Simulate(tb.Context(), s)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -332,7 +332,7 @@ const (
 
 // BenchmarkFindings judges the organization of 2,000 people over a year.
 func BenchmarkFindings(b *testing.B) {
-	o := simulate(b, fixtures.Scenario{})
+	o := simulate(b, company.Scenario{})
 	var all []tally
 	for b.Loop() {
 		all = o.compare(b)
@@ -354,7 +354,7 @@ func TestFindingsReachTheirMarks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
-	o := simulate(t, fixtures.Scenario{People: 300, Days: 150, Accounts: 2})
+	o := simulate(t, company.Scenario{People: 300, Days: 150, Accounts: 2})
 	all := o.compare(t)
 	naive := all[0]
 	for i, name := range [...]string{"history alone", "with a policy"} {
