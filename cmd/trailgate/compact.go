@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 func newCompact(p *process) *cobra.Command {
@@ -79,9 +79,9 @@ func (p *process) compact(ctx context.Context, f *exportFlags, read *readFlags) 
 		return err
 	}
 	byAccount := len(mark.PartitionBy) > 1
-	err = foldTable(ctx, c, &lake.Table{Store: h.lake, Name: string(report.SignIns), ByAccount: byAccount, Gone: h.gone}, compareSignIns)
+	err = foldTable(ctx, c, &lake.Table{Store: h.lake, Name: string(row.SignIns), ByAccount: byAccount, Gone: h.gone}, compareSignIns)
 	if err == nil {
-		err = foldTable(ctx, c, &lake.Table{Store: h.lake, Name: string(report.Findings), ByAccount: byAccount, Gone: h.gone}, compareFindings)
+		err = foldTable(ctx, c, &lake.Table{Store: h.lake, Name: string(row.Findings), ByAccount: byAccount, Gone: h.gone}, compareFindings)
 	}
 	if err == nil {
 		err = c.sweep(ctx)
@@ -108,7 +108,7 @@ func (c *compactor) sweep(ctx context.Context) error {
 	return nil
 }
 
-func compareSignIns(a, b report.SignIn) int {
+func compareSignIns(a, b row.SignIn) int {
 	if c := a.EventTime.Compare(b.EventTime); c != 0 {
 		return c
 	}
@@ -116,7 +116,7 @@ func compareSignIns(a, b report.SignIn) int {
 }
 
 // foldTable folds every partition that has more than one file.
-func foldTable[R report.Row](ctx context.Context, c *compactor, t *lake.Table, compare func(a, b R) int) error {
+func foldTable[R row.Row](ctx context.Context, c *compactor, t *lake.Table, compare func(a, b R) int) error {
 	files, err := t.Files(ctx, 0, 0)
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func foldTable[R report.Row](ctx context.Context, c *compactor, t *lake.Table, c
 
 // fold folds one partition, with a commit of its own, so that its rows stand
 // in two places for as short a time as can be.
-func fold[R report.Row](ctx context.Context, c *compactor, t *lake.Table, compare func(a, b R) int, part lake.Partition, files []lake.File) error {
+func fold[R row.Row](ctx context.Context, c *compactor, t *lake.Table, compare func(a, b R) int, part lake.Partition, files []lake.File) error {
 	generation := c.snapshot.Number + 1
 	keys := []string{t.Key(part, generation, c.run)}
 	var replaced []string
@@ -183,7 +183,7 @@ func fold[R report.Row](ctx context.Context, c *compactor, t *lake.Table, compar
 
 // joined yields the rows of several files in one order, each file being in
 // that order; of equal rows that of the later file comes last.
-func joined[R report.Row](ctx context.Context, t *lake.Table, files []lake.File, compare func(a, b R) int) iter.Seq2[R, error] {
+func joined[R row.Row](ctx context.Context, t *lake.Table, files []lake.File, compare func(a, b R) int) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		type cursor struct {
 			row  R
@@ -230,7 +230,7 @@ func joined[R report.Row](ctx context.Context, t *lake.Table, files []lake.File,
 }
 
 // unique yields of rows that are equal the last, and counts the others.
-func unique[R report.Row](rows iter.Seq2[R, error], compare func(a, b R) int, twice *int) iter.Seq2[R, error] {
+func unique[R row.Row](rows iter.Seq2[R, error], compare func(a, b R) int, twice *int) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		var held R
 		any := false

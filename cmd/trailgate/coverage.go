@@ -10,6 +10,7 @@ import (
 	"trailgate/ingest"
 	"trailgate/ingest/trail"
 	"trailgate/report"
+	"trailgate/report/convert"
 )
 
 func newCoverage(p *process) *cobra.Command {
@@ -25,7 +26,7 @@ to when, and which days have none. A sign-in in a gap would not be seen.
 Days are days of delivery, the folders of the trail.`,
 		Example: `  trailgate coverage s3://my-trail-bucket --since 90d`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := out.check(p, cmd.Flags(), "table", "json", "jsonl", "csv", "markdown", "html", "parquet"); err != nil {
+			if err := out.check(p, cmd.Flags()); err != nil {
 				return err
 			}
 			window, err := read.window(p.now())
@@ -39,7 +40,7 @@ Days are days of delivery, the folders of the trail.`,
 		},
 	}
 	read.register(cmd.Flags())
-	out.register(cmd.Flags(), auditFormats)
+	out.register(cmd.Flags(), p.reportFormats())
 	return cmd
 }
 
@@ -68,8 +69,13 @@ func survey(ctx context.Context, p *process, args []string, read *readFlags, out
 	if failed != nil && (ctx.Err() == nil || all.Listed == 0) {
 		return failed
 	}
-	c := coverage(&all, w, p.now(), read.table)
-	err = out.write(p, all.Partial, func(to io.Writer) error { return writeCoverage(to, c, out, out.options(p, read)) })
+	document := report.Report{
+		Summary:  report.Summary{Version: version},
+		Coverage: convert.Coverage(&all, w, p.now(), read.table),
+	}
+	err = out.write(p, all.Partial, func(to io.Writer) error {
+		return report.WriteCoverage(to, out.chosen, document, out.options(p, read))
+	})
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
@@ -81,18 +87,4 @@ func survey(ctx context.Context, p *process, args []string, read *readFlags, out
 		return errSkipped
 	}
 	return nil
-}
-
-func writeCoverage(to io.Writer, c report.Coverage, out *outFlags, o report.Options) error {
-	switch out.format {
-	case "table":
-		return report.WriteCoverage(to, c, o)
-	case "json":
-		return report.WriteCoverageJSON(to, c)
-	case "markdown":
-		return report.WriteCoverageMarkdown(to, c, o)
-	case "html":
-		return report.WriteCoverageHTML(to, c, o)
-	}
-	return writeRows(to, out.format, each(c.Places), map[string]string{"trailgate.version": version})
 }

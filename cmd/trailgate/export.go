@@ -14,7 +14,9 @@ import (
 	"trailgate/ingest"
 	"trailgate/ingest/trail"
 	"trailgate/report"
+	"trailgate/report/convert"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // firstReach is how far back the first export begins without --since.
@@ -126,8 +128,8 @@ type exporter struct {
 	job       *job
 	before    []byte // the job as it was, encoded
 	account   runAccount
-	failed    error            // of one source among several
-	news      []report.Finding // new and changed ones
+	failed    error         // of one source among several
+	news      []row.Finding // new and changed ones
 }
 
 // open validates what the flags say.
@@ -282,7 +284,7 @@ func (x *exporter) report(ctx context.Context, err error) error {
 func (x *exporter) count(m *ingest.Merger) {
 	a, c := &x.account, &m.Coverage
 	a.Objects = objectAccount{Listed: c.Listed, Read: c.Read, Skipped: ingest.Total(c.Skipped), Excluded: ingest.Total(c.Excluded),
-		SkippedBy: words(c.Skipped), ExcludedBy: c.Excluded, Packed: c.Packed, Inflated: c.Inflated}
+		SkippedBy: convert.CauseCounts(c.Skipped), ExcludedBy: c.Excluded, Packed: c.Packed, Inflated: c.Inflated}
 	a.Records = recordAccount{Seen: c.Seen, SignIns: c.SignIns, Duplicates: c.Duplicates, Outside: c.Outside, Filtered: c.Filtered,
 		Skipped: ingest.Total(c.SkippedRecords)}
 	a.Remarks = append(a.Remarks, c.Remarks...)

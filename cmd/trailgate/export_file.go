@@ -14,8 +14,9 @@ import (
 	"trailgate/analyzer"
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
-	"trailgate/report"
+	"trailgate/report/convert"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // plan is what a run is about to change in the lake.
@@ -40,7 +41,7 @@ func (p *plan) keys() []string {
 	return out
 }
 
-func (x *exporter) table(kind report.Kind) *lake.Table {
+func (x *exporter) table(kind row.Kind) *lake.Table {
 	return &lake.Table{Store: x.lake, Name: string(kind), ByAccount: len(x.flags.divided()) > 1, Gone: x.gone}
 }
 
@@ -200,11 +201,11 @@ func (x *exporter) held(ctx context.Context, events []*signin.Event) (map[string
 		if e.OriginalID != "" {
 			held[e.OriginalID] = false
 		}
-		if day := lakeDay(report.DateOf(e.Time)); len(days) == 0 || days[len(days)-1] != day {
+		if day := lakeDay(row.DateOf(e.Time)); len(days) == 0 || days[len(days)-1] != day {
 			days = append(days, day)
 		}
 	}
-	table := x.table(report.SignIns)
+	table := x.table(row.SignIns)
 	files, err := table.FilesOf(ctx, days)
 	if err != nil {
 		return nil, err
@@ -224,18 +225,18 @@ func (x *exporter) held(ctx context.Context, events []*signin.Event) (map[string
 
 // planSignIns plans a file for each partition that has a new sign-in.
 func (x *exporter) planSignIns(arrivals []arrival, todo *plan) {
-	table := x.table(report.SignIns)
+	table := x.table(row.SignIns)
 	parts := map[lake.Partition][]*signin.Event{}
 	for _, a := range arrivals {
 		if a.fresh {
-			p := table.Place(lakeDay(report.DateOf(a.Time)), a.Account)
+			p := table.Place(lakeDay(row.DateOf(a.Time)), a.Account)
 			parts[p] = append(parts[p], a.Event)
 		}
 	}
 	classify := analyzer.Classifier{Table: x.read.table}
 	for _, p := range slices.SortedFunc(maps.Keys(parts), lake.Partition.Compare) {
 		key := table.Key(p, x.snapshot.Number+1, x.run)
-		rows := signIns(func(yield func(signin.Event) bool) {
+		rows := convert.SignIns(func(yield func(signin.Event) bool) {
 			for _, e := range parts[p] {
 				if !yield(*e) {
 					return
@@ -246,7 +247,7 @@ func (x *exporter) planSignIns(arrivals []arrival, todo *plan) {
 	}
 }
 
-func planAdd[R report.Row](todo *plan, table *lake.Table, key string, rows iter.Seq[R]) {
+func planAdd[R row.Row](todo *plan, table *lake.Table, key string, rows iter.Seq[R]) {
 	todo.add = append(todo.add, addition{table, key, func() (encoded, error) { return encodeRows(table.Name, certain(rows)) }})
 }
 

@@ -15,8 +15,9 @@ import (
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
 	"trailgate/ingest/trail"
-	"trailgate/report"
+	"trailgate/report/convert"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // maxHold is how long history waits for what is owed before it closes over
@@ -169,13 +170,13 @@ func later(a, b time.Time) time.Time {
 // was found after the moment up to which history had been settled is found
 // again by every run, so what is not found any more does not hold.
 func (x *exporter) planFindings(ctx context.Context, settled time.Time, todo *plan) error {
-	table := x.table(report.Findings)
-	want := map[lake.Partition][]report.Finding{}
+	table := x.table(row.Findings)
+	want := map[lake.Partition][]row.Finding{}
 	// What lies before the beginning is not this job's.
 	settled = later(settled, x.job.head.Since.Add(-time.Millisecond))
-	from := lakeDay(report.DateOf(settled))
+	from := lakeDay(row.DateOf(settled))
 	first := from
-	for row := range findings(x.judgement.found) {
+	for row := range convert.Findings(x.judgement.found) {
 		p := table.Place(lakeDay(row.EventDate), row.AccountID)
 		want[p] = append(want[p], row)
 		first = min(first, p.Day)
@@ -202,11 +203,11 @@ func (x *exporter) planFindings(ctx context.Context, settled time.Time, todo *pl
 
 // planPartition compares what a partition has with what holds, and plans one
 // file in place of all that it has if they differ.
-func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.Partition, files []lake.File, found []report.Finding, settled time.Time, todo *plan) error {
-	rows := map[string]report.Finding{}
+func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.Partition, files []lake.File, found []row.Finding, settled time.Time, todo *plan) error {
+	rows := map[string]row.Finding{}
 	twice := false
 	for _, f := range files {
-		for row, err := range rowsOf[report.Finding](ctx, table, f) {
+		for row, err := range rowsOf[row.Finding](ctx, table, f) {
 			if err != nil {
 				return err
 			}
@@ -248,7 +249,7 @@ func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.
 	}
 	if len(rows) > 0 {
 		sorted := slices.SortedFunc(maps.Values(rows), compareFindings)
-		planAdd(todo, table, table.Key(p, x.snapshot.Number+1, x.run), each(sorted))
+		planAdd(todo, table, table.Key(p, x.snapshot.Number+1, x.run), slices.Values(sorted))
 	}
 	return nil
 }
@@ -262,13 +263,13 @@ func increment(m map[string]int, key string) map[string]int {
 }
 
 // compareFindings is the order of the table.
-func compareFindings(a, b report.Finding) int {
+func compareFindings(a, b row.Finding) int {
 	return cmp.Or(a.EventTime.Compare(b.EventTime), strings.Compare(a.EventID, b.EventID), strings.Compare(a.Rule, b.Rule), strings.Compare(a.FindingID, b.FindingID))
 }
 
 // sameFinding tells whether two rows of the same id say the same.
-func sameFinding(a, b report.Finding) bool {
-	surprise := func(f report.Finding) float64 {
+func sameFinding(a, b row.Finding) bool {
+	surprise := func(f row.Finding) float64 {
 		if f.Surprise == nil {
 			return -1
 		}

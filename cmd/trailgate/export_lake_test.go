@@ -6,23 +6,23 @@ import (
 	"slices"
 	"testing"
 
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // rowsIn gives the rows of a table of a lake as JSON, sorted, one for each row:
 // two lakes hold the same if these are equal, however their files are cut.
-func rowsIn(t testing.TB, store lake.Store, kind report.Kind) []string {
+func rowsIn(t testing.TB, store lake.Store, kind row.Kind) []string {
 	t.Helper()
 	switch kind {
-	case report.SignIns:
-		return readAll[report.SignIn](t, store, kind)
+	case row.SignIns:
+		return readAll[row.SignIn](t, store, kind)
 	default:
-		return readAll[report.Finding](t, store, kind)
+		return readAll[row.Finding](t, store, kind)
 	}
 }
 
-func readAll[R report.Row](t testing.TB, store lake.Store, kind report.Kind) []string {
+func readAll[R row.Row](t testing.TB, store lake.Store, kind row.Kind) []string {
 	t.Helper()
 	table := &lake.Table{Store: store, Name: string(kind)}
 	files, err := table.Files(t.Context(), 0, 0)

@@ -23,8 +23,8 @@ import (
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
 	"trailgate/ingest/trail"
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // lakeToFile is the script command rows LAKE TABLE FILE: it writes the rows of a
@@ -45,17 +45,17 @@ func lakeToFile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	var lines []string
 	for _, f := range files {
-		if table.Name == string(report.SignIns) {
-			lines = append(lines, linesOf[report.SignIn](ts, table, f)...)
+		if table.Name == string(row.SignIns) {
+			lines = append(lines, linesOf[row.SignIn](ts, table, f)...)
 		} else {
-			lines = append(lines, linesOf[report.Finding](ts, table, f)...)
+			lines = append(lines, linesOf[row.Finding](ts, table, f)...)
 		}
 	}
 	slices.Sort(lines) // by time and id, or by id
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.Join(lines, "")), 0o600))
 }
 
-func linesOf[R report.Row](ts *testscript.TestScript, table *lake.Table, f lake.File) []string {
+func linesOf[R row.Row](ts *testscript.TestScript, table *lake.Table, f lake.File) []string {
 	var out []string
 	for row, err := range rowsOf[R](context.Background(), table, f) {
 		ts.Check(err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	"trailgate/analyzer/endpoint"
 	"trailgate/ingest/signin"
 	"trailgate/report"
+	"trailgate/report/convert"
 )
 
 // errFindings ends a run that found something at or above --fail-on.
@@ -178,7 +178,7 @@ func (j *judgement) verdict() error {
 
 // describe puts what was found into the document: grouped by person where that
 // is to be read as a report, or else in the order of rows.
-func (j *judgement) describe(d *report.Document, grouped bool) {
+func (j *judgement) describe(d *report.Report, grouped bool) {
 	s := &d.Summary
 	s.Judged, s.NotJudged, s.Findings, s.Severities = true, j.judge.NotJudged(), len(j.found), map[string]int{}
 	by := map[string]int{}
@@ -193,7 +193,7 @@ func (j *judgement) describe(d *report.Document, grouped bool) {
 	if grouped {
 		all = byPrincipal(all)
 	}
-	d.Findings = findings(all)
+	d.Findings = convert.Findings(all)
 	if n := j.judge.Late(); n > 0 {
 		d.Coverage.Remarks = append(slices.Clone(d.Coverage.Remarks), fmt.Sprintf(
 			"%s not newer than what the baseline already knows (through %s): expectations from history did not speak of them",
@@ -215,17 +215,4 @@ func byPrincipal(all []analyzer.Finding) []analyzer.Finding {
 		return cmp.Or(cmp.Compare(worst[y], worst[x]), strings.Compare(x, y))
 	})
 	return out
-}
-
-// findings makes rows of findings.
-func findings(all []analyzer.Finding) iter.Seq[report.Finding] {
-	t := truths{yes: true}
-	return func(yield func(report.Finding) bool) {
-		for _, f := range all {
-			if !yield(report.Finding{FindingID: f.ID, Rule: f.Rule, Severity: f.Severity.String(), Reason: f.Reason, Observed: f.Observed,
-				Expected: f.Expected, Surprise: f.Surprise, SignIn: t.row(&f.Event, f.Verdict)}) {
-				return
-			}
-		}
-	}
 }

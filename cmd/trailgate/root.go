@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trailgate/ingest/record"
+	"trailgate/report"
 )
 
 // version is the tool's version, in outputs and in files.
@@ -28,6 +29,8 @@ type process struct {
 	getenv func(string) string
 	now    func() time.Time
 	log    *runLog // of a verb that has --log-format; nil: plain lines
+
+	formats []report.Format // for tests; nil means those of package report
 
 	// step is called before each step that writes to a lake or a state on disk,
 	// and its error is that step's (lake.Disk). For tests; may be nil.

@@ -37,7 +37,7 @@ func newStateShow(p *process) *cobra.Command {
 		Example: "  trailgate state show --to /var/lib/trailgate/lake",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := out.check(p, cmd.Flags(), "table", "json"); err != nil {
+			if err := out.check(p, cmd.Flags()); err != nil {
 				return err
 			}
 			h, j, err := p.state(cmd.Context(), &flags, &read)
@@ -45,7 +45,7 @@ func newStateShow(p *process) *cobra.Command {
 				return err
 			}
 			return out.write(p, false, func(w io.Writer) error {
-				if out.format == "json" {
+				if out.format == report.JSON {
 					return h.showJSON(w, j)
 				}
 				return h.show(w, j)
@@ -54,7 +54,7 @@ func newStateShow(p *process) *cobra.Command {
 	}
 	flags.registerPlaces(cmd.Flags())
 	read.registerAWS(cmd.Flags())
-	out.register(cmd.Flags(), "table, json")
+	out.register(cmd.Flags(), tableAndJSON())
 	return cmd
 }
 
