@@ -39,7 +39,7 @@ what is expected of the person, and which rule decided.`,
   trailgate explain - < record.json`,
 		Args: oneArg("a sign-in URL, a host, or a record"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := out.check(p, cmd.Flags(), "table", "json"); err != nil {
+			if err := out.check(p, cmd.Flags()); err != nil {
 				return err
 			}
 			if err := read.readTable(); err != nil {
@@ -68,7 +68,7 @@ what is expected of the person, and which rule decided.`,
 			return err
 		},
 	}
-	out.register(cmd.Flags(), "table (words), json")
+	out.register(cmd.Flags(), tableAndJSON())
 	expect.registerExpectations(cmd.Flags())
 	cmd.Flags().StringVar(&read.regionsFile, "regions-file", "", "`file` with Regions that the built-in table lacks: PARTITION REGION a line")
 	return cmd
@@ -210,7 +210,7 @@ func optional(s string) *string {
 
 // write writes the nth explanation: words, or a JSON document a line.
 func (x explanation) write(w io.Writer, n int, format string) error {
-	if format == "json" {
+	if format == report.JSON {
 		x.Notes, x.RecordedIn = append([]string{}, x.Notes...), append([]string{}, x.RecordedIn...)
 		return report.WriteValue(w, x)
 	}
