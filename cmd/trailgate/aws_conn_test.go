@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestConnectionsThatStandStill asks a server that says nothing, one that stops
-// in the middle, and one that is slow but goes on.
-func TestConnectionsThatStandStill(t *testing.T) {
+// TestIdleTimeout calls three servers: one that never answers, one that stops in the
+// middle of its answer, and one that is slow but does not stop.
+func TestIdleTimeout(t *testing.T) {
 	const limit = time.Second
 	for _, c := range []struct {
 		name   string
@@ -42,7 +42,7 @@ func TestConnectionsThatStandStill(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(http.HandlerFunc(c.answer))
 			defer server.Close()
-			client := http.Client{Transport: &http.Transport{DialContext: watched((&net.Dialer{}).DialContext, limit)}}
+			client := http.Client{Transport: &http.Transport{DialContext: withIdleTimeout((&net.Dialer{}).DialContext, limit)}}
 			answer, err := client.Get(server.URL)
 			if err == nil {
 				_, err = io.Copy(io.Discard, answer.Body)

@@ -63,7 +63,7 @@ func (p *process) place(ctx context.Context, flag, arg string, c *clients) (lake
 	if bucket == "" {
 		return lake.Disk{Root: arg, Step: p.step}, nil
 	}
-	client, err := c.bucket(ctx, "", bucket)
+	client, err := c.bucketClient(ctx, "", bucket)
 	if err != nil {
 		return nil, fmt.Errorf("--%s %q: %w", flag, arg, err)
 	}
