@@ -109,6 +109,7 @@ type Outcome struct {
 // FailedObject is one object that could not be read.
 type FailedObject struct {
 	Key    string
+	Origin string // as its *SkipError names it
 	Cause  Cause
 	Reason string // in words
 }

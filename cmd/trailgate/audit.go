@@ -15,14 +15,15 @@ import (
 	"trailgate/ingest"
 	"trailgate/ingest/lookup"
 	"trailgate/report"
+	"trailgate/report/convert"
 )
 
 // auditFormats are what audit can write.
 const auditFormats = "table, json, jsonl, csv, markdown, html, parquet"
 
 func newAudit(p *process) *cobra.Command {
-	var read readFlags
-	var out outFlags
+	read := defaultReadFlags()
+	var out outputFlags
 	var expect judgeFlags
 	cmd := &cobra.Command{
 		Use:   "audit SOURCE...",
@@ -52,9 +53,6 @@ lookup://REGION,REGION.`,
 			if err != nil {
 				return err
 			}
-			if err := read.lookup.apart(out.out, expect.saveBaseline); err != nil {
-				return err
-			}
 			judgement, err := expect.open(p, read.table)
 			if err != nil {
 				return err
@@ -70,13 +68,16 @@ lookup://REGION,REGION.`,
 }
 
 // audit is the ad-hoc run: read, classify, judge, report.
-func audit(ctx context.Context, p *process, args []string, read *readFlags, out *outFlags, w ingest.Window, j *judgement) error {
-	bar := p.newProgress(read)
+func audit(ctx context.Context, p *process, args []string, read *readFlags, out *outputFlags, w ingest.Window, j *judgement) error {
+	bar := p.newProgress(&read.messageFlags)
 	sources, err := p.sources(ctx, args, read, bar.show)
 	if err != nil {
 		return err
 	}
-	if w, err = settle(sources, w); err != nil {
+	if err := checkResumePaths(sources, &read.lookupFlags, out.out, j.save); err != nil {
+		return err
+	}
+	if w, err = boundWindow(sources, w); err != nil {
 		return err
 	}
 	m, failed := ingest.Merge(ctx, w, sources...)
@@ -87,15 +88,15 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	}
 	r := newResult(m, w, p.now(), read, j)
 	j.describe(&r.document, out.rows == "" && slices.Contains([]string{"table", "markdown", "html"}, out.format))
-	err = out.write(p, m.Coverage.Partial, func(to io.Writer) error { return r.write(to, out, out.options(p, read)) })
+	err = out.write(p, m.Coverage.Partial, func(to io.Writer) error { return r.write(to, out, out.options(p, &read.messageFlags)) })
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	if text := report.Absences(r.document.Coverage.Absent, read.verbose); text != "" && !read.quiet && out.rowsOnly() {
 		p.complain("incomplete: " + text)
 	}
-	p.tellSkips(&m.Coverage, read)
-	if err := p.letGo(sources, &m.Coverage, read); err != nil {
+	p.tellSkips(&m.Coverage, &read.messageFlags)
+	if err := p.finishResume(sources, &m.Coverage, &read.messageFlags); err != nil {
 		return err
 	}
 	p.tellProblems(j.tally.Exceptions())
@@ -137,17 +138,17 @@ func newResult(m *ingest.Merger, w ingest.Window, now time.Time, read *readFlags
 	}
 	j.conclude()
 	r.document = report.Document{
-		Summary:    summary(&r.summary, w, m.Coverage.Partial),
-		Coverage:   coverage(&m.Coverage, w, now, read.table),
-		SignIns:    signIns(m.Events(), r.classify),
-		Endpoints:  endpoints(&r.summary),
-		Principals: principals(&r.summary),
+		Summary:    convert.Summary(&r.summary, w, m.Coverage.Partial, version),
+		Coverage:   convert.Coverage(&m.Coverage, w, now, read.table),
+		SignIns:    convert.SignIns(m.Events(), r.classify),
+		Endpoints:  convert.Endpoints(&r.summary),
+		Principals: convert.Principals(&r.summary),
 	}
 	return r
 }
 
 // write writes the format that was asked for.
-func (r *result) write(to io.Writer, out *outFlags, o report.Options) error {
+func (r *result) write(to io.Writer, out *outputFlags, o report.Options) error {
 	d := r.document
 	switch out.format {
 	case "table":

@@ -18,8 +18,9 @@ import (
 // the flags. It reads the configuration when the first client is needed. It is for
 // one goroutine.
 type clients struct {
-	flags  *readFlags
-	config *aws.Config
+	flags   *awsFlags
+	workers int // requests in flight, as the user asks; zero: the default
+	config  *aws.Config
 }
 
 // load reads the configuration of the SDK, once.

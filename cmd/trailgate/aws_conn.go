@@ -19,7 +19,7 @@ const idleTimeout = time.Minute
 // connections as there are requests at once, so that connections are used again. It
 // also gives each connection the idle timeout.
 func (c *clients) transport(t *http.Transport) {
-	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(2*trail.DefaultWorkers, lookup.DefaultWorkers, c.flags.workers)
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(2*trail.DefaultWorkers, lookup.DefaultWorkers, c.workers)
 	t.DialContext = withIdleTimeout(t.DialContext, idleTimeout)
 }
 
@@ -33,7 +33,7 @@ func withIdleTimeout(dial dialer, limit time.Duration) dialer {
 		if err != nil {
 			return nil, err
 		}
-		return &timedConn{c, limit, time.AfterFunc(limit, func() {
+		return &idleConn{c, limit, time.AfterFunc(limit, func() {
 			// A deadline in the past ends the pending call with an error. The
 			// package net/http then closes the connection.
 			if c.SetDeadline(time.Unix(1, 0)) != nil {
@@ -43,27 +43,27 @@ func withIdleTimeout(dial dialer, limit time.Duration) dialer {
 	}
 }
 
-// timedConn is a connection that restarts its idle timer at every call.
-type timedConn struct {
+// idleConn is a connection that restarts its idle timer at every call.
+type idleConn struct {
 	net.Conn
 	limit time.Duration
 	end   *time.Timer
 }
 
 // Read reads. It waits at most for the limit, counted from the last call.
-func (c *timedConn) Read(b []byte) (int, error) {
+func (c *idleConn) Read(b []byte) (int, error) {
 	c.end.Reset(c.limit)
 	return c.Conn.Read(b)
 }
 
 // Write writes. It also restarts the timer for a Read that waits for the answer.
-func (c *timedConn) Write(b []byte) (int, error) {
+func (c *idleConn) Write(b []byte) (int, error) {
 	c.end.Reset(c.limit)
 	return c.Conn.Write(b)
 }
 
 // Close closes the connection.
-func (c *timedConn) Close() error {
+func (c *idleConn) Close() error {
 	c.end.Stop()
 	return c.Conn.Close()
 }

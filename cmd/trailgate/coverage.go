@@ -8,13 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"trailgate/ingest"
-	"trailgate/ingest/trail"
 	"trailgate/report"
+	"trailgate/report/convert"
 )
 
 func newCoverage(p *process) *cobra.Command {
-	var read readFlags
-	var out outFlags
+	read := defaultReadFlags()
+	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "coverage SOURCE...",
 		Short: "Tell which accounts, Regions and days have log files, and where the gaps are",
@@ -29,22 +29,29 @@ Days are days of delivery, the folders of the trail.`,
 				return err
 			}
 			window, err := read.window(p.now())
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case len(window.Regions) > 0:
-				return usagef("--region: coverage tells of every Region of a trail, since a sign-in may be recorded in any; the rows of the others do not change")
 			}
 			return survey(cmd.Context(), p, args, &read, &out, window)
 		},
 	}
-	read.register(cmd.Flags())
-	out.register(cmd.Flags(), auditFormats)
+	s := cmd.Flags()
+	read.windowFlags.registerPeriod(s)
+	read.windowFlags.registerAccounts(s)
+	read.windowFlags.registerLateness(s)
+	read.readingFlags.registerTable(s)
+	read.messageFlags.register(s)
+	read.awsFlags.register(s)
+	read.awsFlags.registerRoles(s)
+	out.register(s, auditFormats)
+	cmd.SetFlagErrorFunc(refuseFlags(map[string]string{
+		"region": "coverage tells of every Region of a trail, since a sign-in may be recorded in any; the rows of the others do not change",
+	}))
 	return cmd
 }
 
 // survey lists the sources and reports what they hold.
-func survey(ctx context.Context, p *process, args []string, read *readFlags, out *outFlags, w ingest.Window) error {
+func survey(ctx context.Context, p *process, args []string, read *readFlags, out *outputFlags, w ingest.Window) error {
 	sources, err := p.sources(ctx, args, read, nil)
 	if err != nil {
 		return err
@@ -52,12 +59,12 @@ func survey(ctx context.Context, p *process, args []string, read *readFlags, out
 	var all ingest.Coverage
 	var failed error
 	for i, s := range sources {
-		bucket, ok := s.(*trail.Source)
+		surveyor, ok := s.(ingest.Surveyor)
 		if !ok {
 			return hinted{usagef("source %q is not laid out as a trail: it has no accounts, Regions and days to cover", args[i]),
 				"give a trail bucket, or a folder with AWSLogs somewhere below"}
 		}
-		c, err := bucket.Survey(ctx, w)
+		c, err := surveyor.Survey(ctx, w)
 		all.Add(c)
 		if err != nil {
 			failed = err
@@ -68,12 +75,12 @@ func survey(ctx context.Context, p *process, args []string, read *readFlags, out
 	if failed != nil && (ctx.Err() == nil || all.Listed == 0) {
 		return failed
 	}
-	c := coverage(&all, w, p.now(), read.table)
-	err = out.write(p, all.Partial, func(to io.Writer) error { return writeCoverage(to, c, out, out.options(p, read)) })
+	c := convert.Coverage(&all, w, p.now(), read.table)
+	err = out.write(p, all.Partial, func(to io.Writer) error { return writeCoverage(to, c, out, out.options(p, &read.messageFlags)) })
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	p.tellSkips(&all, read)
+	p.tellSkips(&all, &read.messageFlags)
 	switch {
 	case failed != nil:
 		return failed
@@ -83,7 +90,7 @@ func survey(ctx context.Context, p *process, args []string, read *readFlags, out
 	return nil
 }
 
-func writeCoverage(to io.Writer, c report.Coverage, out *outFlags, o report.Options) error {
+func writeCoverage(to io.Writer, c report.Coverage, out *outputFlags, o report.Options) error {
 	switch out.format {
 	case "table":
 		return report.WriteCoverage(to, c, o)

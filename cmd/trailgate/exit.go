@@ -10,10 +10,11 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"trailgate/cmd/trailgate/internal/batch"
+	"trailgate/cmd/trailgate/internal/runlog"
 	"trailgate/ingest"
 	"trailgate/ingest/lookup"
 	"trailgate/ingest/trail"
-	"trailgate/report"
 	"trailgate/report/lake"
 )
 
@@ -81,7 +82,7 @@ func (p *process) conclude(ctx context.Context, err error) int {
 // fail tells of the error that ended the run, and of what would help.
 func (p *process) fail(words, hint string) {
 	if p.log != nil {
-		p.log.fail(words, hint)
+		p.log.Fail(words, hint)
 		return
 	}
 	p.print("error: " + words)
@@ -93,19 +94,14 @@ func (p *process) fail(words, hint string) {
 // complain tells one thing about the run that is not as it should be.
 func (p *process) complain(line string) {
 	if p.log != nil {
-		p.log.complain(line)
+		p.log.Complain(line)
 		return
 	}
 	p.print(line)
 }
 
-// print writes one line to standard error. A standard error that cannot be
-// written to leaves nobody to tell.
-func (p *process) print(line string) {
-	if _, err := fmt.Fprintln(p.stderr, "trailgate: "+report.Clean(line)); err != nil {
-		return
-	}
-}
+// print writes one line to standard error.
+func (p *process) print(line string) { runlog.Line(p.stderr, line) }
 
 // hintFor says what would help: the one table of hints.
 func hintFor(err error) string {
@@ -125,7 +121,11 @@ func hintFor(err error) string {
 		return "a trail lies under [PREFIX/]AWSLogs/[ORGANIZATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/; give the bucket, or a prefix above or in that layout"
 	case errors.As(err, &denied):
 		return "the policies under \"What it may do\" in the README list the actions that reading a trail bucket takes"
-	case errors.As(err, &usage):
+	}
+	if hint := batchHint(err); hint != "" {
+		return hint
+	}
+	if errors.As(err, &usage) {
 		return "see trailgate help"
 	}
 	if hint := lakeHint(err); hint != "" {
@@ -152,6 +152,33 @@ func hintFor(err error) string {
 		return "no AWS credentials were found: set AWS_PROFILE or --profile, or sign in with aws sso login or aws login"
 	case errors.Is(err, fs.ErrNotExist):
 		return "give a file or folder that exists, s3://BUCKET[/PREFIX], or - for standard input"
+	}
+	return ""
+}
+
+// batchHint says what would help with an export.
+func batchHint(err error) string {
+	var filter *batch.FilterChangedError
+	var partition *batch.PartitionMismatchError
+	var other *batch.OtherStateError
+	var unmarked *batch.UnmarkedLakeError
+	var empty *batch.EmptyStateError
+	var key *batch.UnknownKeyError
+	switch {
+	case errors.As(err, &filter):
+		return "give the same as before, or another --state and --to for another selection"
+	case errors.As(err, &partition):
+		return "give the same --partition-by as before, or another lake"
+	case errors.As(err, &other) && other.Adopts:
+		return "give that as --state; if it is lost, --adopt goes on with this one: everything is read again, and nothing is stored twice"
+	case errors.As(err, &other):
+		return fmt.Sprintf("give its own --state: it was %q", other.State)
+	case errors.As(err, &unmarked):
+		return "give the lake's present place as --to; or begin anew with another --state"
+	case errors.As(err, &empty):
+		return "give the --to, and the --state if it had one, of an export that ran"
+	case errors.As(err, &key):
+		return "trailgate state show lists the keys that are"
 	}
 	return ""
 }
@@ -197,24 +224,21 @@ func brokenHint(part lake.Part) string {
 	return "bring it back from a backup; or remove it and begin anew with another --state and --adopt: all is read again, and what the lake lacks is filed"
 }
 
-// maxSkipLines is how many skips are named on standard error without --verbose.
-const maxSkipLines = 10
-
 // tellSkips names on standard error what was skipped.
-func (p *process) tellSkips(c *ingest.Coverage, f *readFlags) {
+func (p *process) tellSkips(c *ingest.Coverage, f *messageFlags) {
 	if f.quiet || c.Complete() {
 		return
 	}
 	if p.log != nil {
-		p.log.skips(c, f.verbose)
+		p.log.Skips(c, f.verbose)
 		return // the line about the run has the counts
 	}
 	for i, s := range c.Skips {
-		if i == maxSkipLines && !f.verbose {
+		if i == runlog.MaxSkipLines && !f.verbose {
 			p.complain(fmt.Sprintf("skipped: and %d more; --verbose names them", len(c.Skips)-i+c.Unlisted))
 			break
 		}
-		p.complain(skipLine(&s))
+		p.complain(runlog.SkipLine(&s))
 	}
 	objects, records := ingest.Total(c.Skipped), ingest.Total(c.SkippedRecords)
 	if objects+records > 0 {

@@ -23,8 +23,8 @@ import (
 )
 
 func newExplain(p *process) *cobra.Command {
-	var read readFlags
-	var out outFlags
+	read := defaultReadFlags()
+	var out outputFlags
 	var expect judgeFlags
 	cmd := &cobra.Command{
 		Use:   "explain X",

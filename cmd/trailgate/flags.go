@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -9,55 +10,135 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
+	"trailgate/ingest/lookup"
 	"trailgate/report"
 )
 
-// readFlags are the flags that the reading verbs share.
+// readFlags are the flags that the reading verbs share. A verb registers the groups
+// that it takes. The others keep their defaults.
 type readFlags struct {
+	windowFlags
+	readingFlags
+	lookupFlags
+	messageFlags
+	awsFlags
+}
+
+// defaultReadFlags has the defaults, also of flags that a verb does not register.
+func defaultReadFlags() readFlags {
+	return readFlags{
+		windowFlags:  windowFlags{lateness: ingest.DefaultLateness},
+		readingFlags: readingFlags{maxObject: defaultMaxObject},
+		lookupFlags:  lookupFlags{regionTimeout: lookup.DefaultRegionTimeout},
+	}
+}
+
+// register registers all groups.
+func (f *readFlags) register(s *pflag.FlagSet) {
+	f.windowFlags.registerPeriod(s)
+	f.windowFlags.registerFilters(s)
+	f.windowFlags.registerLateness(s)
+	f.readingFlags.register(s)
+	f.lookupFlags.register(s)
+	f.messageFlags.register(s)
+	f.awsFlags.register(s)
+	f.awsFlags.registerRoles(s)
+}
+
+// windowFlags say which sign-ins are wanted.
+type windowFlags struct {
 	since, until string
 	accounts     []string
 	regions      []string
 	lateness     time.Duration
-	workers      int
-	maxObject    string
-	regionsFile  string
-	verbose      bool
-	quiet        bool
-	noProgress   bool
-	profile      string
-	roles        []string
-	endpointURL  string
-	lookup       lookupFlags
+}
+
+func (f *windowFlags) registerPeriod(s *pflag.FlagSet) {
+	s.StringVar(&f.since, "since", "", "only sign-ins at or after this `time`: RFC 3339, YYYY-MM-DD (UTC), or an age such as 90d or 36h")
+	s.StringVar(&f.until, "until", "", "only sign-ins before this `time`")
+}
+
+func (f *windowFlags) registerFilters(s *pflag.FlagSet) {
+	f.registerAccounts(s)
+	s.StringSliceVar(&f.regions, "region", nil, "only sign-ins recorded in this `Region`; repeatable")
+}
+
+func (f *windowFlags) registerAccounts(s *pflag.FlagSet) {
+	s.StringSliceVar(&f.accounts, "account", nil, "only this `account`; repeatable")
+}
+
+func (f *windowFlags) registerLateness(s *pflag.FlagSet) {
+	s.DurationVar(&f.lateness, "lateness", f.lateness, "files delivered up to this long after the events are still read")
+}
+
+// defaultMaxObject is the size cap of an object.
+const defaultMaxObject = "1GiB"
+
+// readingFlags say how sources are read.
+type readingFlags struct {
+	workers     int
+	maxObject   string
+	regionsFile string
 
 	limit int64          // maxObject, parsed
 	table endpoint.Table // regionsFile, parsed
 }
 
-func (f *readFlags) register(s *pflag.FlagSet) {
-	s.StringVar(&f.since, "since", "", "only sign-ins at or after this `time`: RFC 3339, YYYY-MM-DD (UTC), or an age such as 90d or 36h")
-	s.StringVar(&f.until, "until", "", "only sign-ins before this `time`")
-	s.StringSliceVar(&f.accounts, "account", nil, "only this `account`; repeatable")
-	s.StringSliceVar(&f.regions, "region", nil, "only sign-ins recorded in this `Region`; repeatable")
-	s.DurationVar(&f.lateness, "lateness", ingest.DefaultLateness, "how much later than its events a log file may have been delivered")
+func (f *readingFlags) register(s *pflag.FlagSet) {
+	f.registerTable(s)
 	s.IntVar(&f.workers, "workers", 0, "objects read at once (default: from cores and source)")
-	s.StringVar(&f.maxObject, "max-object-size", "1GiB", "largest object, inflated; of a stream, the largest record")
+	s.StringVar(&f.maxObject, "max-object-size", f.maxObject, "largest object, inflated; of a stream, the largest record")
+}
+
+func (f *readingFlags) registerTable(s *pflag.FlagSet) {
 	s.StringVar(&f.regionsFile, "regions-file", "", "`file` with Regions that the built-in table lacks: PARTITION REGION a line")
+}
+
+// messageFlags say what is written to standard error.
+type messageFlags struct {
+	verbose    bool
+	quiet      bool
+	noProgress bool
+}
+
+func (f *messageFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.verbose, "verbose", false, "name everything that was skipped")
 	s.BoolVar(&f.quiet, "quiet", false, "nothing on standard error but errors")
 	s.BoolVar(&f.noProgress, "no-progress", false, "no progress bar on a terminal")
-	s.StringSliceVar(&f.roles, "role-arn", nil, "`role` to assume for reading; repeatable for lookup://, an account each")
-	f.lookup.register(s)
-	f.registerAWS(s)
 }
 
-// registerAWS registers what every verb takes that talks to AWS.
-func (f *readFlags) registerAWS(s *pflag.FlagSet) {
+// awsFlags say how AWS is reached.
+type awsFlags struct {
+	profile     string
+	roles       []string
+	endpointURL string
+}
+
+func (f *awsFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.profile, "profile", "", "AWS `profile` of the shared configuration")
 	s.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of the AWS service to use instead of AWS's own")
+}
+
+func (f *awsFlags) registerRoles(s *pflag.FlagSet) {
+	s.StringSliceVar(&f.roles, "role-arn", nil, "`role` to assume for reading; repeatable for lookup://, an account each")
+}
+
+// refuseFlags explains flags that a verb does not have and that others have.
+func refuseFlags(reasons map[string]string) func(*cobra.Command, error) error {
+	return func(_ *cobra.Command, err error) error {
+		var missing *pflag.NotExistError
+		if errors.As(err, &missing) {
+			if reason, ok := reasons[missing.GetSpecifiedName()]; ok {
+				return usagef("--%s: %s", missing.GetSpecifiedName(), reason)
+			}
+		}
+		return usageError{err}
+	}
 }
 
 // window validates the flags and makes a Window of them.
@@ -95,7 +176,7 @@ func (f *readFlags) window(now time.Time) (w ingest.Window, err error) {
 }
 
 // readTable reads the Regions that the embedded table lacks.
-func (f *readFlags) readTable() error {
+func (f *readingFlags) readTable() error {
 	if f.regionsFile == "" {
 		return nil
 	}
@@ -122,7 +203,7 @@ func parseTime(flag, s string, now time.Time) (time.Time, error) {
 	if age, ok := parseAge(s); ok {
 		return now.Add(-age).UTC().Truncate(time.Second), nil
 	}
-	return time.Time{}, usagef("--%s %q is no time: give RFC 3339 (2026-03-01T08:00:00Z), a UTC day (2026-03-01), or an age (90d, 36h)", flag, s)
+	return time.Time{}, usagef("--%s %q is not a time: use RFC 3339 (2026-03-01T08:00:00Z), a UTC day (2026-03-01), or an age (90d, 36h)", flag, s)
 }
 
 // parseAge reads an age: Go's durations, and days and weeks.
@@ -144,7 +225,7 @@ func parseSize(s string) (int64, error) {
 	digits := strings.TrimRight(s, "kKMGTiB")
 	n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
 	if err != nil || n <= 0 {
-		return 0, fmt.Errorf("%q is no size: give bytes, or 500MB, or 1GiB", s)
+		return 0, fmt.Errorf("%q is not a size: give bytes, or 500MB, or 1GiB", s)
 	}
 	units := [...]struct {
 		name  string
@@ -155,28 +236,28 @@ func parseSize(s string) (int64, error) {
 			return n * u.bytes, nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no size: give bytes, or 500MB, or 1GiB", s)
+	return 0, fmt.Errorf("%q is not a size: give bytes, or 500MB, or 1GiB", s)
 }
 
-// outFlags say what is written, how, and where.
-type outFlags struct {
+// outputFlags say what is written, how, and where.
+type outputFlags struct {
 	format string
 	rows   string
 	out    string
 	asked  bool // for the format, by name
 }
 
-func (f *outFlags) register(s *pflag.FlagSet, formats string) {
+func (f *outputFlags) register(s *pflag.FlagSet, formats string) {
 	s.StringVar(&f.format, "format", "table", "one of "+formats)
 	s.StringVarP(&f.out, "output", "o", "", "write to this `file`, whole or not at all; - is standard output")
 }
 
-func (f *outFlags) registerRows(s *pflag.FlagSet) {
+func (f *outputFlags) registerRows(s *pflag.FlagSet) {
 	s.StringVar(&f.rows, "rows", "", "only this table: signins, findings, endpoints or principals (csv, jsonl and parquet: signins unless said)")
 }
 
 // check validates the flags. The formats are those that the verb can write.
-func (f *outFlags) check(p *process, set *pflag.FlagSet, formats ...string) error {
+func (f *outputFlags) check(p *process, set *pflag.FlagSet, formats ...string) error {
 	f.asked = set.Changed("format")
 	known := false
 	for _, name := range formats {
@@ -201,22 +282,22 @@ func (f *outFlags) check(p *process, set *pflag.FlagSet, formats ...string) erro
 
 // rowsOnly tells whether what is written has no place for the account of what
 // was not read.
-func (f *outFlags) rowsOnly() bool {
+func (f *outputFlags) rowsOnly() bool {
 	return f.rows != "" || slices.Contains([]string{"csv", "jsonl", "parquet"}, f.format)
 }
 
-func (f *outFlags) toStdout() bool { return f.out == "" || f.out == "-" }
+func (f *outputFlags) toStdout() bool { return f.out == "" || f.out == "-" }
 
 // options are for the formats that people read.
-func (f *outFlags) options(p *process, r *readFlags) report.Options {
+func (f *outputFlags) options(p *process, m *messageFlags) report.Options {
 	terminal := p.outTTY && f.toStdout()
 	o := report.Options{Aligned: terminal || f.asked || !f.toStdout(), Rows: report.Kind(f.rows)}
 	if terminal {
 		o.Width = p.width
 		o.Color = p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb"
 	}
-	if r != nil {
-		o.Verbose = r.verbose
+	if m != nil {
+		o.Verbose = m.verbose
 	}
 	return o
 }

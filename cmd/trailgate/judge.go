@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,8 +21,10 @@ import (
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
 	"trailgate/analyzer/text"
+	"trailgate/cmd/trailgate/internal/atomicfile"
 	"trailgate/ingest/signin"
 	"trailgate/report"
+	"trailgate/report/convert"
 )
 
 // errFindings ends a run that found something at or above --fail-on.
@@ -160,7 +161,7 @@ func (j *judgement) writeBaseline() error {
 	if err != nil {
 		return fmt.Errorf("save the baseline: %w", err)
 	}
-	err = replace(j.save, func(w io.Writer) error {
+	err = atomicfile.Replace(j.save, func(w io.Writer) error {
 		_, err := w.Write(append(b, '\n'))
 		return err
 	})
@@ -197,7 +198,7 @@ func (j *judgement) describe(d *report.Document, grouped bool) {
 	if grouped {
 		all = byPrincipal(all)
 	}
-	d.Findings = findings(all)
+	d.Findings = convert.Findings(all)
 	if n := j.judge.Late(); n > 0 {
 		d.Coverage.Remarks = append(slices.Clone(d.Coverage.Remarks), fmt.Sprintf(
 			"%s not newer than what the baseline already knows (through %s): expectations from history did not speak of them",
@@ -219,17 +220,4 @@ func byPrincipal(all []detect.Finding) []detect.Finding {
 		return cmp.Or(cmp.Compare(worst[y], worst[x]), strings.Compare(x, y))
 	})
 	return out
-}
-
-// findings makes rows of findings.
-func findings(all []detect.Finding) iter.Seq[report.Finding] {
-	t := truths{yes: true}
-	return func(yield func(report.Finding) bool) {
-		for _, f := range all {
-			if !yield(report.Finding{FindingID: f.ID, Rule: f.Rule, Severity: f.Severity.String(), Reason: f.Reason, Observed: f.Observed,
-				Expected: f.Expected, Surprise: f.Surprise, SignIn: t.row(&f.Event, f.Verdict)}) {
-				return
-			}
-		}
-	}
 }

@@ -27,20 +27,24 @@ type lookupFlags struct {
 }
 
 func (f *lookupFlags) register(s *pflag.FlagSet) {
-	s.BoolVar(&f.clamp, "clamp-window", false, "lookup://: cut a window that reaches back more than 90 days, rather than refuse it")
-	s.StringVar(&f.resume, "resume", "", "lookup://: go on where the run that wrote this `file` was interrupted, and keep it for the next")
-	s.DurationVar(&f.regionTimeout, "region-timeout", lookup.DefaultRegionTimeout, "lookup://: leave a Region that gives no page for so long")
+	f.registerLimits(s)
+	s.StringVar(&f.resume, "resume", "", "lookup://: continue an interrupted run from this `file`, and keep it for the next")
 }
 
-// lookup makes a source of the Event history. Nothing is asked before it is
+func (f *lookupFlags) registerLimits(s *pflag.FlagSet) {
+	s.BoolVar(&f.clamp, "clamp-window", false, "lookup://: cut a window that reaches back more than 90 days, rather than refuse it")
+	s.DurationVar(&f.regionTimeout, "region-timeout", f.regionTimeout, "lookup://: give up on a Region after this long without an answer")
+}
+
+// openHistory makes a source of the Event history. Nothing is asked before it is
 // read.
-func (p *process) lookup(ctx context.Context, arg string, f *readFlags, c *clients) (*lookup.Source, error) {
-	if f.lookup.regionTimeout <= 0 {
-		return nil, usagef("--region-timeout %v: give a time above zero", f.lookup.regionTimeout)
+func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *clients, progress func(ingest.Progress)) (*lookup.Source, error) {
+	if f.regionTimeout <= 0 {
+		return nil, usagef("--region-timeout %v: give a time above zero", f.regionTimeout)
 	}
 	s := &lookup.Source{
-		Name: arg, Now: p.now, Clamp: f.lookup.clamp, RegionTimeout: f.lookup.regionTimeout, Workers: f.workers, Table: f.table,
-		Resume: f.lookup.resume, Asked: strings.TrimSpace(f.since + " to " + f.until),
+		Label: arg, Now: p.now, Clamp: f.clamp, RegionTimeout: f.regionTimeout, Workers: f.workers, Table: f.table, Progress: progress,
+		ResumeFile: f.resume, Asked: strings.TrimSpace(f.since + " to " + f.until),
 	}
 	_, named, _ := strings.Cut(arg, "://")
 	for name := range strings.SplitSeq(strings.Trim(named, "/"), ",") {
@@ -74,34 +78,36 @@ func (p *process) lookup(ctx context.Context, arg string, f *readFlags, c *clien
 	return s, nil
 }
 
-// histories are the sources that read the Event history.
-func histories(sources []ingest.Source) []*lookup.Source {
-	var out []*lookup.Source
+// checkSources refuses what the sources cannot do together.
+func checkSources(sources []ingest.Source, f *lookupFlags) error {
+	bounded, journaled := 0, 0
 	for _, s := range sources {
-		if h, ok := s.(*lookup.Source); ok {
-			out = append(out, h)
+		if _, ok := s.(ingest.Bounded); ok {
+			bounded++
+		}
+		if _, ok := s.(ingest.Journaled); ok {
+			journaled++
 		}
 	}
-	return out
-}
-
-// checkLookup refuses what the sources cannot do together.
-func checkLookup(sources []ingest.Source, f *readFlags) error {
-	switch all := histories(sources); {
-	case len(all) > 1:
+	switch {
+	case bounded > 1:
 		return usagef("lookup:// is named twice: name all its Regions in one")
-	case len(all) == 0 && f.lookup.resume != "":
+	case journaled == 0 && f.resume != "":
 		return usagef("--resume goes with lookup://: only there is a page worth keeping")
 	}
 	return nil
 }
 
-// settle gives the window of the run. The Event history has its own: the last
-// 90 days where none is asked for, and that of the first run where one is
-// resumed. Beside other sources it stays the Event history's own.
-func settle(sources []ingest.Source, w ingest.Window) (ingest.Window, error) {
-	for _, s := range histories(sources) {
-		own, err := s.Settle(w)
+// boundWindow gives the window of the run. The Event history has its own: the last 90
+// days if none is asked for, and that of the first run if one is resumed. Beside other
+// sources it is the Event history's alone.
+func boundWindow(sources []ingest.Source, w ingest.Window) (ingest.Window, error) {
+	for _, s := range sources {
+		source, ok := s.(ingest.Bounded)
+		if !ok {
+			continue
+		}
+		own, err := source.Bound(w)
 		if err != nil {
 			return w, err
 		}
@@ -112,20 +118,22 @@ func settle(sources []ingest.Source, w ingest.Window) (ingest.Window, error) {
 	return w, nil
 }
 
-// letGo removes the resume file of a run that is complete, once its report is
-// written, and says what becomes of that of any other.
-func (p *process) letGo(sources []ingest.Source, c *ingest.Coverage, f *readFlags) error {
-	for _, s := range histories(sources) {
-		if s.Resume == "" {
+// finishResume removes the resume file of a run that is complete, once its report is
+// written. It says what becomes of that of any other run.
+func (p *process) finishResume(sources []ingest.Source, c *ingest.Coverage, f *messageFlags) error {
+	for _, s := range sources {
+		source, ok := s.(ingest.Journaled)
+		if !ok || len(source.JournalFiles()) == 0 {
 			continue
 		}
 		if !resumable(c) {
-			return s.Forget()
+			return source.Forget()
 		}
-		if _, err := os.Stat(s.Resume); errors.Is(err, fs.ErrNotExist) || f.quiet {
+		path := source.JournalFiles()[0]
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || f.quiet {
 			continue
 		}
-		p.complain(fmt.Sprintf("resume: the same command goes on from %q, or begins anew once that is removed", s.Resume))
+		p.complain(fmt.Sprintf("resume: the same command goes on from %q, or begins anew once that is removed", path))
 	}
 	return nil
 }
@@ -143,32 +151,21 @@ func resumable(c *ingest.Coverage) bool {
 	})
 }
 
-// apart refuses to write the report, or what was learned, over the resume file.
-func (f *lookupFlags) apart(paths ...string) error {
-	for _, path := range paths {
-		if f.resume != "" && path != "" && strings.TrimSuffix(filepath.Clean(path), ".pages") == filepath.Clean(f.resume) {
-			return usagef("--resume %q keeps %q beside it: write to another file than these", f.resume, f.resume+".pages")
+// checkResumePaths refuses to write the report, or what was learned, over the files
+// that a source keeps for a resumed run.
+func checkResumePaths(sources []ingest.Source, f *lookupFlags, paths ...string) error {
+	for _, s := range sources {
+		source, ok := s.(ingest.Journaled)
+		if !ok {
+			continue
+		}
+		for _, kept := range source.JournalFiles() {
+			for _, path := range paths {
+				if path != "" && filepath.Clean(path) == filepath.Clean(kept) {
+					return usagef("--resume %q keeps %q: write to another file", f.resume, kept)
+				}
+			}
 		}
 	}
 	return nil
-}
-
-// reached says how far a source has come that asks Region by Region: the one
-// that is furthest behind tells what has been read of all.
-func reached(now ingest.Progress) string {
-	text := fmt.Sprintf("%d of %d Regions, %d sign-ins, %.1f of %.0f requests/s", now.Done, now.Listed, now.SignIns, now.Rate, now.Quota)
-	var last ingest.Reach
-	for _, r := range now.Reach {
-		switch {
-		case r.Done:
-		case r.Back.IsZero():
-			return text
-		case r.Back.After(last.Back):
-			last = r
-		}
-	}
-	if !last.Back.IsZero() {
-		text += fmt.Sprintf(", all back to %s (%s)", last.Back.UTC().Format(time.DateTime), last.Region)
-	}
-	return text
 }

@@ -40,7 +40,7 @@ schema prints a JSON Schema, which editors use to complete and check policy file
 }
 
 func newPolicyCheck(p *process) *cobra.Command {
-	var read readFlags
+	read := defaultReadFlags()
 	var against []string
 	var strict bool
 	cmd := &cobra.Command{
@@ -133,8 +133,8 @@ func (p *process) tellProblems(problems policy.Problems) {
 		if problem.Warning {
 			problem.Text = "warning: " + problem.Text
 		}
-		if p.log != nil && p.log.to != nil {
-			p.log.complain(problem.Error())
+		if p.log != nil && p.log.Structured() {
+			p.log.Complain(problem.Error())
 			continue
 		}
 		for _, l := range problem.Lines() {
@@ -159,7 +159,7 @@ func (p *process) tallySources(ctx context.Context, tally *policy.Tally, args []
 // call the function if the run failed or was interrupted, because the sign-ins would
 // then be incomplete. It names what was skipped, and then returns errSkipped.
 func (p *process) readHistory(ctx context.Context, args []string, read *readFlags, w ingest.Window, use func(*ingest.Merger)) error {
-	bar := p.newProgress(read)
+	bar := p.newProgress(&read.messageFlags)
 	sources, err := p.sources(ctx, args, read, bar.show)
 	if err != nil {
 		return err
@@ -170,7 +170,7 @@ func (p *process) readHistory(ctx context.Context, args []string, read *readFlag
 		return err
 	}
 	use(m)
-	p.tellSkips(&m.Coverage, read)
+	p.tellSkips(&m.Coverage, &read.messageFlags)
 	if !m.Coverage.Complete() {
 		return errSkipped
 	}
@@ -178,8 +178,8 @@ func (p *process) readHistory(ctx context.Context, args []string, read *readFlag
 }
 
 func newPolicyLearn(p *process) *cobra.Command {
-	var read readFlags
-	var out outFlags
+	read := defaultReadFlags()
+	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "learn SOURCE...",
 		Short: "Draft a policy from past sign-ins",
@@ -205,7 +205,7 @@ sign-ins and nothing else.`,
 }
 
 // learnPolicy drafts a policy from the sources and writes it.
-func (p *process) learnPolicy(ctx context.Context, args []string, read *readFlags, out *outFlags, w ingest.Window) error {
+func (p *process) learnPolicy(ctx context.Context, args []string, read *readFlags, out *outputFlags, w ingest.Window) error {
 	learner := learn.Learner{Table: read.table}
 	failed := p.readHistory(ctx, args, read, w, func(m *ingest.Merger) {
 		classify := analyzer.Classifier{Table: read.table}

@@ -14,7 +14,7 @@ type progress struct {
 	bar *progressbar.ProgressBar
 }
 
-func (p *process) newProgress(f *readFlags) *progress {
+func (p *process) newProgress(f *messageFlags) *progress {
 	if !p.errTTY || f.quiet || f.noProgress {
 		return &progress{}
 	}
@@ -36,10 +36,10 @@ func (g *progress) show(now ingest.Progress) {
 	if g.bar == nil {
 		return
 	}
-	if now.Reach != nil {
+	if now.Text != "" {
 		g.bar.ChangeMax(now.Listed)
-		g.bar.Describe(reached(now))
-		g.set(now.Done)
+		g.bar.Describe(now.Text)
+		g.setDone(now.Done)
 		return
 	}
 	words := "reading"
@@ -49,10 +49,10 @@ func (g *progress) show(now ingest.Progress) {
 		g.bar.ChangeMax(now.Listed)
 	}
 	g.bar.Describe(fmt.Sprintf("%s, %.1f MB, %d sign-ins", words, float64(now.Bytes)/1e6, now.SignIns))
-	g.set(now.Done)
+	g.setDone(now.Done)
 }
 
-func (g *progress) set(done int) {
+func (g *progress) setDone(done int) {
 	if g.bar.Set(done) != nil {
 		g.bar = nil // the terminal cannot be written to, and the run goes on without a bar
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"trailgate/cmd/trailgate/internal/runlog"
 	"trailgate/ingest/record"
 )
 
@@ -27,7 +28,7 @@ type process struct {
 	width  int // of the terminal; 0: unknown
 	getenv func(string) string
 	now    func() time.Time
-	log    *runLog // of a verb that has --log-format; nil: plain lines
+	log    *runlog.Log // of a verb that has --log-format; nil: plain lines
 
 	// step is called before each step that writes to a lake or a state on disk,
 	// and its error is that step's (lake.Disk). For tests; may be nil.

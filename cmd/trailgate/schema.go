@@ -17,7 +17,7 @@ type ddlFlags struct {
 }
 
 func newSchema(p *process) *cobra.Command {
-	var out outFlags
+	var out outputFlags
 	var ddl ddlFlags
 	cmd := &cobra.Command{
 		Use:   "schema",
@@ -67,7 +67,7 @@ can create the view only if the table holds at least one file.`,
 }
 
 // printDDL prints the statements. It checks all of them before it writes the first.
-func (f *ddlFlags) printDDL(p *process, cmd *cobra.Command, out *outFlags, kind report.Kind, one bool) error {
+func (f *ddlFlags) printDDL(p *process, cmd *cobra.Command, out *outputFlags, kind report.Kind, one bool) error {
 	d := report.Dialect(f.dialect)
 	switch d {
 	case report.Athena, report.Spark:
@@ -81,7 +81,7 @@ func (f *ddlFlags) printDDL(p *process, cmd *cobra.Command, out *outFlags, kind 
 	default:
 		return usagef("--ddl %q: give one of athena, duckdb, spark", f.dialect)
 	}
-	if _, _, err := parsePlace("to", f.to); err != nil {
+	if _, _, err := parseStore("to", f.to); err != nil {
 		return err
 	}
 	if cmd.Flags().Changed("format") {

@@ -113,7 +113,7 @@ func (r *resumedStream) remember(reading *Reading) {
 	switch {
 	case key == "":
 	case reading.Skip != nil:
-		r.outcome.Failed = append(r.outcome.Failed, ingest.FailedObject{Key: key, Cause: reading.Skip.Cause, Reason: reading.Skip.Err.Error()})
+		r.outcome.Failed = append(r.outcome.Failed, ingest.FailedObject{Key: key, Origin: reading.Skip.Origin, Cause: reading.Skip.Cause, Reason: reading.Skip.Err.Error()})
 	case r.backlog[key]:
 		r.outcome.Recovered = append(r.outcome.Recovered, key)
 	}

@@ -1,4 +1,4 @@
-package main
+package batch
 
 import (
 	"bytes"
@@ -11,9 +11,9 @@ import (
 	"trailgate/report/lake"
 )
 
-// lakeDay is the day of a row as the lake counts it: the same number, of which
+// lakeDayOf is the day of a row as the lake counts it: the same number, of which
 // 0 is 1970-01-01 there, and not no day.
-func lakeDay(d report.Date) lake.Day { return lake.Day(d) }
+func lakeDayOf(d report.Date) lake.Day { return lake.Day(d) }
 
 // encoded is a file of a lake as it will be.
 type encoded struct {
@@ -23,7 +23,7 @@ type encoded struct {
 
 // encodeRows makes a file of the rows of one partition, which must be in order
 // of event_time. An error among them makes none.
-func encodeRows[R report.Row](table string, rows iter.Seq2[R, error]) (encoded, error) {
+func encodeRows[R report.Row](table, version string, rows iter.Seq2[R, error]) (encoded, error) {
 	var out encoded
 	var broken error
 	counted := func(yield func(R) bool) {
@@ -74,9 +74,9 @@ func rowsOf[R report.Row](ctx context.Context, t *lake.Table, f lake.File) iter.
 	}
 }
 
-// idsOf hands each event id, and each original event id, that a file of a lake
+// forEachID hands each event id, and each original event id, that a file of a lake
 // holds to take.
-func idsOf(ctx context.Context, t *lake.Table, f lake.File, take func(id string)) error {
+func forEachID(ctx context.Context, t *lake.Table, f lake.File, take func(id string)) error {
 	data, err := t.Read(ctx, f)
 	if err != nil {
 		return err
@@ -94,6 +94,7 @@ func idsOf(ctx context.Context, t *lake.Table, f lake.File, take func(id string)
 	return nil
 }
 
+// brokenFile is the error of a damaged file of the lake.
 func brokenFile(t *lake.Table, f lake.File, err error) error {
 	return &lake.BrokenError{Part: lake.TableFile, Err: fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err)}
 }

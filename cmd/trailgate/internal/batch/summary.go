@@ -1,4 +1,4 @@
-package main
+package batch
 
 import (
 	"encoding/json"
@@ -12,46 +12,48 @@ import (
 	"trailgate/ingest"
 )
 
-// accountVersion is the version of the account's form, in manifests.
-const accountVersion = 1
+// ManifestVersion is the version of the account's form, in manifests.
+const ManifestVersion = 1
 
 // The ways a run of export ends, as the account says them.
 const (
-	statusComplete    = "complete"
-	statusSkipped     = "skipped"     // done, but something was skipped or is owed
-	statusFindings    = "findings"    // done, with findings at or above --fail-on; something may have been skipped as well
-	statusFailed      = "failed"      // nothing usable
-	statusInterrupted = "interrupted" // by a signal
+	StatusComplete    = "complete"
+	StatusSkipped     = "skipped"     // done, but something was skipped or is owed
+	StatusFindings    = "findings"    // done, with findings at or above --fail-on; something may have been skipped as well
+	StatusFailed      = "failed"      // nothing usable
+	StatusInterrupted = "interrupted" // by a signal
 )
 
-// runAccount is what one run of export did. Line, manifest and metrics are made of it and of nothing else.
-type runAccount struct {
-	Manifest   int            `json:"manifest"`  // version of this form: 1
-	Trailgate  string         `json:"trailgate"` // version
-	Run        string         `json:"run"`
-	Generation int64          `json:"generation"` // the one committed, or that stands where nothing was
-	Committed  bool           `json:"committed"`
-	Status     string         `json:"status"` // complete, skipped, findings, failed, interrupted
-	Error      string         `json:"error,omitempty"`
-	Started    time.Time      `json:"started"`
-	Seconds    float64        `json:"seconds"`
-	Since      time.Time      `json:"since"`   // from when on the lake holds sign-ins
-	Settled    time.Time      `json:"settled"` // history is closed up to here
-	Sources    []string       `json:"sources"`
-	Lake       string         `json:"lake"`
-	State      string         `json:"state"`
-	Objects    objectAccount  `json:"objects"`
-	Records    recordAccount  `json:"records"`
-	SignIns    signInAccount  `json:"sign_ins"`
-	Findings   findingAccount `json:"findings"`
-	Owed       []owedAccount  `json:"owed"`     // all that is owed after the run
-	Files      []fileAccount  `json:"files"`    // added
-	Replaced   []string       `json:"replaced"` // keys of files whose rows are in the added ones
-	Remarks    []string       `json:"remarks"`
+// Summary is what one run of export did. Line, manifest and metrics are made of it and of nothing else.
+type Summary struct {
+	Manifest   int           `json:"manifest"`  // version of this form: 1
+	Trailgate  string        `json:"trailgate"` // version
+	Run        string        `json:"run"`
+	Generation int64         `json:"generation"` // the one committed, or that stands where nothing was
+	Committed  bool          `json:"committed"`
+	Status     string        `json:"status"` // complete, skipped, findings, failed, interrupted
+	Error      string        `json:"error,omitempty"`
+	Started    time.Time     `json:"started"`
+	Seconds    float64       `json:"seconds"`
+	Since      time.Time     `json:"since"`   // from when on the lake holds sign-ins
+	Settled    time.Time     `json:"settled"` // history is closed up to here
+	Sources    []string      `json:"sources"`
+	Lake       string        `json:"lake"`
+	State      string        `json:"state"`
+	Objects    ObjectCounts  `json:"objects"`
+	Records    RecordCounts  `json:"records"`
+	SignIns    SignInCounts  `json:"sign_ins"`
+	Findings   FindingCounts `json:"findings"`
+	Owed       []OwedObject  `json:"owed"`     // all that is owed after the run
+	Files      []AddedFile   `json:"files"`    // added
+	Replaced   []string      `json:"replaced"` // keys of files whose rows are in the added ones
+	Remarks    []string      `json:"remarks"`
+
+	CommitUnknown bool `json:"-"` // no answer came to the commit, which may yet be done
 }
 
-// objectAccount counts objects: listed = read + skipped + excluded.
-type objectAccount struct {
+// ObjectCounts counts objects: listed = read + skipped + excluded.
+type ObjectCounts struct {
 	Listed     int            `json:"listed"`
 	Read       int            `json:"read"`
 	Skipped    int            `json:"skipped"`
@@ -62,9 +64,9 @@ type objectAccount struct {
 	Inflated   int64          `json:"inflated"`    // bytes of JSON
 }
 
-// recordAccount counts sign-in records: seen = sign_ins + duplicates + outside
+// RecordCounts counts sign-in records: seen = sign_ins + duplicates + outside
 // + filtered. Those that could not be read are counted apart, as skipped.
-type recordAccount struct {
+type RecordCounts struct {
 	Seen       int `json:"seen"`
 	SignIns    int `json:"sign_ins"`
 	Duplicates int `json:"duplicates"`
@@ -73,15 +75,15 @@ type recordAccount struct {
 	Skipped    int `json:"skipped"`
 }
 
-// signInAccount counts what became of records.sign_ins = new + known.
-type signInAccount struct {
+// SignInCounts counts what became of records.sign_ins = new + known.
+type SignInCounts struct {
 	New   int `json:"new"`
 	Known int `json:"known"` // the lake already held them
 	Late  int `json:"late"`  // of the new ones, those that history had passed
 }
 
-// findingAccount counts what judging again has changed in the lake.
-type findingAccount struct {
+// FindingCounts counts what judging again has changed in the lake.
+type FindingCounts struct {
 	New        int            `json:"new"`
 	Changed    int            `json:"changed"`
 	Withdrawn  int            `json:"withdrawn"`
@@ -89,72 +91,60 @@ type findingAccount struct {
 	BySeverity map[string]int `json:"by_severity"` // of new and changed ones
 }
 
-// owedAccount is one object that could not be read and will be tried again.
-type owedAccount struct {
+// OwedObject is one object that could not be read and will be tried again.
+type OwedObject struct {
 	Key    string    `json:"key"`
 	Source string    `json:"source"`
 	Cause  string    `json:"cause"`
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
 	Tries  int       `json:"tries"`
+
+	Origin string `json:"-"` // as skips name it; only of an object that this run could not read
 }
 
-// fileAccount is one file that was added to the lake.
-type fileAccount struct {
+// AddedFile is one file that was added to the lake.
+type AddedFile struct {
 	Table string `json:"table"`
 	Key   string `json:"key"`
 	Rows  int    `json:"rows"`
 	Bytes int64  `json:"bytes"`
 }
 
-// check gives, in words, every equation that does not hold; none is the rule.
+// Check gives, in words, every equation that does not hold; none is the rule.
 // A run that ended before its commit need not have sorted its sign-ins into
 // new and known ones, nor have filed any.
-func (a *runAccount) check() []string {
+func (a *Summary) Check() []string {
 	var c checks
-	c.numbers(a)
-	c.counts(a)
-	c.status(a)
-	c.lists(a)
+	c.checkNumbers(a)
+	c.checkCounts(a)
+	c.checkStatus(a)
+	c.checkLists(a)
 	return c.wrong
 }
 
-// ended tells whether the run came to its end, well or with something skipped.
-func (a *runAccount) ended() bool {
-	return a.Status == statusComplete || a.Status == statusSkipped || a.Status == statusFindings
+// Ended tells whether the run came to its end, well or with something skipped.
+func (a *Summary) Ended() bool {
+	return a.Status == StatusComplete || a.Status == StatusSkipped || a.Status == StatusFindings
 }
 
-// knows tells whether the run got as far as to know what the state holds.
-func (a *runAccount) knows() bool { return a.ended() || a.Generation > 0 }
-
-// exit is the exit status that goes with the account's.
-func (a *runAccount) exit() int {
-	switch a.Status {
-	case statusComplete:
-		return exitComplete
-	case statusSkipped:
-		return exitSkipped
-	case statusFindings:
-		return exitFindings
-	case statusInterrupted:
-		return exitInterrupted
-	}
-	return exitFailed
-}
+// KnowsState tells whether the run got as far as to know what the state holds.
+func (a *Summary) KnowsState() bool { return a.Ended() || a.Generation > 0 }
 
 // checks collects what does not hold.
 type checks struct{ wrong []string }
 
+// want notes an equation that does not hold.
 func (c *checks) want(ok bool, format string, args ...any) {
 	if !ok {
 		c.wrong = append(c.wrong, "does not add up: "+fmt.Sprintf(format, args...))
 	}
 }
 
-// numbers checks that nothing is counted below zero.
-func (c *checks) numbers(a *runAccount) {
-	for _, f := range a.figures() {
-		c.want(f.value >= 0, "%s is %d", f.name, f.value)
+// checkNumbers checks that nothing is counted below zero.
+func (c *checks) checkNumbers(a *Summary) {
+	for _, f := range a.Figures() {
+		c.want(f.Value >= 0, "%s is %d", f.Name, f.Value)
 	}
 	c.want(a.Seconds >= 0 && !math.IsInf(a.Seconds, 0), "seconds is %g", a.Seconds)
 	for _, by := range [...]struct {
@@ -167,8 +157,8 @@ func (c *checks) numbers(a *runAccount) {
 	}
 }
 
-// counts checks the equations between counts.
-func (c *checks) counts(a *runAccount) {
+// checkCounts checks the equations between counts.
+func (c *checks) checkCounts(a *Summary) {
 	o, r, s, f := &a.Objects, &a.Records, &a.SignIns, &a.Findings
 	c.want(o.Listed == o.Read+o.Skipped+o.Excluded, "objects listed (%d) = read (%d) + skipped (%d) + excluded (%d)", o.Listed, o.Read, o.Skipped, o.Excluded)
 	c.want(o.Skipped == ingest.Total(o.SkippedBy), "objects skipped (%d) = their causes (%d)", o.Skipped, ingest.Total(o.SkippedBy))
@@ -185,7 +175,7 @@ func (c *checks) counts(a *runAccount) {
 		}
 	}
 	switch {
-	case a.Committed || a.ended():
+	case a.Committed || a.Ended():
 		c.want(r.SignIns == s.New+s.Known, "sign-ins (%d) = new (%d) + known (%d)", r.SignIns, s.New, s.Known)
 		c.want(rows == s.New, "rows in added files of signins (%d) = new sign-ins (%d)", rows, s.New)
 	default:
@@ -195,37 +185,37 @@ func (c *checks) counts(a *runAccount) {
 		return
 	}
 	c.want(len(a.Files) == 0 && len(a.Replaced) == 0, "nothing was committed, so that no file (%d) was added and none (%d) replaced", len(a.Files), len(a.Replaced))
-	if a.ended() {
+	if a.Ended() {
 		n := s.New + f.New + f.Changed + f.Withdrawn
 		c.want(n == 0, "nothing was committed, so that no sign-in (%d) is new and no finding (%d) another", s.New, n-s.New)
 	}
 }
 
-// status checks that the status is that of the rest.
-func (c *checks) status(a *runAccount) {
+// checkStatus checks that the status is that of the rest.
+func (c *checks) checkStatus(a *Summary) {
 	passed := a.Objects.Skipped + a.Records.Skipped + len(a.Owed)
 	switch a.Status {
-	case statusComplete:
+	case StatusComplete:
 		c.want(passed == 0, "status complete, and nothing skipped or owed (%d)", passed)
-	case statusSkipped:
+	case StatusSkipped:
 		c.want(passed > 0, "status skipped, and something skipped or owed (%d)", passed)
-	case statusFindings:
+	case StatusFindings:
 		c.want(a.Findings.Standing > 0, "status findings, and findings that stand (%d)", a.Findings.Standing)
-	case statusFailed:
+	case StatusFailed:
 		c.want(a.Error != "", "status failed, and an error")
-	case statusInterrupted:
+	case StatusInterrupted:
 	default:
-		c.want(false, "status %q is none", a.Status)
+		c.want(false, "status %q is unknown", a.Status)
 	}
-	c.want(!a.ended() || a.Error == "", "status %s, and no error (%q)", a.Status, a.Error)
-	c.want(a.Manifest == accountVersion, "manifest is version %d (%d)", accountVersion, a.Manifest)
+	c.want(!a.Ended() || a.Error == "", "status %s, and no error (%q)", a.Status, a.Error)
+	c.want(a.Manifest == ManifestVersion, "manifest is version %d (%d)", ManifestVersion, a.Manifest)
 	c.want(!a.Committed || a.Generation > 0, "what is committed has a generation (%d)", a.Generation)
-	unborn := a.Run == "" && !a.Committed && !a.ended() // it did not get as far as the lock
+	unborn := a.Run == "" && !a.Committed && !a.Ended() // it did not get as far as the lock
 	c.want(unborn || len(a.Run) == 12 && strings.Trim(a.Run, "0123456789abcdef") == "", "run %q has 12 hexadecimal digits", a.Run)
 }
 
-// lists checks that nothing is named twice, and that what is named is whole.
-func (c *checks) lists(a *runAccount) {
+// checkLists checks that nothing is named twice, and that what is named is whole.
+func (c *checks) checkLists(a *Summary) {
 	seen := map[[3]string]bool{}
 	once := func(kind, source, key string) {
 		id := [...]string{kind, source, key}
@@ -246,20 +236,20 @@ func (c *checks) lists(a *runAccount) {
 	}
 }
 
-// figure is one number of an account, under the name that logs give it.
-type figure struct {
-	name  string
-	value int64
+// Figure is one number of an account, under the name that logs give it.
+type Figure struct {
+	Name  string
+	Value int64
 }
 
-// figures are the numbers of an account, in the order of its form.
-func (a *runAccount) figures() []figure {
+// Figures are the numbers of an account, in the order of its form.
+func (a *Summary) Figures() []Figure {
 	o, r, s, f := &a.Objects, &a.Records, &a.SignIns, &a.Findings
 	rows, bytes := 0, int64(0)
 	for _, file := range a.Files {
 		rows, bytes = rows+file.Rows, bytes+file.Bytes
 	}
-	return []figure{
+	return []Figure{
 		{"objects_listed", int64(o.Listed)}, {"objects_read", int64(o.Read)},
 		{"objects_skipped", int64(o.Skipped)}, {"objects_excluded", int64(o.Excluded)},
 		{"packed", o.Packed}, {"inflated", o.Inflated},
@@ -275,8 +265,8 @@ func (a *runAccount) figures() []figure {
 	}
 }
 
-// line says all of a run in one line, for people and for grep.
-func (a *runAccount) line() string {
+// Line says all of a run in one line, for people and for grep.
+func (a *Summary) Line() string {
 	var b strings.Builder
 	o, r, s, f := &a.Objects, &a.Records, &a.SignIns, &a.Findings
 	fmt.Fprintf(&b, "run %s %s", a.Run, a.Status)
@@ -292,15 +282,15 @@ func (a *runAccount) line() string {
 	return b.String()
 }
 
-// encode gives the account as JSON: the run's manifest. What does not add up
+// Encode gives the account as JSON: the run's manifest. What does not add up
 // is said in its remarks.
-func (a *runAccount) encode() ([]byte, error) {
+func (a *Summary) Encode() ([]byte, error) {
 	whole := *a
 	whole.Sources = append([]string{}, a.Sources...)
-	whole.Owed = append([]owedAccount{}, a.Owed...)
-	whole.Files = append([]fileAccount{}, a.Files...)
+	whole.Owed = append([]OwedObject{}, a.Owed...)
+	whole.Files = append([]AddedFile{}, a.Files...)
 	whole.Replaced = append([]string{}, a.Replaced...)
-	whole.Remarks = append(append([]string{}, a.Remarks...), a.check()...)
+	whole.Remarks = append(append([]string{}, a.Remarks...), a.Check()...)
 	b, err := json.MarshalIndent(whole, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write the manifest of run %q: %w", a.Run, err)

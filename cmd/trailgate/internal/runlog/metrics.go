@@ -1,4 +1,4 @@
-package main
+package runlog
 
 import (
 	"bytes"
@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"trailgate/analyzer/rule"
+	"trailgate/cmd/trailgate/internal/atomicfile"
+	"trailgate/cmd/trailgate/internal/batch"
 )
 
 // metricPrefix begins the name of every metric of export.
@@ -26,23 +28,23 @@ const lastSuccess = metricPrefix + "last_success_timestamp_seconds"
 // this command wrote has a twentieth of it.
 const maxMetricsFile = 1 << 18
 
-// writeMetrics writes the metrics of a run to a file, whole or not at all, in
+// WriteMetrics writes the metrics of a run to a file, whole or not at all, in
 // the Prometheus text format (version 0.0.4), for node exporter's textfile
 // collector: gauges about the last run, all labelled with the lake, so that
 // the files of several jobs can lie in one folder. A run that did not come to
 // its end keeps the time of the last one that did, which is 0 where none has:
 // an alert on the age of the last success is to go off then as well.
-func (p *process) writeMetrics(path string, a *runAccount) error {
-	now := p.now().UTC()
+func WriteMetrics(path string, a *batch.Summary, exitStatus int, now time.Time) error {
+	now = now.UTC()
 	success := now
-	if !a.ended() {
+	if !a.Ended() {
 		var err error
 		if success, err = readLastSuccess(path, a.Lake); err != nil {
 			return fmt.Errorf("write metrics: %w", err)
 		}
 	}
-	text := metricsOf(a, now, success)
-	err := replace(path, func(w io.Writer) error {
+	text := metricsOf(a, exitStatus, now, success)
+	err := atomicfile.Replace(path, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})
@@ -71,7 +73,7 @@ func readLastSuccess(path, lake string) (time.Time, error) {
 
 // parseLastSuccess finds the last success of a lake in a file of metrics.
 func parseLastSuccess(text []byte, lake string) time.Time {
-	begin := lastSuccess + labels("lake", lake) + " "
+	begin := lastSuccess + labelText("lake", lake) + " "
 	for line := range bytes.Lines(text) {
 		value, ok := strings.CutPrefix(string(line), begin)
 		if !ok || !strings.HasSuffix(value, "\n") {
@@ -97,47 +99,47 @@ type sample struct {
 	value float64
 }
 
-// one writes a metric with one value.
-func (x *exposition) one(name, help string, value float64) {
-	x.head(name, help)
-	x.line(name, labels("lake", x.lake), value)
+// addOne writes a metric with one value.
+func (x *exposition) addOne(name, help string, value float64) {
+	x.addHead(name, help)
+	x.addLine(name, labelText("lake", x.lake), value)
 }
 
-// at writes a metric that is a moment; none where there was no such moment.
-func (x *exposition) at(name, help string, t time.Time) {
+// addTime writes a metric that is a moment; none where there was no such moment.
+func (x *exposition) addTime(name, help string, t time.Time) {
 	if !t.IsZero() {
-		x.one(name, help, seconds(t))
+		x.addOne(name, help, unixSeconds(t))
 	}
 }
 
-// seconds is a moment as metrics give it; 0 for none.
-func seconds(t time.Time) float64 {
+// unixSeconds is a moment as metrics give it; 0 for none.
+func unixSeconds(t time.Time) float64 {
 	if t.IsZero() {
 		return 0
 	}
 	return float64(t.UnixMilli()) / 1e3
 }
 
-// by writes a metric with a value for each of a label's.
-func (x *exposition) by(name, label, help string, samples ...sample) {
-	x.head(name, help)
+// addByLabel writes a metric with a value for each of a label's.
+func (x *exposition) addByLabel(name, label, help string, samples ...sample) {
+	x.addHead(name, help)
 	for _, s := range samples {
-		x.line(name, labels("lake", x.lake, label, s.label), s.value)
+		x.addLine(name, labelText("lake", x.lake, label, s.label), s.value)
 	}
 }
 
-func (x *exposition) head(name, help string) {
+func (x *exposition) addHead(name, help string) {
 	fmt.Fprintf(&x.out, "# HELP %s%s %s\n# TYPE %[1]s%[2]s gauge\n", metricPrefix, name, help)
 }
 
-func (x *exposition) line(name, labels string, value float64) {
+func (x *exposition) addLine(name, labels string, value float64) {
 	fmt.Fprintf(&x.out, "%s%s%s %s\n", metricPrefix, name, labels, strconv.FormatFloat(value, 'f', -1, 64))
 }
 
-// labels writes pairs of a label's name and value. Of a value, backslash, quote
+// labelText writes pairs of a label's name and value. Of a value, backslash, quote
 // and line feed are escaped, as the format asks, and what is no UTF-8, which it
 // does not allow, is replaced.
-func labels(pairs ...string) string {
+func labelText(pairs ...string) string {
 	var b strings.Builder
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -154,54 +156,54 @@ func labels(pairs ...string) string {
 // in every run, so that a rate or an alert does not meet a gap. What the state
 // holds is left out of a run that ended before it had read the state: nothing
 // owed would be a claim.
-func metricsOf(a *runAccount, now, success time.Time) []byte {
+func metricsOf(a *batch.Summary, exitStatus int, now, success time.Time) []byte {
 	x := &exposition{lake: a.Lake}
 	o, r, s, f := &a.Objects, &a.Records, &a.SignIns, &a.Findings
 	n := func(label string, value int) sample { return sample{label, float64(value)} }
 
-	x.by("build_info", "version", "Version of the trailgate that wrote this file.", n(a.Trailgate, 1))
-	x.at("last_run_timestamp_seconds", "When the last run ended.", now)
-	x.one("last_success_timestamp_seconds", "When a run last came to its end, with or without something skipped; 0 where none has yet.", seconds(success))
-	x.one("last_run_duration_seconds", "How long the last run took.", a.Seconds)
-	x.one("last_run_exit_status", "Exit status of the last run: 0 complete, 1 failed, 3 something skipped, 4 findings, 130 interrupted.", float64(a.exit()))
-	if a.knows() {
-		x.one("generation", "Generation of the lake that is committed.", float64(a.Generation))
+	x.addByLabel("build_info", "version", "Version of the trailgate that wrote this file.", n(a.Trailgate, 1))
+	x.addTime("last_run_timestamp_seconds", "When the last run ended.", now)
+	x.addOne("last_success_timestamp_seconds", "When a run last came to its end, with or without something skipped; 0 where none has yet.", unixSeconds(success))
+	x.addOne("last_run_duration_seconds", "How long the last run took.", a.Seconds)
+	x.addOne("last_run_exit_status", "Exit status of the last run: 0 complete, 1 failed, 3 something skipped, 4 findings, 130 interrupted.", float64(exitStatus))
+	if a.KnowsState() {
+		x.addOne("generation", "Generation of the lake that is committed.", float64(a.Generation))
 	}
-	x.at("settled_timestamp_seconds", "Up to when history is closed.", a.Settled)
+	x.addTime("settled_timestamp_seconds", "Up to when history is closed.", a.Settled)
 
-	x.by("objects", "outcome", "Objects listed by the last run, by what became of them.",
+	x.addByLabel("objects", "outcome", "Objects listed by the last run, by what became of them.",
 		n("read", o.Read), n("skipped", o.Skipped), n("excluded", o.Excluded))
-	x.by("object_bytes", "form", "Bytes of the objects read by the last run: as stored, and inflated.",
+	x.addByLabel("object_bytes", "form", "Bytes of the objects read by the last run: as stored, and inflated.",
 		sample{"packed", float64(o.Packed)}, sample{"inflated", float64(o.Inflated)})
-	x.by("records", "outcome", "Records of sign-ins seen by the last run, by what became of them.",
+	x.addByLabel("records", "outcome", "Records of sign-ins seen by the last run, by what became of them.",
 		n("sign_in", r.SignIns), n("duplicate", r.Duplicates), n("outside", r.Outside), n("filtered", r.Filtered))
-	x.one("skipped_records", "Records of sign-ins that the last run could not read.", float64(r.Skipped))
-	x.by("sign_ins", "state", "Sign-ins of the last run: new ones, and those that the lake held already.",
+	x.addOne("skipped_records", "Records of sign-ins that the last run could not read.", float64(r.Skipped))
+	x.addByLabel("sign_ins", "state", "Sign-ins of the last run: new ones, and those that the lake held already.",
 		n("new", s.New), n("known", s.Known))
-	x.one("late_sign_ins", "New sign-ins of the last run that came after history had passed them.", float64(s.Late))
+	x.addOne("late_sign_ins", "New sign-ins of the last run that came after history had passed them.", float64(s.Late))
 
-	x.by("findings", "severity", "Findings that the last run added or changed, by severity.", severities(f.BySeverity)...)
-	x.by("finding_changes", "change", "What the last run did to findings.",
+	x.addByLabel("findings", "severity", "Findings that the last run added or changed, by severity.", severitySamples(f.BySeverity)...)
+	x.addByLabel("finding_changes", "change", "What the last run did to findings.",
 		n("new", f.New), n("changed", f.Changed), n("withdrawn", f.Withdrawn))
-	x.one("standing_findings", "Findings that hold after the last run, of those that it judged.", float64(f.Standing))
+	x.addOne("standing_findings", "Findings that hold after the last run, of those that it judged.", float64(f.Standing))
 
-	if a.knows() {
-		x.one("owed_objects", "Objects that could not be read so far and are tried again by each run.", float64(len(a.Owed)))
+	if a.KnowsState() {
+		x.addOne("owed_objects", "Objects that could not be read so far and are tried again by each run.", float64(len(a.Owed)))
 	}
-	x.at("owed_oldest_timestamp_seconds", "Since when the oldest owed object is owed; absent where nothing is.", oldest(a.Owed))
+	x.addTime("owed_oldest_timestamp_seconds", "Since when the oldest owed object is owed; absent where nothing is.", oldestSince(a.Owed))
 	rows, added := map[string]int{}, map[string]int{}
 	for _, file := range a.Files {
 		rows[file.Table] += file.Rows
 		added[file.Table]++
 	}
-	x.by("added_files", "table", "Files that the last run added to the lake.", n("signins", added["signins"]), n("findings", added["findings"]))
-	x.by("added_rows", "table", "Rows in the files that the last run added.", n("signins", rows["signins"]), n("findings", rows["findings"]))
-	x.one("replaced_files", "Files of the lake that the last run replaced by others.", float64(len(a.Replaced)))
+	x.addByLabel("added_files", "table", "Files that the last run added to the lake.", n("signins", added["signins"]), n("findings", added["findings"]))
+	x.addByLabel("added_rows", "table", "Rows in the files that the last run added.", n("signins", rows["signins"]), n("findings", rows["findings"]))
+	x.addOne("replaced_files", "Files of the lake that the last run replaced by others.", float64(len(a.Replaced)))
 	return x.out.Bytes()
 }
 
-// severities gives a sample for each severity there is, the lowest first.
-func severities(by map[string]int) []sample {
+// severitySamples gives a sample for each severity there is, the lowest first.
+func severitySamples(by map[string]int) []sample {
 	var out []sample
 	for _, s := range [...]rule.Severity{rule.Low, rule.Medium, rule.High, rule.Critical} {
 		out = append(out, sample{s.String(), float64(by[s.String()])})
@@ -209,8 +211,8 @@ func severities(by map[string]int) []sample {
 	return out
 }
 
-// oldest is the earliest beginning of what is owed.
-func oldest(owed []owedAccount) time.Time {
+// oldestSince is the earliest beginning of what is owed.
+func oldestSince(owed []batch.OwedObject) time.Time {
 	var t time.Time
 	for _, o := range owed {
 		if t.IsZero() || o.Since.Before(t) {

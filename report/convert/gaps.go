@@ -1,4 +1,4 @@
-package main
+package convert
 
 import (
 	"fmt"
@@ -10,18 +10,18 @@ import (
 	"trailgate/report"
 )
 
-// narrowed tells whether the user asked for parts of trails only, so that the
+// asksForPartsOnly tells whether the user asked for parts of trails only, so that the
 // Regions that are missing are no wonder.
-func narrowed(sources []string) bool {
+func asksForPartsOnly(sources []string) bool {
 	return !slices.ContainsFunc(sources, func(s string) bool {
 		_, below, layout := strings.Cut(s[max(strings.LastIndex(s, "AWSLogs/"), 0):], "/CloudTrail/")
 		return !layout || strings.Trim(below, "/") == "" || !strings.Contains(s, "AWSLogs/")
 	})
 }
 
-// absent names, for each account, the Regions of its partition that have no
+// absentRegions names, for each account, the Regions of its partition that have no
 // log files at all.
-func absent(shards []ingest.Shard, table endpoint.Table) []report.Absence {
+func absentRegions(shards []ingest.Shard, table endpoint.Table) []report.Absence {
 	var out []report.Absence
 	for _, account := range accountsOf(shards) {
 		has := regionsOf(shards, account)
@@ -40,11 +40,11 @@ func absent(shards []ingest.Shard, table endpoint.Table) []report.Absence {
 	return out
 }
 
-// gaps says in words what an account's Regions tell of its trail: with log
+// singleRegionTrails says in words what an account's Regions tell of its trail: with log
 // files of one Region alone, where its partition has more, it looks like a
 // trail of that Region alone. Sign-ins at the global endpoint are recorded in
 // the partition's default Region, as a rule.
-func gaps(shards []ingest.Shard, table endpoint.Table) []string {
+func singleRegionTrails(shards []ingest.Shard, table endpoint.Table) []string {
 	var out []string
 	for _, account := range accountsOf(shards) {
 		has := regionsOf(shards, account)

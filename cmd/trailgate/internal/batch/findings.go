@@ -1,4 +1,4 @@
-package main
+package batch
 
 import (
 	"cmp"
@@ -15,86 +15,94 @@ import (
 	"trailgate/analyzer/detect"
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
-	"trailgate/ingest/trail"
 	"trailgate/report"
+	"trailgate/report/convert"
 	"trailgate/report/lake"
 )
 
-// maxHold is how long history waits for what is owed before it closes over
+// maxBacklogWait is how long history waits for what is owed before it closes over
 // it.
-const maxHold = 7 * 24 * time.Hour
+const maxBacklogWait = 7 * 24 * time.Hour
 
 // judge judges the new sign-ins, and again all since history was settled, in
 // order of time: so a sign-in that came late is judged, and learned, as if it
 // had come in time. Then history is settled up to a later moment.
 func (x *exporter) judge(arrivals []arrival, c *ingest.Coverage) error {
-	head := &x.job.head
-	j := x.judgement
-	j.judge.Baseline = &detect.Baseline{}
-	if len(x.job.baseline) > 0 {
-		known, err := detect.ParseBaseline(x.job.baseline)
+	head := &x.state.head
+	detector := x.Detector
+	detector.Baseline = &detect.Baseline{}
+	if len(x.state.baseline) > 0 {
+		known, err := detect.ParseBaseline(x.state.baseline)
 		if err != nil {
-			return fmt.Errorf("state %q: %w", x.stateName, err)
+			return fmt.Errorf("state %q: %w", x.StateName, err)
 		}
-		j.judge.Baseline = known
+		detector.Baseline = known
 	}
-	before := j.judge.Baseline.Ongoing()
-	until := x.settleTo(arrivals, c)
-	classify := analyzer.Classifier{Table: x.read.table}
+	before := detector.Baseline.Ongoing()
+	until := x.nextSettled(arrivals, c)
+	classify := x.classifier()
 	var pending []signin.Event
 	var learned json.RawMessage
 	var settled []detect.Finding
 	settle := func() (err error) {
 		if learned == nil {
-			settled = j.judge.Baseline.Ongoing()
-			learned, err = json.Marshal(j.judge.Baseline)
+			settled = detector.Baseline.Ongoing()
+			learned, err = json.Marshal(detector.Baseline)
 		}
 		return err
 	}
-	for e := range together(x.job.pending, arrivals) {
+	for e := range mergeByTime(x.state.pending, arrivals) {
 		if e.Time.After(until) {
 			if err := settle(); err != nil {
 				return fmt.Errorf("keep the baseline: %w", err)
 			}
 			pending = append(pending, *e)
 		}
-		j.add(e, classify.Classify(*e))
+		x.addSignIn(e, classify.Classify(*e))
 	}
 	if err := settle(); err != nil {
 		return fmt.Errorf("keep the baseline: %w", err)
 	}
-	j.conclude()
-	x.shrink(before, settled)
-	x.p.tellProblems(j.tally.Exceptions())
-	x.job.pending, x.job.baseline = pending, learned
+	x.found = detector.Findings()
+	x.restoreSettledFindings(before, settled)
+	x.Observer.Problems(x.Tally.Exceptions())
+	x.state.pending, x.state.baseline = pending, learned
 	head.Settled = until
-	x.account.Settled = until
+	x.summary.Settled = until
 	return nil
 }
 
-// shrink brings back findings of bursts from before history was settled, to
-// which an earlier run added sign-ins that do not belong to them any more, as
-// they were when it was settled; and notes those to which this run has added.
-func (x *exporter) shrink(before, settled []detect.Finding) {
+// addSignIn judges one sign-in.
+func (x *exporter) addSignIn(e *signin.Event, v analyzer.Verdict) {
+	x.Detector.Add(e, v)
+	if x.Tally.Policy != nil {
+		x.Tally.Add(e, x.Tally.Policy.Decide(e, v))
+	}
+}
+
+// restoreSettledFindings corrects findings of bursts that began before the settled
+// time. Such a burst may have grown in an earlier run and not in this one: its finding
+// is put back to its state at the settled time. It remembers which ones grew now.
+func (x *exporter) restoreSettledFindings(before, settled []detect.Finding) {
 	found := map[string]int{}
-	for _, f := range x.judgement.found {
+	for _, f := range x.found {
 		found[f.ID] = f.Count
 	}
 	for _, f := range before {
-		if found[f.ID] == 0 && slices.Contains(x.job.head.Grown, f.ID) {
-			x.judgement.found = append(x.judgement.found, f)
+		if found[f.ID] == 0 && slices.Contains(x.state.head.Grown, f.ID) {
+			x.found = append(x.found, f)
 		}
 	}
-	x.job.head.Grown = nil
+	x.state.head.Grown = nil
 	for _, f := range settled {
 		if found[f.ID] > f.Count {
-			x.job.head.Grown = append(x.job.head.Grown, f.ID)
+			x.state.head.Grown = append(x.state.head.Grown, f.ID)
 		}
 	}
 }
 
-// together yields what is to be judged, in order of time.
-func together(pending []signin.Event, arrivals []arrival) iter.Seq[*signin.Event] {
+// mergeByTime yields what is to be judged, in order of time.
+func mergeByTime(pending []signin.Event, arrivals []arrival) iter.Seq[*signin.Event] {
 	return func(yield func(*signin.Event) bool) {
 		i := 0
 		for _, a := range arrivals {
@@ -118,48 +126,48 @@ func together(pending []signin.Event, arrivals []arrival) iter.Seq[*signin.Event
 	}
 }
 
-// settleTo is the moment up to which history is settled after this run:
+// nextSettled is the moment up to which history is settled after this run:
 // --settle before the newest delivery. It waits for what is owed and for
 // folders that could not be listed, though not for ever, and never goes back.
-func (x *exporter) settleTo(arrivals []arrival, c *ingest.Coverage) time.Time {
-	head := &x.job.head
-	head.Newest = x.newest(arrivals)
+func (x *exporter) nextSettled(arrivals []arrival, c *ingest.Coverage) time.Time {
+	head := &x.state.head
+	head.Newest = x.newestDelivery(arrivals)
 	if head.Newest.IsZero() {
 		return head.Settled
 	}
-	to := head.Newest.Add(-x.flags.settle)
+	to := head.Newest.Add(-x.Settle)
 	if x.failed != nil || c.Skipped[ingest.CauseListing] > 0 {
-		to = earlier(to, head.Settled)
+		to = earlierOf(to, head.Settled)
 	}
-	for _, o := range x.job.owed {
-		if k, kind := trail.ParseKey(o.Key); kind == trail.LogFile && !k.Delivered.IsZero() {
-			to = earlier(to, k.Delivered.Add(-x.flags.settle))
+	for _, o := range x.state.owed {
+		if at := x.deliveredAt(o); !at.IsZero() {
+			to = earlierOf(to, at.Add(-x.Settle))
 		}
 	}
-	return later(head.Settled, later(to, head.Newest.Add(-x.flags.settle-maxHold)))
+	return laterOf(head.Settled, laterOf(to, head.Newest.Add(-x.Settle-maxBacklogWait)))
 }
 
-// newest is the newest delivery that has come so far, as far as its stamp can
+// newestDelivery is the newest delivery that has come so far, as far as its stamp can
 // be believed.
-func (x *exporter) newest(arrivals []arrival) time.Time {
-	newest := x.job.head.Newest
+func (x *exporter) newestDelivery(arrivals []arrival) time.Time {
+	newest := x.state.head.Newest
 	if n := len(arrivals); n > 0 {
-		newest = later(newest, earlier(arrivals[n-1].Time, x.now()))
+		newest = laterOf(newest, earlierOf(arrivals[n-1].Time, x.now()))
 	}
 	for _, b := range x.sources {
-		newest = later(newest, earlier(b.newest, x.now()))
+		newest = laterOf(newest, earlierOf(b.newest, x.now()))
 	}
 	return newest.UTC()
 }
 
-func earlier(a, b time.Time) time.Time {
+func earlierOf(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
 	}
 	return a
 }
 
-func later(a, b time.Time) time.Time {
+func laterOf(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}
@@ -169,15 +177,15 @@ func later(a, b time.Time) time.Time {
 // planFindings brings the table of findings in line with what holds now. What
 // was found after the moment up to which history had been settled is found
 // again by every run, so what is not found any more does not hold.
-func (x *exporter) planFindings(ctx context.Context, settled time.Time, todo *plan) error {
+func (x *exporter) planFindings(ctx context.Context, settled time.Time, changes *plan) error {
 	table := x.table(report.Findings)
 	want := map[lake.Partition][]report.Finding{}
 	// What lies before the beginning is not this job's.
-	settled = later(settled, x.job.head.Since.Add(-time.Millisecond))
-	from := lakeDay(report.DateOf(settled))
+	settled = laterOf(settled, x.state.head.Since.Add(-time.Millisecond))
+	from := lakeDayOf(report.DateOf(settled))
 	first := from
-	for row := range findings(x.judgement.found) {
-		p := table.Place(lakeDay(row.EventDate), row.AccountID)
+	for row := range convert.Findings(x.found) {
+		p := table.Place(lakeDayOf(row.EventDate), row.AccountID)
 		want[p] = append(want[p], row)
 		first = min(first, p.Day)
 	}
@@ -193,17 +201,17 @@ func (x *exporter) planFindings(ctx context.Context, settled time.Time, todo *pl
 		}
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(want), lake.Partition.Compare) {
-		if err := x.planPartition(ctx, table, p, have[p], want[p], settled, todo); err != nil {
+		if err := x.planPartition(ctx, table, p, have[p], want[p], settled, changes); err != nil {
 			return err
 		}
 	}
-	x.account.Findings.Standing = len(x.judgement.found)
+	x.summary.Findings.Standing = len(x.found)
 	return nil
 }
 
 // planPartition compares what a partition has with what holds, and plans one
 // file in place of all that it has if they differ.
-func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.Partition, files []lake.File, found []report.Finding, settled time.Time, todo *plan) error {
+func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.Partition, files []lake.File, found []report.Finding, settled time.Time, changes *plan) error {
 	rows := map[string]report.Finding{}
 	twice := false
 	for _, f := range files {
@@ -216,7 +224,7 @@ func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.
 			rows[row.FindingID] = row
 		}
 	}
-	count := &x.account.Findings
+	count := &x.summary.Findings
 	changed := twice
 	stands := map[string]bool{}
 	for _, row := range found {
@@ -230,8 +238,8 @@ func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.
 			continue
 		}
 		changed = true
-		count.BySeverity = increment(count.BySeverity, row.Severity)
-		x.news = append(x.news, row)
+		count.BySeverity = addOne(count.BySeverity, row.Severity)
+		x.changed = append(x.changed, row)
 		rows[row.FindingID] = row
 	}
 	for id, row := range rows {
@@ -245,16 +253,16 @@ func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.
 		return nil
 	}
 	for _, f := range files {
-		todo.replaced = append(todo.replaced, f.Key)
+		changes.replaced = append(changes.replaced, f.Key)
 	}
 	if len(rows) > 0 {
 		sorted := slices.SortedFunc(maps.Values(rows), compareFindings)
-		planAdd(todo, table, table.Key(p, x.snapshot.Number+1, x.run), each(sorted))
+		addToPlan(changes, table, table.Key(p, x.snapshot.Number+1, x.runName), x.Version, slices.Values(sorted))
 	}
 	return nil
 }
 
-func increment(m map[string]int, key string) map[string]int {
+func addOne(m map[string]int, key string) map[string]int {
 	if m == nil {
 		m = map[string]int{}
 	}

@@ -1,0 +1,143 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"slices"
+
+	"trailgate/report"
+	"trailgate/report/lake"
+)
+
+// plan is what a run is about to change in the lake.
+type plan struct {
+	add      []addition
+	replaced []string // keys
+}
+
+// addition is a file that is to be added to a table.
+type addition struct {
+	table  *lake.Table
+	key    string
+	encode func() (encoded, error)
+}
+
+// keys are those of the files to add.
+func (p *plan) keys() []string {
+	var out []string
+	for _, a := range p.add {
+		out = append(out, a.key)
+	}
+	return out
+}
+
+// addToPlan plans a file with these rows.
+func addToPlan[R report.Row](changes *plan, table *lake.Table, key, version string, rows iter.Seq[R]) {
+	changes.add = append(changes.add, addition{table, key, func() (encoded, error) { return encodeRows(table.Name, version, withoutErrors(rows)) }})
+}
+
+// withoutErrors are rows that come without errors.
+func withoutErrors[R any](rows iter.Seq[R]) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		for row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// writeLastManifest writes the manifest of the last commit, if its run could not.
+func (x *exporter) writeLastManifest(ctx context.Context) error {
+	if x.state.last == nil {
+		return nil
+	}
+	if err := x.writeManifest(ctx, x.state.last); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	return nil
+}
+
+// apply writes the files and commits. If nothing has changed it does neither.
+func (x *exporter) apply(ctx context.Context, changes *plan) error {
+	after, err := x.state.encode(false)
+	if err != nil {
+		return err
+	}
+	if len(changes.add)+len(changes.replaced) == 0 && string(after) == string(x.before) {
+		return x.writeLastManifest(ctx)
+	}
+	if err := x.writeLastManifest(ctx); err != nil {
+		return err
+	}
+	keys := changes.keys()
+	if len(keys) > 0 {
+		if err := lake.Announce(ctx, x.State, x.snapshot.Number+1, x.runName, keys); err != nil {
+			return err
+		}
+	}
+	if err := x.writeAndCommit(ctx, changes); err != nil {
+		x.summary.Files = nil
+		if failed := x.rollBack(err, keys); failed != nil {
+			x.addRemark("what the run had written is left to the next: " + failed.Error())
+		}
+		if x.commitUnknown {
+			x.addRemark("no answer came to a write, which may yet be done; the next run waits until the lock has run out, and puts that in order")
+		}
+		return x.causeOf(ctx, err)
+	}
+	a := &x.summary
+	a.Generation, a.Committed, a.Replaced = x.snapshot.Number+1, true, changes.replaced
+	if err := x.cleanUp(changes.replaced, keys); err != nil {
+		x.addRemark("committed, but not all could be cleared away; the next run does it: " + err.Error())
+	}
+	if err := x.writeManifest(x.graceCtx, x.state.last); err != nil {
+		x.addRemark("committed, but the manifest could not be written; the next run does it: " + err.Error())
+	}
+	return nil
+}
+
+// writeAndCommit writes the files and makes the next generation of the state.
+func (x *exporter) writeAndCommit(ctx context.Context, changes *plan) error {
+	var err error
+	if x.summary.Files, err = addFiles(ctx, changes.add); err != nil {
+		return err
+	}
+	x.state.head.Replaced = changes.replaced
+	last := x.summary
+	last.Generation, last.Committed, last.Replaced = x.snapshot.Number+1, true, changes.replaced
+	x.state.last = &last
+	x.setOutcome(ctx, &last, x.readCoverage, nil)
+	body, err := x.state.encode(true)
+	if err != nil {
+		return err
+	}
+	if err := x.commit(ctx, body); err != nil {
+		return fmt.Errorf("commit generation %d: %w", last.Generation, err)
+	}
+	return nil
+}
+
+// causeOf gives the reason for which a run was told to stop, if it was, or was
+// overtaken: files that are gone are a sign of that.
+func (h *session) causeOf(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return context.Cause(ctx)
+	case errors.Is(err, fs.ErrNotExist):
+		if lost := h.lease.Renew(ctx); errors.Is(lost, lake.ErrLost) {
+			return lost
+		}
+	}
+	return err
+}
+
+// sameTexts reports whether two lists hold the same texts, in any order.
+func sameTexts(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(a, b)
+}

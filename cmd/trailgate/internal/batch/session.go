@@ -1,0 +1,307 @@
+package batch
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"trailgate/report/lake"
+)
+
+// Location is a lake and its state, and how to hold the lock on them.
+type Location struct {
+	Lake      lake.Store // nil: only the state is used
+	LakeName  string     // as the user named it
+	State     lake.Store
+	StateName string
+	LockWait  time.Duration // how long to wait for another run
+	Lease     time.Duration // how long the lock lasts without renewal
+	Now       func() time.Time
+}
+
+// session is a lake and its state, with the lock on them.
+type session struct {
+	*Location
+	log           lake.Log
+	runName       string
+	lease         *lake.Lease
+	snapshot      lake.Snapshot
+	commitUnknown bool            // a write of this run may yet be done
+	commitTried   bool            // of the present generation
+	rolledBack    map[string]bool // files that an earlier run left, and that were taken back
+	graceCtx      context.Context // lasts shutdownGrace longer than the run's
+	endGrace      func()
+}
+
+// keptGenerations is how many generations of the state are kept: the present
+// one, and those to fall back to when it is damaged.
+const keptGenerations = 3
+
+// shutdownGrace is how long a run that is told to stop may take, in all, to put
+// things in order.
+const shutdownGrace = 8 * time.Second
+
+// withGrace gives a context that ends shutdownGrace after the given one.
+func withGrace(ctx context.Context) (context.Context, func()) {
+	grace, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		end := time.AfterFunc(shutdownGrace, cancel)
+		context.AfterFunc(grace, func() { end.Stop() })
+	})
+	return grace, func() {
+		stop()
+		cancel()
+	}
+}
+
+// openSession waits for the lock on a state. The run is its holder.
+func openSession(ctx context.Context, l *Location, runName string) (*session, error) {
+	s := newSession(l)
+	return s, s.acquire(ctx, runName)
+}
+
+// openFilled is openSession for work on what an export has committed. If nothing was
+// committed, it writes nothing, not even the lock.
+func openFilled(ctx context.Context, l *Location) (*session, error) {
+	s := newSession(l)
+	empty, err := s.log.Empty(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if empty {
+		return nil, &EmptyStateError{l.StateName}
+	}
+	return s, s.acquire(ctx, randomRunName())
+}
+
+func newSession(l *Location) *session { return &session{Location: l, log: lake.Log{Store: l.State}} }
+
+// acquire waits for the lock.
+func (s *session) acquire(ctx context.Context, runName string) error {
+	s.runName = runName
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	lock := &lake.Lock{Store: s.State, Key: "lock.json", Holder: lake.Holder{Run: runName, Host: host, PID: os.Getpid()},
+		Lease: s.Lease, Now: s.Now}
+	if s.lease, err = lock.Acquire(ctx, s.LockWait); err != nil {
+		return err
+	}
+	s.graceCtx, s.endGrace = withGrace(ctx)
+	return nil
+}
+
+// randomRunName names a run: 12 hexadecimal digits.
+func randomRunName() string {
+	var b [6]byte
+	rand.Read(b[:]) // never fails (crypto/rand, "Read")
+	return hex.EncodeToString(b[:])
+}
+
+// renewLease renews the lock while the run goes on. When it is lost the context
+// ends, and the cause says so.
+func (s *session) renewLease(ctx context.Context) (context.Context, func()) {
+	inner, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		due := time.NewTicker(s.Location.Lease / 4)
+		defer due.Stop()
+		for {
+			select {
+			case <-due.C:
+			case <-inner.Done():
+				return
+			}
+			switch err := s.lease.Renew(inner); {
+			case errors.Is(err, lake.ErrLost):
+				cancel(err)
+				return
+			case err != nil && inner.Err() == nil:
+				// The store may answer again before the lease has run out.
+				continue
+			}
+		}
+	})
+	return inner, func() {
+		cancel(nil)
+		wg.Wait()
+	}
+}
+
+// release lets go of the lock, also when the run was told to stop. Where a
+// write may yet come to be, the lock is left to run out: by then it has come or
+// never will.
+func (s *session) release() {
+	defer s.endGrace()
+	if s.commitUnknown {
+		return
+	}
+	if err := s.lease.Release(s.graceCtx); err != nil {
+		return // it runs out by itself
+	}
+}
+
+// load reads the state. The first run of all gives it its id, before anything
+// else is written.
+func (s *session) load(ctx context.Context) (*State, error) {
+	state, err := s.latest(ctx)
+	if err != nil || state != nil {
+		return state, err
+	}
+	id, err := s.createID(ctx)
+	return newState(id), err
+}
+
+// committed reads a state in which something has been committed.
+func (s *session) committed(ctx context.Context) (*State, error) {
+	state, err := s.latest(ctx)
+	if err == nil && state == nil {
+		err = &EmptyStateError{s.StateName}
+	}
+	return state, err
+}
+
+// latest reads what was committed last; nil where nothing was.
+func (s *session) latest(ctx context.Context) (*State, error) {
+	var err error
+	if s.snapshot, err = s.log.Latest(ctx); err != nil || s.snapshot.Number == 0 {
+		return nil, err
+	}
+	state, err := decodeState(s.snapshot.Body)
+	if err != nil {
+		return nil, fmt.Errorf("state %q: %w", s.StateName, err)
+	}
+	return state, nil
+}
+
+// createID gives the id of a state that has no generation yet.
+func (s *session) createID(ctx context.Context) (string, error) {
+	const key = "job.json"
+	type identity struct {
+		ID string `json:"id"`
+	}
+	mine, err := json.Marshal(identity{randomRunName()})
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.State.Put(ctx, key, append(mine, '\n'), lake.Absent()); err != nil && !errors.Is(err, lake.ErrConflict) {
+		return "", fmt.Errorf("begin state %q: %w", s.StateName, err)
+	}
+	data, _, err := s.State.Get(ctx, key)
+	if err != nil {
+		return "", fmt.Errorf("begin state %q: %w", s.StateName, err)
+	}
+	var id identity
+	if err := json.Unmarshal(data, &id); err != nil || id.ID == "" {
+		return "", fmt.Errorf("begin state %q: %q is damaged", s.StateName, s.State.Name(key))
+	}
+	return id.ID, nil
+}
+
+// checkOwnership makes sure that the lake belongs to this state, and is divided as the
+// options say.
+func (x *exporter) checkOwnership(ctx context.Context) error {
+	mark, tag, err := lake.ReadMark(ctx, x.Lake)
+	if err != nil {
+		return err
+	}
+	ours := lake.Mark{Job: x.state.head.ID, PartitionBy: x.PartitionBy, State: x.StateName}
+	switch {
+	case mark.Job == "" && x.snapshot.Number > 0:
+		return &UnmarkedLakeError{Lake: x.LakeName, State: x.StateName}
+	case mark.Job == "":
+		return lake.WriteMark(ctx, x.Lake, ours, lake.Absent())
+	case !sameTexts(mark.PartitionBy, ours.PartitionBy):
+		return &PartitionMismatchError{Lake: x.LakeName, Has: mark.PartitionBy, Want: ours.PartitionBy}
+	case mark.Job == ours.Job:
+		return nil
+	case !x.Adopt:
+		return &OtherStateError{Lake: x.LakeName, State: mark.State, Ours: x.StateName, Adopts: true}
+	}
+	x.addRemark(fmt.Sprintf("the lake was filled by another state, %q, and is adopted by this one", mark.State))
+	return lake.WriteMark(ctx, x.Lake, ours, lake.Matches(tag))
+}
+
+// commit makes the next generation of a state, in one step. After an error it
+// does not stand; but if commitUnknown is set, it may yet come to, and with
+// lake.ErrLost another run may have built on it: nothing that it names may then
+// be taken back.
+func (s *session) commit(ctx context.Context, body []byte) error {
+	s.commitTried = false // of this generation
+	if err := s.lease.Renew(ctx); err != nil {
+		return err
+	}
+	number := s.snapshot.Number + 1
+	s.commitTried = true
+	err := s.log.Commit(ctx, number, s.runName, body)
+	if err == nil || errors.Is(err, lake.ErrLost) {
+		return err
+	}
+	now, unknown := s.log.Latest(s.graceCtx)
+	if unknown == nil && now.From == number && now.Run == s.runName {
+		return nil
+	}
+	s.commitUnknown = unknown != nil || errors.Is(err, lake.ErrOpen)
+	return err
+}
+
+// recover puts in order what an earlier run has left.
+func (s *session) recover(ctx context.Context, replaced []string) error {
+	taken, err := lake.Recover(ctx, s.State, s.Lake, s.snapshot, replaced)
+	s.rolledBack = map[string]bool{}
+	for _, key := range taken {
+		s.rolledBack[key] = true
+	}
+	return err
+}
+
+// cleanUp removes what a commit has made superfluous. None of it is needed: what
+// stays is removed by the next run.
+func (s *session) cleanUp(replaced, added []string) error {
+	return errors.Join(
+		lake.Remove(s.graceCtx, s.Lake, replaced),
+		lake.Settle(s.graceCtx, s.State, s.Lake, s.snapshot.Number+1, s.runName, added, true),
+		s.log.Prune(s.graceCtx, keptGenerations))
+}
+
+// rollBack takes back the files of a run that did not come to its commit, for the
+// reason given. What may yet come to be is left to the next run.
+func (s *session) rollBack(reason error, added []string) error {
+	switch {
+	case s.commitUnknown:
+		return nil // a generation that may come to stand needs them
+	case s.commitTried && errors.Is(reason, lake.ErrLost):
+		// Another run is further. If it built on this one's generation, the
+		// files count; if not, it has taken them back, or the next one does.
+		return nil
+	case errors.Is(reason, lake.ErrOpen):
+		s.commitUnknown = true
+		return lake.Remove(s.graceCtx, s.Lake, added)
+	}
+	return lake.Settle(s.graceCtx, s.State, s.Lake, s.snapshot.Number+1, s.runName, added, false)
+}
+
+// writeManifest writes the manifest of the run that committed the present generation,
+// unless it is there.
+func (s *session) writeManifest(ctx context.Context, a *Summary) error {
+	key := fmt.Sprintf("%s/runs/%010d-%s.json", lake.Metadata, a.Generation, a.Run)
+	if _, _, err := s.Lake.Get(ctx, key); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	data, err := a.Encode()
+	if err != nil {
+		return err
+	}
+	if _, err := s.Lake.Put(ctx, key, data, lake.Absent()); err != nil && !errors.Is(err, lake.ErrConflict) {
+		return err
+	}
+	return nil
+}

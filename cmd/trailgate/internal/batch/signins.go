@@ -1,0 +1,111 @@
+package batch
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"trailgate/ingest"
+	"trailgate/ingest/signin"
+	"trailgate/report"
+	"trailgate/report/convert"
+	"trailgate/report/lake"
+)
+
+// arrival is a sign-in of this run, and what is to become of it.
+type arrival struct {
+	*signin.Event
+	isNew bool // the lake lacks it
+	judge bool // it has not been judged yet
+}
+
+// splitNewAndKnown asks the lake which of the sign-ins it has. A sign-in that the lake
+// has and this state has not judged is judged: an older generation of the state is in
+// use then.
+func (x *exporter) splitNewAndKnown(ctx context.Context, m *ingest.Merger) ([]arrival, error) {
+	events := m.Sorted()
+	held, err := x.idsInLake(ctx, events)
+	if err != nil {
+		return nil, x.causeOf(ctx, err)
+	}
+	pending := map[string]bool{}
+	for i := range x.state.pending {
+		e := &x.state.pending[i]
+		pending[e.ID], pending[cmp.Or(e.OriginalID, e.ID)] = true, true
+	}
+	out := make([]arrival, 0, len(events))
+	count := &x.summary.SignIns
+	for _, e := range events {
+		a := arrival{Event: e, isNew: !held[e.ID] && !held[e.OriginalID]}
+		late := !e.Time.After(x.state.head.Settled)
+		a.judge = a.isNew || !late && !pending[e.ID] && !pending[cmp.Or(e.OriginalID, e.ID)]
+		switch {
+		case !a.isNew:
+			count.Known++
+		case late:
+			count.Late++
+			count.New++
+		default:
+			count.New++
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// idsInLake says which of the sign-ins' ids the lake has, in the partitions to which
+// they belong.
+func (x *exporter) idsInLake(ctx context.Context, events []*signin.Event) (map[string]bool, error) {
+	held := map[string]bool{}
+	var days []lake.Day
+	for _, e := range events {
+		held[e.ID] = false
+		if e.OriginalID != "" {
+			held[e.OriginalID] = false
+		}
+		if day := lakeDayOf(report.DateOf(e.Time)); len(days) == 0 || days[len(days)-1] != day {
+			days = append(days, day)
+		}
+	}
+	table := x.table(report.SignIns)
+	files, err := table.FilesOf(ctx, days)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		err := forEachID(ctx, table, f, func(id string) {
+			if _, asked := held[id]; asked {
+				held[id] = true
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
+}
+
+// planSignIns plans a file for each partition that has a new sign-in.
+func (x *exporter) planSignIns(arrivals []arrival, changes *plan) {
+	table := x.table(report.SignIns)
+	parts := map[lake.Partition][]*signin.Event{}
+	for _, a := range arrivals {
+		if a.isNew {
+			p := table.Place(lakeDayOf(report.DateOf(a.Time)), a.Account)
+			parts[p] = append(parts[p], a.Event)
+		}
+	}
+	classify := x.classifier()
+	for _, p := range slices.SortedFunc(maps.Keys(parts), lake.Partition.Compare) {
+		key := table.Key(p, x.snapshot.Number+1, x.runName)
+		rows := convert.SignIns(func(yield func(signin.Event) bool) {
+			for _, e := range parts[p] {
+				if !yield(*e) {
+					return
+				}
+			}
+		}, classify)
+		addToPlan(changes, table, key, x.Version, rows)
+	}
+}

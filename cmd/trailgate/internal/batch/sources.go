@@ -1,0 +1,110 @@
+package batch
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"trailgate/ingest"
+)
+
+// resumedSource is a source of a run. If it is resumable, it reads what the state
+// does not know and what is in the backlog. Other sources, files and standard input,
+// are read whole every time. The lake knows what it has.
+type resumedSource struct {
+	ingest.Source
+	name    string // in the state; empty: the source cannot be resumed
+	ability ingest.Resumable
+	from    ingest.ResumePoint
+	stream  ingest.ResumedStream // once it was opened
+	newest  time.Time            // delivery that was read
+}
+
+// Open continues where the state says.
+func (s *resumedSource) Open(ctx context.Context, w ingest.Window) ingest.Stream {
+	if s.ability == nil {
+		return s.Source.Open(ctx, w)
+	}
+	s.stream = s.ability.Resume(ctx, w, s.from)
+	return s.stream
+}
+
+// loadCheckpoints gives each source what the state knows of it.
+func (x *exporter) loadCheckpoints() error {
+	for _, source := range x.Sources {
+		s := &resumedSource{Source: source}
+		if ability, ok := source.(ingest.Resumable); ok {
+			name, err := ability.CheckpointName()
+			if err != nil {
+				return err
+			}
+			s.name, s.ability, s.from = name, ability, x.resumePoint(name)
+		}
+		if s.name != "" && slices.ContainsFunc(x.sources, func(o *resumedSource) bool { return o.name == s.name }) {
+			return &SameSourceError{s.name}
+		}
+		x.sources = append(x.sources, s)
+	}
+	return nil
+}
+
+// resumePoint is what the state knows of a source.
+func (x *exporter) resumePoint(name string) ingest.ResumePoint {
+	from := ingest.ResumePoint{Checkpoint: x.state.checkpoints[name], LookBack: x.LookBack, Now: x.now(), Until: x.Until, WrittenOff: map[string]bool{}}
+	owed := map[string]bool{}
+	for _, o := range x.state.owed {
+		if o.Source == name {
+			owed[o.Key] = true
+		}
+	}
+	for _, o := range x.state.writtenOff {
+		if o.Source == name {
+			from.WrittenOff[o.Key] = true
+		}
+	}
+	from.Backlog = slices.Sorted(maps.Keys(owed))
+	return from
+}
+
+// saveCheckpoints takes into the state what became of each source: its checkpoint,
+// and what is in the backlog from now on.
+func (x *exporter) saveCheckpoints() error {
+	for _, s := range x.sources {
+		if s.stream == nil {
+			continue
+		}
+		out, err := s.stream.Outcome()
+		if err != nil {
+			return err
+		}
+		if s.newest = out.Newest; len(out.Checkpoint) > 0 {
+			x.state.checkpoints[s.name] = out.Checkpoint
+		}
+		for _, key := range out.Recovered {
+			delete(x.state.owed, backlogKey(s.name, key))
+		}
+		for _, f := range out.Failed {
+			o, known := x.state.owed[backlogKey(s.name, f.Key)]
+			if !known {
+				o = OwedObject{Key: f.Key, Source: s.name, Since: x.began.Truncate(time.Second)}
+			}
+			o.Cause, o.Reason, o.Origin = string(f.Cause), f.Reason, f.Origin
+			o.Tries++
+			x.state.owed[backlogKey(s.name, f.Key)] = o
+		}
+	}
+	x.summary.Owed = x.state.backlog()
+	return nil
+}
+
+// deliveredAt is when an object of the backlog was delivered, or zero if its source
+// is not one of this run or its key does not say.
+func (x *exporter) deliveredAt(o OwedObject) time.Time {
+	for _, s := range x.sources {
+		if s.name == o.Source && s.ability != nil {
+			return s.ability.DeliveredAt(o.Key)
+		}
+	}
+	return time.Time{}
+}

@@ -1,0 +1,245 @@
+// Package runlog tells of a run of the batch job: as records of slog, as plain lines,
+// and as metrics in Prometheus' text format. In come summaries, skips and messages,
+// out goes text to the writer that it is given. It decides nothing about the run.
+package runlog
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"trailgate/cmd/trailgate/internal/batch"
+	"trailgate/ingest"
+	"trailgate/report"
+)
+
+// Formats lists the forms of a Log: auto is plain lines, text and json are records of
+// slog.
+func Formats() []string { return []string{"auto", "text", "json"} }
+
+// MaxSkipLines is how many skips are named if not all are wanted.
+const MaxSkipLines = 10
+
+// Log is where a job tells of its run. Messages may come from several goroutines. The
+// summary comes at the end, from one.
+type Log struct {
+	out     io.Writer
+	records *slog.Logger    // nil: plain lines
+	quiet   bool            // only errors
+	named   map[string]bool // the origins of objects whose skip was named
+}
+
+// New makes a log that writes to a writer. The clock gives records their time. A quiet
+// log tells of errors only. The error is about the format.
+func New(out io.Writer, format string, quiet bool, now func() time.Time) (*Log, error) {
+	l := &Log{out: out, quiet: quiet, named: map[string]bool{}}
+	switch format {
+	case "auto":
+	case "text":
+		l.records = slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if a = withTime(now, groups, a); a.Value.Kind() == slog.KindString {
+				a.Value = slog.StringValue(report.Clean(a.Value.String()))
+			}
+			return a
+		}}))
+	case "json":
+		l.records = slog.New(slog.NewJSONHandler(escapeInvisible{out}, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			return withTime(now, groups, a)
+		}}))
+	default:
+		return nil, fmt.Errorf("%q: give one of %s", format, strings.Join(Formats(), ", "))
+	}
+	return l, nil
+}
+
+// Structured reports whether the log writes records instead of plain lines.
+func (l *Log) Structured() bool { return l.records != nil }
+
+// Line writes one plain line to a writer: in the form in which the command speaks, and
+// harmless for a terminal. A writer that fails leaves nobody to tell.
+func Line(out io.Writer, text string) {
+	if _, err := fmt.Fprintln(out, "trailgate: "+report.Clean(text)); err != nil {
+		return
+	}
+}
+
+// withTime gives a record the time of the process' own clock, in UTC.
+func withTime(now func() time.Time, groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		a.Value = slog.TimeValue(now().UTC())
+	}
+	return a
+}
+
+// escapeInvisible writes JSON in which no character is invisible or moves a cursor:
+// those that JSON does not escape by itself are escaped as well, so that a
+// parser gets the text as it was and a terminal only what can be seen. It
+// relies on slog's handing over whole records.
+type escapeInvisible struct{ to io.Writer }
+
+func (v escapeInvisible) Write(record []byte) (int, error) {
+	var out []byte
+	done := 0 // so much of the record is in out
+	for i := 0; i < len(record); {
+		r, size := utf8.DecodeRune(record[i:])
+		if r > '~' && !unicode.IsPrint(r) {
+			out = append(out, record[done:i]...)
+			if r > 0xffff {
+				high, low := utf16.EncodeRune(r)
+				out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+			} else {
+				out = fmt.Appendf(out, `\u%04x`, r)
+			}
+			done = i + size
+		}
+		i += size
+	}
+	if _, err := v.to.Write(append(out, record[done:]...)); err != nil {
+		return 0, err
+	}
+	return len(record), nil
+}
+
+// Say tells one thing: as a plain line, or as a record with a message and the
+// attributes of slog.
+func (l *Log) Say(level slog.Level, plain, message string, attributes ...any) {
+	switch {
+	case l.quiet && level < slog.LevelError:
+	case l.records == nil:
+		Line(l.out, plain)
+	case level >= slog.LevelError:
+		l.records.Error(message, attributes...)
+	case level >= slog.LevelWarn:
+		l.records.Warn(message, attributes...)
+	default:
+		l.records.Info(message, attributes...)
+	}
+}
+
+// Complain tells one thing that is not as it should be.
+func (l *Log) Complain(line string) {
+	if words, ok := strings.CutPrefix(line, "error: "); ok {
+		l.Fail(words, "")
+		return
+	}
+	l.Say(slog.LevelWarn, line, line)
+}
+
+// Hint says what would help with something that has been told.
+func (l *Log) Hint(words string) {
+	l.Say(slog.LevelWarn, "hint: "+words, "hint", slog.String("hint", words))
+}
+
+// Fail tells of an error and of what would help.
+func (l *Log) Fail(words, hint string) {
+	if l.records == nil {
+		Line(l.out, "error: "+words)
+		if hint != "" {
+			Line(l.out, "hint: "+hint)
+		}
+		return
+	}
+	attributes := []any{slog.String("error", words)}
+	if hint != "" {
+		attributes = append(attributes, slog.String("hint", hint))
+	}
+	l.records.Error("failed", attributes...)
+}
+
+// Run says how a run ended: a line for each object of the backlog that was not named
+// as skipped, the remarks, what does not add up, and one line that says everything.
+// With all, every object is named.
+func (l *Log) Run(a *batch.Summary, all bool) {
+	l.nameBacklog(a, all)
+	for _, remark := range a.Remarks {
+		l.Say(slog.LevelInfo, remark, "remark", slog.String("run", a.Run), slog.String("remark", remark))
+	}
+	for _, wrong := range a.Check() {
+		l.Say(slog.LevelWarn, wrong, "account", slog.String("run", a.Run), slog.String("remark", wrong))
+	}
+	level := slog.LevelWarn
+	if a.Status == batch.StatusComplete {
+		level = slog.LevelInfo
+	}
+	l.Say(level, a.Line(), "run", attributesOf(a)...)
+}
+
+// attributesOf gives the fields of the record about the whole run.
+func attributesOf(a *batch.Summary) []any {
+	out := []any{
+		slog.String("run", a.Run), slog.String("status", a.Status),
+		slog.Int64("generation", a.Generation), slog.Bool("committed", a.Committed),
+	}
+	for _, f := range a.Figures() {
+		out = append(out, slog.Int64(f.Name, f.Value))
+	}
+	for _, t := range [...]struct {
+		name string
+		at   time.Time
+	}{{"started", a.Started}, {"since", a.Since}, {"settled", a.Settled}} {
+		if !t.at.IsZero() {
+			out = append(out, slog.Time(t.name, t.at.UTC()))
+		}
+	}
+	if a.Error != "" {
+		out = append(out, slog.String("error", a.Error))
+	}
+	return append(out, slog.Float64("seconds", a.Seconds), slog.String("lake", a.Lake))
+}
+
+// Skips names what was skipped, at most MaxSkipLines unless all are wanted.
+func (l *Log) Skips(c *ingest.Coverage, all bool) {
+	for i, s := range c.Skips {
+		if i == MaxSkipLines && !all {
+			l.countMore("skipped", len(c.Skips)-i+c.Unlisted)
+			return
+		}
+		l.Say(slog.LevelWarn, SkipLine(&s), "skipped",
+			slog.String("origin", s.Origin), slog.String("cause", string(s.Cause)), slog.String("reason", s.Err.Error()))
+		if !s.Record {
+			l.named[s.Origin] = true
+		}
+	}
+	l.countMore("skipped", c.Unlisted)
+}
+
+// SkipLine is the plain line about one skip.
+func SkipLine(s *ingest.SkipError) string {
+	return fmt.Sprintf("skipped: %q: %s: %v", s.Origin, s.Cause, s.Err)
+}
+
+// nameBacklog names the objects of the backlog that were not named as skipped.
+func (l *Log) nameBacklog(a *batch.Summary, all bool) {
+	lines, more := 0, 0
+	for _, o := range a.Owed {
+		switch {
+		case o.Origin != "" && l.named[o.Origin]:
+		case lines == MaxSkipLines && !all:
+			more++
+		default:
+			lines++
+			l.Say(slog.LevelWarn, fmt.Sprintf("owed: %q: %s: %s (since %s, %s)", o.Key, o.Cause, o.Reason, o.Since.UTC().Format(time.RFC3339), countTries(o.Tries)),
+				"owed", slog.String("run", a.Run), slog.String("key", o.Key), slog.String("source", o.Source), slog.String("cause", o.Cause),
+				slog.String("reason", o.Reason), slog.Time("since", o.Since.UTC()), slog.Int("tries", o.Tries))
+		}
+	}
+	l.countMore("owed", more)
+}
+
+func countTries(n int) string {
+	if n == 1 {
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", n)
+}
+
+func (l *Log) countMore(what string, n int) {
+	if n > 0 {
+		l.Say(slog.LevelWarn, fmt.Sprintf("%s: and %d more; --verbose names them", what, n), what, slog.Int("more", n), slog.String("hint", "--verbose names them"))
+	}
+}

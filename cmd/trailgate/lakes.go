@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"trailgate/cmd/trailgate/internal/batch"
+	"trailgate/report/lake"
+)
+
+// lakeFlags say where a lake and its state are.
+type lakeFlags struct {
+	to, state string
+}
+
+func (f *lakeFlags) register(s *pflag.FlagSet) {
+	s.StringVar(&f.to, "to", "", "the lake: a `folder` or s3://BUCKET/PREFIX")
+	s.StringVar(&f.state, "state", "", "where the job keeps its state: a `folder` or s3://BUCKET/PREFIX (default: "+lake.Metadata+"/state in the lake)")
+}
+
+// validate checks the flags of a verb that needs a lake.
+func (f *lakeFlags) validate() error {
+	if f.to == "" {
+		return usagef("--to is missing: say where the lake is, a folder or s3://BUCKET/PREFIX")
+	}
+	return nil
+}
+
+// lockFlags say how a verb holds the lock on a state.
+type lockFlags struct {
+	wait  time.Duration
+	lease time.Duration
+}
+
+func (f *lockFlags) register(s *pflag.FlagSet) {
+	s.DurationVar(&f.wait, "lock-wait", 2*time.Minute, "how long to wait for another run on the same state")
+	s.DurationVar(&f.lease, "lease", time.Minute, "how long the lock lasts without renewal; after this time the lock of a crashed run expires")
+}
+
+// validate checks the flags.
+func (f *lockFlags) validate() error {
+	switch {
+	case f.wait < 0:
+		return usagef("--lock-wait cannot be negative")
+	case f.lease < 100*time.Millisecond:
+		return usagef("--lease %v: give 100ms at least", f.lease)
+	}
+	return nil
+}
+
+// openLocation opens a lake and its state. Without --to there is no lake. Without
+// lock flags the lock is not taken.
+func (p *process) openLocation(ctx context.Context, f *lakeFlags, lock *lockFlags, c *clients) (batch.Location, error) {
+	l := batch.Location{LakeName: f.to, StateName: f.state, Now: p.now}
+	if lock != nil {
+		l.LockWait, l.Lease = lock.wait, lock.lease
+	}
+	var err error
+	if f.to != "" {
+		if l.Lake, err = p.openStore(ctx, "to", f.to, c); err != nil {
+			return l, err
+		}
+	}
+	if l.StateName == "" {
+		if f.to == "" {
+			return l, usagef("give --state, or --to of a lake that has its state in it")
+		}
+		l.StateName = strings.TrimSuffix(f.to, "/") + "/" + lake.Metadata + "/state"
+	}
+	l.State, err = p.openStore(ctx, "state", l.StateName, c)
+	return l, err
+}
+
+// openStore opens a folder or a bucket to write to.
+func (p *process) openStore(ctx context.Context, flag, arg string, c *clients) (lake.Store, error) {
+	bucket, prefix, err := parseStore(flag, arg)
+	if err != nil {
+		return nil, err
+	}
+	if bucket == "" {
+		return lake.Disk{Root: arg, Step: p.step}, nil
+	}
+	client, err := c.bucketClient(ctx, "", bucket)
+	if err != nil {
+		return nil, fmt.Errorf("--%s %q: %w", flag, arg, err)
+	}
+	return lake.S3{Client: client, Bucket: bucket, Prefix: strings.Trim(prefix, "/")}, nil
+}
+
+// parseStore takes the name of a store apart. A folder has no bucket.
+func parseStore(flag, arg string) (bucket, prefix string, err error) {
+	scheme, rest, ok := strings.Cut(arg, "://")
+	switch {
+	case !ok:
+		return "", "", nil
+	case scheme != "s3":
+		return "", "", usagef("--%s %q: give a folder or s3://BUCKET/PREFIX", flag, arg)
+	}
+	if bucket, prefix, _ = strings.Cut(rest, "/"); bucket == "" {
+		return "", "", usagef("--%s %q names no bucket", flag, arg)
+	}
+	return bucket, prefix, nil
+}
