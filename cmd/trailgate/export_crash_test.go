@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"trailgate/cmd/trailgate/internal/batch"
 	"trailgate/report/lake"
 )
 
@@ -66,7 +67,7 @@ func prepare(t testing.TB, bin string, places *places, s scenario) *ready {
 		t.Fatalf("undisturbed: %v", r.end)
 	}
 	r.files = len(r.keys(t, "whole", ".parquet"))
-	for _, o := range r.job(t, "whole").owed {
+	for _, o := range r.state(t, "whole").Owed {
 		r.owed = o.Key
 	}
 	return r
@@ -102,13 +103,14 @@ func (r *rig) latest(t testing.TB, name string) lake.Snapshot {
 	return snapshot
 }
 
-func (r *rig) job(t testing.TB, name string) *job {
+// state is what a lake's state says to people.
+func (r *rig) state(t testing.TB, name string) batch.StateView {
 	t.Helper()
-	j, err := decodeJob(r.latest(t, name).Body)
+	v, err := batch.Show(t.Context(), batch.Location{State: r.stateOf(name), StateName: name})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return j
+	return v
 }
 
 // readers fails if a reader of the lake would miss a row that was there before
@@ -175,14 +177,14 @@ func (r *rig) inOrder(t testing.TB, name, when string) {
 	if len(s.Damaged) > 0 || s.From != s.Number {
 		t.Errorf("%s: state: %+v", when, s)
 	}
-	last := r.job(t, name).last
+	last := r.state(t, name).Last
 	manifests := r.keys(t, name, "/runs/")
 	if !slices.ContainsFunc(manifests, func(key string) bool {
 		return strings.HasSuffix(key, fmt.Sprintf("%010d-%s.json", last.Generation, last.Run))
 	}) {
 		t.Errorf("%s: no manifest of generation %d by %s among %s", when, last.Generation, last.Run, manifests)
 	}
-	if wrong := last.check(); len(wrong) > 0 {
+	if wrong := last.Check(); len(wrong) > 0 {
 		t.Errorf("%s: %s", when, wrong)
 	}
 }

@@ -24,7 +24,9 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/gzip"
 
+	"trailgate/cmd/trailgate/internal/batch"
 	"trailgate/fixtures"
+	"trailgate/fixtures/company"
 	"trailgate/fixtures/s3"
 	"trailgate/ingest/trail"
 	"trailgate/report"
@@ -80,7 +82,7 @@ func looseRecords(t testing.TB, seed uint64, days int) []loose {
 	t.Helper()
 	var mu sync.Mutex
 	var out []loose
-	_, err := fixtures.Simulate(t.Context(), fixtures.Scenario{Seed: seed, People: 50, Accounts: 2, Days: max(days, fixtures.QuietDays+30), Put: func(_ string, body []byte) error {
+	_, err := company.Simulate(t.Context(), company.Scenario{Seed: seed, People: 50, Accounts: 2, Days: max(days, company.QuietDays+30), Put: func(_ string, body []byte) error {
 		z, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
 			return err
@@ -437,11 +439,11 @@ func (x *exporting) manifests() {
 		if err != nil {
 			x.t.Fatal(err)
 		}
-		var a runAccount
+		var a batch.Summary
 		if err := json.Unmarshal(data, &a); err != nil {
 			x.t.Fatal(err)
 		}
-		if wrong := a.check(); len(wrong) > 0 || !a.Committed {
+		if wrong := a.Check(); len(wrong) > 0 || !a.Committed {
 			x.t.Errorf("%s: %v", filepath.Base(path), wrong)
 		}
 		filed += a.SignIns.New
@@ -672,19 +674,9 @@ func (f *comingFile) oldest(t testing.TB) time.Time {
 	return r.EventTime
 }
 
-// job reads the state.
-func (x *exporting) job() *job {
-	x.t.Helper()
-	log := lake.Log{Store: lake.Disk{Root: filepath.Join(x.to, lake.Metadata, "state")}}
-	snapshot, err := log.Latest(context.Background())
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	j, err := decodeJob(snapshot.Body)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	return j
+// stateLog is the log of the lake's state.
+func (x *exporting) stateLog() lake.Log {
+	return lake.Log{Store: lake.Disk{Root: filepath.Join(x.to, lake.Metadata, "state")}}
 }
 
 // forgive writes an object off, if it is owed.
@@ -693,8 +685,11 @@ func (x *exporting) forgive(now time.Time, key string) {
 	if !strings.Contains(x.stderr.String(), key) {
 		return
 	}
-	j := x.job()
-	for _, o := range j.owed {
+	view, err := batch.Show(x.t.Context(), batch.Location{State: x.stateLog().Store, StateName: x.to})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for _, o := range view.Owed {
 		if o.Key != key {
 			continue
 		}
@@ -709,11 +704,16 @@ func (x *exporting) forgive(now time.Time, key string) {
 // more than others.
 func (x *exporting) stateSize() int {
 	x.t.Helper()
-	j := x.job()
-	j.baseline, j.pending = nil, nil
-	body, err := j.encode(true)
+	log := x.stateLog()
+	snapshot, err := log.Latest(context.Background())
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	return len(body)
+	size := 0
+	for line := range bytes.Lines(snapshot.Body) {
+		if !bytes.HasPrefix(line, []byte(`{"baseline":`)) && !bytes.HasPrefix(line, []byte(`{"pending":`)) {
+			size += len(line)
+		}
+	}
+	return size
 }

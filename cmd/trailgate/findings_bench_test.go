@@ -18,7 +18,7 @@ import (
 	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
-	"trailgate/fixtures"
+	"trailgate/fixtures/company"
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
 	"trailgate/ingest/trail"
@@ -38,14 +38,14 @@ type label struct {
 type organization struct {
 	labels map[string]label
 	merged *ingest.Merger
-	stats  fixtures.ScenarioStats
+	stats  company.Stats
 }
 
 // simulateOrganization writes a scenario and reads it back. All sign-ins must have a label.
-func simulateOrganization(tb testing.TB, s fixtures.Scenario) *organization {
+func simulateOrganization(tb testing.TB, s company.Scenario) *organization {
 	tb.Helper()
 	s.Dir = filepath.Join(tb.TempDir(), "organization")
-	stats, err := fixtures.Simulate(tb.Context(), s)
+	stats, err := company.Simulate(tb.Context(), s)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func simulateOrganization(tb testing.TB, s fixtures.Scenario) *organization {
 		}
 		o.labels[l.ID] = l
 	}
-	source := &trail.Source{Store: trail.Disk{Root: s.Dir}, Name: s.Dir}
+	source := &trail.Source{Store: trail.Disk{Root: s.Dir}, Label: s.Dir}
 	o.merged, err = ingest.Merge(tb.Context(), ingest.Window{}, source)
 	if err != nil {
 		tb.Fatal(err)
@@ -337,7 +337,7 @@ const (
 
 // BenchmarkFindings judges the sign-ins of an organization of 2,000 people over a year.
 func BenchmarkFindings(b *testing.B) {
-	o := simulateOrganization(b, fixtures.Scenario{})
+	o := simulateOrganization(b, company.Scenario{})
 	var all []tally
 	for b.Loop() {
 		all = o.printComparison(b)
@@ -359,7 +359,7 @@ func TestFindingsReachTheirMarks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
-	o := simulateOrganization(t, fixtures.Scenario{People: 300, Days: 150, Accounts: 2})
+	o := simulateOrganization(t, company.Scenario{People: 300, Days: 150, Accounts: 2})
 	all := o.printComparison(t)
 	naive := all[0]
 	for i, name := range [...]string{"history alone", "with a policy"} {

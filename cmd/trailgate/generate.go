@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"trailgate/fixtures"
+	"trailgate/fixtures/company"
 )
 
 func newGenerate(p *process) *cobra.Command {
@@ -85,8 +86,8 @@ func registerTrail(f *pflag.FlagSet, c *fixtures.Config) {
 // generateScenario simulates a scenario and writes it. It refuses the flags that
 // describe a trail.
 func (p *process) generateScenario(cmd *cobra.Command, name string, c fixtures.Config) error {
-	if name != fixtures.OrganizationScenario {
-		return usagef("--scenario %q: the only one is %s", name, fixtures.OrganizationScenario)
+	if name != company.Organization {
+		return usagef("--scenario %q: the only one is %s", name, company.Organization)
 	}
 	var foreign string
 	cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -99,7 +100,7 @@ func (p *process) generateScenario(cmd *cobra.Command, name string, c fixtures.C
 	if foreign != "" {
 		return usagef("--%s does not go with --scenario", foreign)
 	}
-	s, err := fixtures.Simulate(cmd.Context(), fixtures.Scenario{Seed: c.Seed, Dir: c.Dir, People: c.People, Days: c.Days, Accounts: c.Accounts,
+	s, err := company.Simulate(cmd.Context(), company.Scenario{Seed: c.Seed, Dir: c.Dir, People: c.People, Days: c.Days, Accounts: c.Accounts,
 		Start: c.Start, Workers: c.Workers})
 	if err != nil {
 		return fmt.Errorf("generate %q: %w", c.Dir, err)

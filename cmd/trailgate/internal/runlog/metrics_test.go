@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"trailgate/cmd/trailgate/internal/batch"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -71,7 +73,15 @@ func parseMetrics(text string) (map[string]float64, error) {
 	return out, nil
 }
 
-func clock(at time.Time) *process { return &process{now: func() time.Time { return at }} }
+// exitStatus is the exit status of a status, as the command has it.
+func exitStatus(status string) int {
+	return map[string]int{batch.StatusComplete: 0, batch.StatusFailed: 1, batch.StatusSkipped: 3, batch.StatusFindings: 4, batch.StatusInterrupted: 130}[status]
+}
+
+// write writes the metrics of a run that ended at a moment.
+func write(at time.Time, path string, s *batch.Summary) error {
+	return WriteMetrics(path, s, exitStatus(s.Status), at)
+}
 
 func readMetrics(t *testing.T, path string) (string, map[string]float64) {
 	t.Helper()
@@ -89,12 +99,12 @@ func readMetrics(t *testing.T, path string) (string, map[string]float64) {
 func TestMetrics(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trailgate.prom")
 	end := time.Date(2026, 3, 2, 1, 15, 1, 500e6, time.UTC)
-	if err := clock(end).writeMetrics(path, sampleAccount()); err != nil {
+	if err := write(end, path, sampleSummary()); err != nil {
 		t.Fatal(err)
 	}
 	_, got := readMetrics(t, path)
 	want := map[string]float64{
-		"build_info version=" + version:    1,
+		"build_info version=0.1.0":         1,
 		"last_run_timestamp_seconds":       float64(end.UnixMilli()) / 1e3,
 		"last_success_timestamp_seconds":   float64(end.UnixMilli()) / 1e3,
 		"last_run_duration_seconds":        1.5,
@@ -149,13 +159,13 @@ func TestMetricsOfAFailedRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trailgate.prom")
 	good, bad := time.Date(2026, 3, 2, 1, 15, 1, 250e6, time.UTC), time.Date(2026, 3, 3, 1, 15, 0, 0, time.UTC)
 	key := lastSuccess + " lake=s3://example-lake/trailgate"
-	failed := func(status string) *runAccount {
-		a := sampleAccount()
+	failed := func(status string) *batch.Summary {
+		a := sampleSummary()
 		a.Status, a.Error = status, "denied"
 		return a
 	}
 
-	if err := clock(bad).writeMetrics(path, failed(statusFailed)); err != nil {
+	if err := write(bad, path, failed(batch.StatusFailed)); err != nil {
 		t.Fatal(err)
 	}
 	if _, got := readMetrics(t, path); got[metricPrefix+"last_run_exit_status lake=s3://example-lake/trailgate"] != 1 {
@@ -164,11 +174,11 @@ func TestMetricsOfAFailedRun(t *testing.T) {
 		t.Errorf("before there was a success: %f, %t", at, said)
 	}
 
-	if err := clock(good).writeMetrics(path, sampleAccount()); err != nil {
+	if err := write(good, path, sampleSummary()); err != nil {
 		t.Fatal(err)
 	}
-	for _, status := range []string{statusFailed, statusInterrupted, statusFailed} {
-		if err := clock(bad).writeMetrics(path, failed(status)); err != nil {
+	for _, status := range []string{batch.StatusFailed, batch.StatusInterrupted, batch.StatusFailed} {
+		if err := write(bad, path, failed(status)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -180,9 +190,9 @@ func TestMetricsOfAFailedRun(t *testing.T) {
 		t.Error("the last run is not the last one")
 	}
 
-	other := failed(statusFailed)
+	other := failed(batch.StatusFailed)
 	other.Lake = "elsewhere"
-	if err := clock(bad).writeMetrics(path, other); err != nil {
+	if err := write(bad, path, other); err != nil {
 		t.Fatal(err)
 	}
 	if _, got := readMetrics(t, path); got[lastSuccess+" lake=elsewhere"] != 0 {
@@ -230,10 +240,10 @@ func TestMetricsOfTwoJobsGoTogether(t *testing.T) {
 	lakes := []string{"s3://example-lake/a", "C:\\lake \"b\"\n\xff"}
 	all := map[string]float64{}
 	for i, lake := range lakes {
-		a := sampleAccount()
+		a := sampleSummary()
 		a.Lake = lake
 		path := filepath.Join(dir, fmt.Sprint(i))
-		if err := clock(a.Started).writeMetrics(path, a); err != nil {
+		if err := write(a.Started, path, a); err != nil {
 			t.Fatal(err)
 		}
 		_, got := readMetrics(t, path)
@@ -261,7 +271,7 @@ func TestMetricsAreWrittenWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := clock(time.Unix(1e9, 0)).writeMetrics(path, sampleAccount()); err != nil {
+		if err := write(time.Unix(1e9, 0), path, sampleSummary()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -272,12 +282,12 @@ func TestMetricsAreWrittenWhole(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Error(entries, err)
 	}
-	a := sampleAccount()
-	if err := clock(time.Unix(1e9, 0)).writeMetrics(filepath.Join(dir, "absent", "x.prom"), a); err == nil || !strings.HasPrefix(err.Error(), "write metrics: ") {
+	a := sampleSummary()
+	if err := write(time.Unix(1e9, 0), filepath.Join(dir, "absent", "x.prom"), a); err == nil || !strings.HasPrefix(err.Error(), "write metrics: ") {
 		t.Errorf("error %v", err)
 	}
-	a.Status, a.Error = statusFailed, "x"
-	if err := clock(time.Unix(1e9, 0)).writeMetrics(dir, a); err == nil || !strings.HasPrefix(err.Error(), "write metrics: ") {
+	a.Status, a.Error = batch.StatusFailed, "x"
+	if err := write(time.Unix(1e9, 0), dir, a); err == nil || !strings.HasPrefix(err.Error(), "write metrics: ") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -285,8 +295,8 @@ func TestMetricsAreWrittenWhole(t *testing.T) {
 // Nothing owed, nothing settled: no moment is made up, and that there was no
 // success yet is said.
 func TestMetricsWithoutMoments(t *testing.T) {
-	a := &runAccount{Trailgate: version, Status: statusFailed, Error: "x", Lake: "lake"}
-	text := string(metricsOf(a, time.Unix(1e9, 0), time.Time{}))
+	a := &batch.Summary{Trailgate: "0.1.0", Status: batch.StatusFailed, Error: "x", Lake: "lake"}
+	text := string(metricsOf(a, exitStatus(a.Status), time.Unix(1e9, 0), time.Time{}))
 	if _, err := parseMetrics(text); err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +310,7 @@ func TestMetricsWithoutMoments(t *testing.T) {
 		}
 	}
 	a.Generation = 41
-	if text := string(metricsOf(a, time.Unix(1e9, 0), time.Time{})); !strings.Contains(text, metricPrefix+"owed_objects{lake=\"lake\"} 0\n") {
+	if text := string(metricsOf(a, exitStatus(a.Status), time.Unix(1e9, 0), time.Time{})); !strings.Contains(text, metricPrefix+"owed_objects{lake=\"lake\"} 0\n") {
 		t.Error("nothing owed goes unsaid")
 	}
 	if n := strings.Count(text, "\n"+metricPrefix); n != strings.Count(text, "{lake=\"lake\"") {
@@ -334,9 +344,9 @@ func FuzzMetrics(f *testing.F) {
 			return
 		}
 		when := time.UnixMilli(at).UTC()
-		a := sampleAccount()
+		a := sampleSummary()
 		a.Lake, a.Trailgate = lake, text
-		metrics := metricsOf(a, when, when)
+		metrics := metricsOf(a, exitStatus(a.Status), when, when)
 		if _, err := parseMetrics(string(metrics)); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package main
+package batch
 
 import (
 	"bytes"
@@ -32,8 +32,8 @@ func signInRows(err error, ids ...string) iter.Seq2[report.SignIn, error] {
 	}
 }
 
-func addRows(ctx context.Context, t *lake.Table, key string, rows iter.Seq2[report.SignIn, error]) ([]fileAccount, error) {
-	return addAll(ctx, []addition{{t, key, func() (encoded, error) { return encodeRows(t.Name, rows) }}})
+func addRows(ctx context.Context, t *lake.Table, key string, rows iter.Seq2[report.SignIn, error]) ([]AddedFile, error) {
+	return addFiles(ctx, []addition{{t, key, func() (encoded, error) { return encodeRows(t.Name, "0.1.0", rows) }}})
 }
 
 func TestRowsOfLake(t *testing.T) {
@@ -64,7 +64,7 @@ func TestRowsOfLake(t *testing.T) {
 		}
 		got = append(got, row.EventID)
 	}
-	if err := idsOf(t.Context(), table, files[0], func(id string) { ids = append(ids, id) }); err != nil {
+	if err := forEachID(t.Context(), table, files[0], func(id string) { ids = append(ids, id) }); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"a", "b", "c"}; !slices.Equal(got, want) || !slices.Equal(ids, want) {
@@ -75,14 +75,14 @@ func TestRowsOfLake(t *testing.T) {
 func TestRowsOfDamagedFile(t *testing.T) {
 	table := &lake.Table{Store: lake.Disk{Root: t.TempDir()}, Name: "signins"}
 	f := lake.File{Key: table.Key(lake.Partition{Day: 20513}, 9, "0123456789ab")}
-	if err := idsOf(t.Context(), table, f, func(string) {}); !errors.Is(err, fs.ErrNotExist) {
+	if err := forEachID(t.Context(), table, f, func(string) {}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("ids of a file that is gone: %v", err)
 	}
 	if err := table.Add(t.Context(), f.Key, []byte("abc")); err != nil {
 		t.Fatal(err)
 	}
 	var broken *lake.BrokenError
-	if err := idsOf(t.Context(), table, f, func(string) {}); !errors.As(err, &broken) || broken.Part != lake.TableFile || !strings.Contains(err.Error(), f.Key) {
+	if err := forEachID(t.Context(), table, f, func(string) {}); !errors.As(err, &broken) || broken.Part != lake.TableFile || !strings.Contains(err.Error(), f.Key) {
 		t.Errorf("ids of a damaged file: %v", err)
 	}
 	n := 0
@@ -137,12 +137,12 @@ func TestFilesAreWrittenTogether(t *testing.T) {
 	s.want.Store(maxWriters)
 	var most atomic.Int64
 	files := manyFiles(&lake.Table{Store: s, Name: "signins"}, 3*maxWriters, &most)
-	got, err := addAll(t.Context(), files)
+	got, err := addFiles(t.Context(), files)
 	if err != nil || len(got) != len(files) {
 		t.Fatalf("%d files, %v", len(got), err)
 	}
 	for i, f := range got {
-		if f != (fileAccount{Table: "signins", Key: files[i].key, Rows: i + 1, Bytes: int64(i + 1)}) {
+		if f != (AddedFile{Table: "signins", Key: files[i].key, Rows: i + 1, Bytes: int64(i + 1)}) {
 			t.Errorf("file %d: %+v", i, f)
 		}
 	}
@@ -165,7 +165,7 @@ func TestFilesThatFail(t *testing.T) {
 		}
 		return errors.New("denied")
 	}
-	got, err := addAll(t.Context(), files)
+	got, err := addFiles(t.Context(), files)
 	if !errors.Is(err, lake.ErrOpen) || got != nil {
 		t.Errorf("%d files, %v", len(got), err)
 	}
@@ -175,7 +175,7 @@ func TestFilesThatFail(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := addAll(ctx, files); !errors.Is(err, context.Canceled) {
+	if _, err := addFiles(ctx, files); !errors.Is(err, context.Canceled) {
 		t.Errorf("told to stop: %v", err)
 	}
 }

@@ -1,81 +1,25 @@
-package main
+package batch
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/rogpeppe/go-internal/testscript"
 
-	"trailgate/fixtures/s3"
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
 	"trailgate/ingest/trail"
-	"trailgate/report"
-	"trailgate/report/lake"
 )
 
-// lakeToFile is the script command rows LAKE TABLE FILE: it writes the rows of a
-// table of a lake to a file as JSON lines, in the order of the table.
-func lakeToFile(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: rows LAKE TABLE FILE")
-	}
-	var store lake.Store = lake.Disk{Root: ts.MkAbs(args[0])}
-	if place, ok := strings.CutPrefix(args[0], "s3://"); ok {
-		bucket, prefix, _ := strings.Cut(place, "/")
-		store = lake.S3{Bucket: bucket, Prefix: prefix, Client: awss3.New(awss3.Options{
-			BaseEndpoint: aws.String(ts.Getenv("AWS_ENDPOINT_URL_S3")), UsePathStyle: true, Region: "us-east-1",
-			Credentials: credentials.NewStaticCredentialsProvider(s3.AccessKey, s3.SecretKey, "")})}
-	}
-	table := &lake.Table{Store: store, Name: args[1]}
-	files, err := table.Files(context.Background(), 0, 0)
-	ts.Check(err)
-	var lines []string
-	for _, f := range files {
-		if table.Name == string(report.SignIns) {
-			lines = append(lines, linesOf[report.SignIn](ts, table, f)...)
-		} else {
-			lines = append(lines, linesOf[report.Finding](ts, table, f)...)
-		}
-	}
-	slices.Sort(lines) // by time and id, or by id
-	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.Join(lines, "")), 0o600))
-}
-
-func linesOf[R report.Row](ts *testscript.TestScript, table *lake.Table, f lake.File) []string {
-	var out []string
-	for row, err := range rowsOf[R](context.Background(), table, f) {
-		ts.Check(err)
-		var line bytes.Buffer
-		encoder := json.NewEncoder(&line)
-		encoder.SetEscapeHTML(false) // as --format jsonl
-		ts.Check(encoder.Encode(row))
-		out = append(out, line.String())
-	}
-	return out
-}
-
-// sortLines is the script command sorted FILE: it puts the lines in order.
-func sortLines(ts *testscript.TestScript, _ bool, args []string) {
-	lines := slices.Sorted(strings.Lines(ts.ReadFile(args[0])))
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(lines, "")), 0o600))
-}
-
-// randomJob makes a job of which every kind of line may be there.
-func randomJob(t *testing.T, seed uint64) *job {
+// randomState makes a job of which every kind of line may be there.
+func randomState(t *testing.T, seed uint64) *State {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 6))
 	begin := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -83,7 +27,7 @@ func randomJob(t *testing.T, seed uint64) *job {
 	word := func() string {
 		return []string{"", "alice", "<b>&\u2028", "\x1b[31m", "naïve/日本", "a\nb", `"\`}[r.IntN(7)] + fmt.Sprint(r.IntN(100))
 	}
-	j := newJob(fmt.Sprintf("%012x", r.Uint64()>>16))
+	j := newState(fmt.Sprintf("%012x", r.Uint64()>>16))
 	j.head.Since = begin
 	if r.IntN(4) > 0 {
 		j.head.Settled, j.head.Newest, j.head.Accounts = moment(), moment(), []string{"111122223333"}
@@ -93,16 +37,19 @@ func randomJob(t *testing.T, seed uint64) *job {
 	}
 	for range r.IntN(3) {
 		source := "s3://" + word()
-		b := &trail.Checkpoint{Folders: map[string]trail.FolderCheckpoint{}}
+		j.checkpoints[source] = ingest.Checkpoint{}
 		for range r.IntN(4) + 1 {
-			b.Folders[word()] = randomPage(r, begin, r.IntN(20))
+			j.checkpoints[source][word()] = encodeFolder(t, randomFolder(r, begin, r.IntN(20)))
 		}
-		j.books[source] = b
-		o := owedAccount{Key: word(), Source: source, Cause: word(), Reason: word(), Since: moment(), Tries: r.IntN(9)}
-		j.owed[owedKey(source, o.Key)] = o
-		off := writtenOff{Key: word(), Source: source, Cause: word(), Reason: word(), At: moment()}
-		j.off[owedKey(source, off.Key)] = off
-		j.lookups[word()] = moment()
+		o := OwedObject{Key: word(), Source: source, Cause: word(), Reason: word(), Since: moment(), Tries: r.IntN(9)}
+		j.owed[backlogKey(source, o.Key)] = o
+		off := WrittenOff{Key: word(), Source: source, Cause: word(), Reason: word(), At: moment()}
+		j.writtenOff[backlogKey(source, off.Key)] = off
+		through, err := json.Marshal(moment())
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.checkpoints["lookup://"+word()] = ingest.Checkpoint{"": through}
 	}
 	for i := range r.IntN(5) {
 		j.pending = append(j.pending, signin.Event{ID: fmt.Sprint(i, word()), Time: moment(), Account: word(), Updated: r.IntN(2) > 0, Identity: signin.Identity{ARN: word(), UserName: word()},
@@ -111,13 +58,23 @@ func randomJob(t *testing.T, seed uint64) *job {
 	sortEvents(j.pending)
 	if r.IntN(2) > 0 {
 		j.baseline = json.RawMessage(`{"trailgate_baseline":1,"x":[1,2.5,"a"]}`)
-		j.last = randomAccount(seed)
+		j.last = randomSummary(seed)
 	}
 	return j
 }
 
-// randomPage is a page of the books with so many objects in its tail.
-func randomPage(r *rand.Rand, day time.Time, tail int) trail.FolderCheckpoint {
+// encodeFolder is the entry of a checkpoint.
+func encodeFolder(t *testing.T, f trail.FolderCheckpoint) json.RawMessage {
+	t.Helper()
+	text, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// randomFolder is the checkpoint of a folder with so many recent objects.
+func randomFolder(r *rand.Rand, day time.Time, tail int) trail.FolderCheckpoint {
 	day = day.Truncate(24 * time.Hour)
 	p := trail.FolderCheckpoint{Watermark: day.Add(time.Duration(r.IntN(1440)) * time.Minute), From: ingest.DayOf(day) - 1}
 	for i := range 2 {
@@ -135,18 +92,18 @@ func randomPage(r *rand.Rand, day time.Time, tail int) trail.FolderCheckpoint {
 	return p
 }
 
-func TestJobRoundTrip(t *testing.T) {
+func TestStateRoundTrip(t *testing.T) {
 	for seed := range uint64(300) {
-		j := randomJob(t, seed)
+		j := randomState(t, seed)
 		body, err := j.encode(true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decodeJob(body)
+		got, err := decodeState(body)
 		if err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, body)
 		}
-		if d := gocmp.Diff(j, got, gocmp.AllowUnexported(job{}), cmpopts.EquateEmpty()); d != "" {
+		if d := gocmp.Diff(j, got, gocmp.AllowUnexported(State{}), cmpopts.EquateEmpty()); d != "" {
 			t.Fatalf("seed %d (- encoded, + decoded):\n%s", seed, d)
 		}
 		again, err := got.encode(true)
@@ -160,7 +117,7 @@ func TestJobRoundTrip(t *testing.T) {
 	}
 }
 
-func TestDecodeJobRefuses(t *testing.T) {
+func TestDecodeStateRefuses(t *testing.T) {
 	const head = `{"job":{"id":"0123456789ab","since":"2026-03-01T00:00:00Z"}}` + "\n"
 	for _, c := range []struct{ name, body, want string }{
 		{"nothing", "", "there is no job in it"},
@@ -171,11 +128,10 @@ func TestDecodeJobRefuses(t *testing.T) {
 		{"another member in a known line", head + `{"owed":{"key":"k","colour":"red"}}` + "\n", `unknown field "colour"`},
 		{"another member in what was written off", head + `{"written_off":{"key":"k","tries":1}}` + "\n", `unknown field "tries"`},
 		{"an empty line", head + "\n" + head, "line 3: "},
-		{"a page that is none", head + `{"folder":{"source":"s","base":"b","page":{"through":"2026-03-01T00:00:30Z","from":"2026-03-01"}}}` + "\n", "line 3: "},
 		{"something behind a line", head[:len(head)-1] + " {}\n", "line 2: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			j, err := decodeJob([]byte(c.body))
+			j, err := decodeState([]byte(c.body))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%+v, error %v, want %q", j, err, c.want)
 			}
@@ -183,7 +139,7 @@ func TestDecodeJobRefuses(t *testing.T) {
 	}
 }
 
-func FuzzDecodeJob(f *testing.F) {
+func FuzzDecodeState(f *testing.F) {
 	const head = `{"job":{"id":"0123456789ab","since":"2026-03-01T00:00:00Z"}}` + "\n"
 	for _, line := range []string{"", `{"run":{"manifest":1}}`, `{"owed":{"key":"k","source":"s","tries":1}}`, `{"written_off":{"key":"k","source":"s","at":"2026-03-01T00:00:00Z"}}`,
 		`{"lookup":{"source":"lookup://","through":"2026-03-01T00:00:00Z"}}`,
@@ -192,7 +148,7 @@ func FuzzDecodeJob(f *testing.F) {
 		f.Add([]byte(head + line + "\n"))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		j, err := decodeJob(body)
+		j, err := decodeState(body)
 		if err != nil {
 			return
 		}
@@ -200,7 +156,7 @@ func FuzzDecodeJob(f *testing.F) {
 		if err != nil {
 			t.Fatalf("decoded, but not encoded: %v", err)
 		}
-		again, err := decodeJob(first)
+		again, err := decodeState(first)
 		if err != nil {
 			t.Fatalf("encoded, but not decoded: %v\n%s", err, first)
 		}
@@ -220,23 +176,23 @@ func TestStateSize(t *testing.T) {
 	for name, day := range map[string]int{"second day": 2, "after a year": 365} {
 		r := rand.New(rand.NewPCG(uint64(day), 49))
 		begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, day)
-		j := newJob("0123456789ab")
+		j := newState("0123456789ab")
 		j.head.Since, j.head.Settled, j.head.Newest = begin.AddDate(0, 0, -day), begin.AddDate(0, 0, -1), begin
-		b := &trail.Checkpoint{Folders: map[string]trail.FolderCheckpoint{}}
+		entries := ingest.Checkpoint{}
 		for i := range folders {
-			b.Folders[fmt.Sprintf("AWSLogs/o-exampleorgid/%012d/CloudTrail/ap-southeast-2/", 111122223333+i)] = randomPage(r, begin, perDay/24)
+			entries[fmt.Sprintf("AWSLogs/o-exampleorgid/%012d/CloudTrail/ap-southeast-2/", 111122223333+i)] = encodeFolder(t, randomFolder(r, begin, perDay/24))
 		}
-		j.books["s3://example-trail-bucket"] = b
+		j.checkpoints["s3://example-trail-bucket"] = entries
 		body, err := j.encode(true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		books, err := json.Marshal(b)
+		books, err := json.Marshal(entries)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sizes[name] = len(body)
-		t.Logf("%s: %d bytes of state, of which %d are books: %d a folder", name, len(body), len(books), len(body)/folders)
+		t.Logf("%s: %d bytes of state, of which %d are checkpoints: %d a folder", name, len(body), len(books), len(body)/folders)
 		if most := 71_000; len(body) > most {
 			t.Errorf("%s: %d bytes, want at most %d", name, len(body), most)
 		}
