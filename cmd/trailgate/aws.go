@@ -14,15 +14,16 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// clients builds the clients of AWS services, from the SDK's own configuration
-// and the flags, once it is known that one is needed.
+// clients builds the clients of AWS services from the SDK's own configuration and
+// the flags. It reads the configuration when the first client is needed. It is for
+// one goroutine.
 type clients struct {
 	flags   *awsFlags
 	workers int // requests in flight, as the user asks; zero: the default
 	config  *aws.Config
 }
 
-// load reads the configuration.
+// load reads the configuration of the SDK, once.
 func (c *clients) load(ctx context.Context) (aws.Config, error) {
 	if c.config != nil {
 		return *c.config, nil
@@ -46,9 +47,9 @@ func (c *clients) load(ctx context.Context) (aws.Config, error) {
 	return cfg, nil
 }
 
-// as gives the configuration with which a role is taken on; empty: with the
-// caller's own credentials.
-func (c *clients) as(ctx context.Context, role string) (aws.Config, error) {
+// withRole gives the configuration for calls with an assumed role. For an empty role
+// the calls are made with the caller's own credentials.
+func (c *clients) withRole(ctx context.Context, role string) (aws.Config, error) {
 	cfg, err := c.load(ctx)
 	if err != nil || role == "" {
 		return cfg, err
@@ -59,32 +60,32 @@ func (c *clients) as(ctx context.Context, role string) (aws.Config, error) {
 	return cfg, nil
 }
 
-// s3 gives a client that reads a trail bucket, as the role to assume if there
-// is one.
-func (c *clients) s3(ctx context.Context, bucket string) (*s3.Client, error) {
+// trailClient gives a client that reads a trail bucket. It assumes the role of
+// --role-arn if the flag is given.
+func (c *clients) trailClient(ctx context.Context, bucket string) (*s3.Client, error) {
 	role := ""
 	switch len(c.flags.roles) {
 	case 0:
 	case 1:
 		role = c.flags.roles[0]
 	default:
-		return nil, usagef("several --role-arn: a bucket is read with one")
+		return nil, usagef("--role-arn is given several times: a bucket is read with one role")
 	}
-	return c.bucket(ctx, role, bucket)
+	return c.bucketClient(ctx, role, bucket)
 }
 
-// bucket gives a client for the Region in which the bucket lies. With an
-// endpoint of the user's choice the bucket is addressed by path, and lies where
-// the configuration says.
-func (c *clients) bucket(ctx context.Context, role, bucket string) (*s3.Client, error) {
-	cfg, err := c.as(ctx, role)
+// bucketClient gives a client for the Region of the bucket. With --endpoint-url the
+// bucket is addressed by path, and the Region is the one that the SDK is configured
+// for.
+func (c *clients) bucketClient(ctx context.Context, role, bucket string) (*s3.Client, error) {
+	cfg, err := c.withRole(ctx, role)
 	if err != nil {
 		return nil, err
 	}
 	custom := false
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		// Most log files have no checksum of S3's, and no reader of
-		// standard error needs a line for each.
+		// S3 keeps a checksum for few log files only. Without this option the SDK
+		// writes a line to standard error for each of the others.
 		o.DisableLogOutputChecksumValidationSkipped = true
 		custom = o.BaseEndpoint != nil
 		o.UsePathStyle = custom
@@ -99,9 +100,10 @@ func (c *clients) bucket(ctx context.Context, role, bucket string) (*s3.Client, 
 	return s3.New(client.Options(), func(o *s3.Options) { o.Region = region }), nil
 }
 
-// bucketRegion asks S3 where a bucket lies. S3 tells in a header, whether it
-// lets the caller in or not (S3 API Reference, "HeadBucket"); who may not list
-// the bucket finds out at the first listing.
+// bucketRegion asks S3 for the Region of a bucket. S3 names it in a header of every
+// answer, of a refusal too (S3 API Reference, "HeadBucket"). So a refusal is not an
+// error here: the first listing reports it. The Region is empty if S3 did not name
+// it.
 func bucketRegion(ctx context.Context, client *s3.Client, bucket string) (string, error) {
 	out, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(bucket)})
 	if err == nil {

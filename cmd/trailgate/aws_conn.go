@@ -10,13 +10,14 @@ import (
 	"trailgate/ingest/trail"
 )
 
-// idleTimeout is how long a connection to AWS may stand still, in either direction,
-// before the request on it is given up and made again. S3 and CloudTrail answer
-// within seconds.
+// idleTimeout is how long a connection to AWS may transfer nothing in both
+// directions. After that the request on it fails, and the SDK sends it again. S3
+// and CloudTrail answer within seconds.
 const idleTimeout = time.Minute
 
-// transport lets as many connections be kept as there are requests in flight,
-// or each would be made anew, and watches over those that stand still.
+// transport sets up the HTTP transport of the AWS clients. It keeps as many idle
+// connections as there are requests at once, so that connections are used again. It
+// also gives each connection the idle timeout.
 func (c *clients) transport(t *http.Transport) {
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(2*trail.DefaultWorkers, lookup.DefaultWorkers, c.workers)
 	t.DialContext = withIdleTimeout(t.DialContext, idleTimeout)
@@ -24,7 +25,8 @@ func (c *clients) transport(t *http.Transport) {
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// withIdleTimeout breaks those connections of dial off that stand still for the limit.
+// withIdleTimeout makes the connections of dial fail when they transfer nothing for
+// the limit. The error of the pending call is then os.ErrDeadlineExceeded.
 func withIdleTimeout(dial dialer, limit time.Duration) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := dial(ctx, network, address)
@@ -32,29 +34,29 @@ func withIdleTimeout(dial dialer, limit time.Duration) dialer {
 			return nil, err
 		}
 		return &idleConn{c, limit, time.AfterFunc(limit, func() {
-			// A deadline that has passed ends the call under way with an
-			// error that says so, and net/http then closes the connection.
+			// A deadline in the past ends the pending call with an error. The
+			// package net/http then closes the connection.
 			if c.SetDeadline(time.Unix(1, 0)) != nil {
-				return // it is closed
+				return // the connection is closed already
 			}
 		})}, nil
 	}
 }
 
-// idleConn puts its end off with every call.
+// idleConn is a connection that restarts its idle timer at every call.
 type idleConn struct {
 	net.Conn
 	limit time.Duration
 	end   *time.Timer
 }
 
-// Read reads; it waits no longer than the limit after the last call.
+// Read reads. It waits at most for the limit, counted from the last call.
 func (c *idleConn) Read(b []byte) (int, error) {
 	c.end.Reset(c.limit)
 	return c.Conn.Read(b)
 }
 
-// Write writes, and puts the end of a Read off that waits for the answer.
+// Write writes. It also restarts the timer for a Read that waits for the answer.
 func (c *idleConn) Write(b []byte) (int, error) {
 	c.end.Reset(c.limit)
 	return c.Conn.Write(b)

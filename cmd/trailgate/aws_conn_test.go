@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestConnectionsThatStandStill asks a server that says nothing, one that stops
-// in the middle, and one that is slow but goes on.
-func TestConnectionsThatStandStill(t *testing.T) {
+// TestIdleTimeout calls three servers: one that never answers, one that stops in the
+// middle of its answer, and one that is slow but does not stop.
+func TestIdleTimeout(t *testing.T) {
 	const limit = time.Second
 	for _, c := range []struct {
 		name   string

@@ -23,7 +23,8 @@ import (
 	"trailgate/fixtures/s3"
 )
 
-// benchTrail makes a trail once and keeps it for the runs to come.
+// benchTrail makes a trail for a benchmark. If TRAILGATE_BENCH_DIR is set, it keeps
+// the trail there for later runs.
 func benchTrail(b *testing.B, name string, c fixtures.Config) string {
 	b.Helper()
 	dir := os.Getenv("TRAILGATE_BENCH_DIR")
@@ -48,7 +49,7 @@ func benchTrail(b *testing.B, name string, c fixtures.Config) string {
 	return dir
 }
 
-// binary builds the command as users get it.
+// binary builds the command in the way in which it is released.
 func binary(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "trailgate")
@@ -60,14 +61,14 @@ func binary(b *testing.B) string {
 	return path
 }
 
-// usage is what a process took.
+// usage is the time and memory that a process used.
 type usage struct {
 	wall time.Duration
 	cpu  time.Duration
 	peak float64 // bytes
 }
 
-// spent runs a command to its end and tells what it took.
+// spent runs a command to its end and says what it used.
 func spent(b *testing.B, env []string, path string, args ...string) usage {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), path, args...)
@@ -81,8 +82,8 @@ func spent(b *testing.B, env []string, path string, args ...string) usage {
 	return usage{time.Since(start), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peakOf(cmd.ProcessState)}
 }
 
-// inflateAll is the work that no reader of a trail can do without: it reads
-// and inflates all log files on all cores, and does nothing else.
+// inflateAll reads and inflates all log files on all cores and does nothing else.
+// Every reader of a trail must do this work, so it is the lower limit.
 func inflateAll(b *testing.B, dir string) time.Duration {
 	b.Helper()
 	start := time.Now()
@@ -126,8 +127,8 @@ func inflateAll(b *testing.B, dir string) time.Duration {
 	return time.Since(start)
 }
 
-// BenchmarkAudit compares the whole process with bare inflating, in turns, and
-// reports the ratio of their best times.
+// BenchmarkAudit compares an audit with inflateAll. It runs both in turns and reports
+// the ratio of their best times.
 func BenchmarkAudit(b *testing.B) {
 	for _, c := range []struct {
 		name   string
@@ -141,7 +142,7 @@ func BenchmarkAudit(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			dir := benchTrail(b, c.name, c.config)
 			bin := binary(b)
-			inflateAll(b, dir) // the files are in the page cache from here on
+			inflateAll(b, dir) // puts the files into the page cache
 			var bare, audit time.Duration
 			var peak float64
 			for b.Loop() {
@@ -162,7 +163,7 @@ func BenchmarkAudit(b *testing.B) {
 
 func least(a, b time.Duration) time.Duration { return min(cmp.Or(a, b), b) }
 
-// BenchmarkManySignIns audits a million sign-ins, with tables and with rows.
+// BenchmarkManySignIns audits a million sign-ins, once as tables and once as rows.
 func BenchmarkManySignIns(b *testing.B) {
 	dir := benchTrail(b, "million", fixtures.Config{SignIns: 1_000_000, People: 6000, RecordsPerFile: 300})
 	bin := binary(b)
@@ -179,8 +180,8 @@ func BenchmarkManySignIns(b *testing.B) {
 	}
 }
 
-// BenchmarkBucket reads a bucket of 4 accounts × 10 Regions × 31 days, with
-// every answer of the server seen by a proxy that counts.
+// BenchmarkBucket reads a bucket of 4 accounts × 10 Regions × 31 days. A proxy between
+// the command and the server counts the requests.
 func BenchmarkBucket(b *testing.B) {
 	dir := benchTrail(b, "bucket", fixtures.Config{Accounts: 4, Regions: 10, Days: 31, Files: 2480, RecordsPerFile: 40, OnePartition: true, NoNoise: true})
 	bin := binary(b)

@@ -9,14 +9,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// copyEarlier FOLDER copies the files that commit 42315f8 wrote to a folder of
-// the script, which may change them.
+// copyEarlier is the script command earlier FOLDER. It copies the files that commit
+// 42315f8 wrote to a folder of the script, so that the script may change them.
 func copyEarlier(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.CopyFS(ts.MkAbs(args[0]), os.DirFS(ts.Getenv("EARLIER"))))
 }
 
-// compareRows FILE FILE KEY... wants the same rows in both files of JSON lines,
-// in the same order. The values of the named keys may differ at any depth.
+// compareRows is the script command samerows FILE FILE KEY... Both files of JSON lines
+// must hold the same rows in the same order. The values of the named keys may differ at
+// any depth.
 func compareRows(ts *testscript.TestScript, _ bool, args []string) {
 	got, want := decodeRows(ts, args[0], args[2:]), decodeRows(ts, args[1], args[2:])
 	if len(got) != len(want) || len(want) == 0 {
@@ -29,7 +30,7 @@ func compareRows(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// decodeRows reads JSON lines and leaves keys out.
+// decodeRows reads JSON lines and removes keys from them.
 func decodeRows(ts *testscript.TestScript, name string, without []string) []map[string]any {
 	var rows []map[string]any
 	for line := range strings.Lines(ts.ReadFile(name)) {

@@ -21,7 +21,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func deployed(t *testing.T, path string) []byte {
+// readDeployFile reads a file below deploy.
+func readDeployFile(t *testing.T, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("deploy", filepath.FromSlash(path)))
 	if err != nil {
@@ -30,8 +31,8 @@ func deployed(t *testing.T, path string) []byte {
 	return b
 }
 
-// wantExport wants a command line to be one that export takes: its flags are
-// the verb's, its source is one that may be, and it says where the lake is.
+// wantExport fails the test unless export takes the command line. The verb must know
+// the flags, the source must be valid, and --to must be given.
 func wantExport(t *testing.T, argv []string) {
 	t.Helper()
 	if err := checkExport(argv); err != nil {
@@ -39,6 +40,7 @@ func wantExport(t *testing.T, argv []string) {
 	}
 }
 
+// checkExport says what is wrong with a command line of export.
 func checkExport(argv []string) error {
 	if len(argv) < 2 || filepath.Base(argv[0]) != "trailgate" {
 		return errors.New("not the command")
@@ -61,7 +63,7 @@ func checkExport(argv []string) error {
 		return errors.New("no --to")
 	}
 	if asked, err := cmd.Flags().GetBool("quiet"); asked || err != nil {
-		return fmt.Errorf("silent: %w", err)
+		return fmt.Errorf("--quiet is given: %w", err)
 	}
 	return nil
 }
@@ -77,15 +79,15 @@ func TestDeployCheckCanFail(t *testing.T) {
 		append(slices.Clone(good), "--settle", "soon"), append(slices.Clone(good), "s3://"), append(slices.Clone(good), "--quiet"),
 	} {
 		if checkExport(bad) == nil {
-			t.Errorf("%q passes", bad)
+			t.Errorf("%q was accepted", bad)
 		}
 	}
 }
 
-// unit is a systemd unit: its sections, with the values of each key.
+// unit is a systemd unit: section to key to the values of the key, in their order.
 type unit map[string]map[string][]string
 
-// unitKeys are the keys that the units here may have, by section.
+// unitKeys gives the keys that the units may have in each section.
 func unitKeys() map[string]string {
 	return map[string]string{
 		"Unit":    "Description Wants After StartLimitIntervalSec StartLimitBurst",
@@ -100,6 +102,7 @@ func unitKeys() map[string]string {
 	}
 }
 
+// parseUnit reads a unit. It refuses sections and keys that are not in unitKeys.
 func parseUnit(text []byte) (unit, error) {
 	u, section := unit{}, ""
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
@@ -121,35 +124,36 @@ func parseUnit(text []byte) (unit, error) {
 	return u, nil
 }
 
-func (u unit) one(t *testing.T, section, key string) string {
+// oneValue gives the value of a key that must be there exactly once.
+func (u unit) oneValue(t *testing.T, section, key string) string {
 	t.Helper()
 	if n := len(u[section][key]); n != 1 {
-		t.Fatalf("%d × %s in section %s", n, key, section)
+		t.Fatalf("section %s has %s %d times, want once", section, key, n)
 	}
 	return u[section][key][0]
 }
 
 func TestDeploySystemd(t *testing.T) {
-	service, err := parseUnit(deployed(t, "systemd/trailgate@.service"))
+	service, err := parseUnit(readDeployFile(t, "systemd/trailgate@.service"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	timer, err := parseUnit(deployed(t, "systemd/trailgate@.timer"))
+	timer, err := parseUnit(readDeployFile(t, "systemd/trailgate@.timer"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := strings.ReplaceAll(service.one(t, "Service", "ExecStart"), "%i", "example-trail")
+	line := strings.ReplaceAll(service.oneValue(t, "Service", "ExecStart"), "%i", "example-trail")
 	line = strings.TrimSuffix(line, " $TRAILGATE_FLAGS")
 	if strings.ContainsAny(line, "%$\"'\\") {
-		t.Errorf("not plain words: %s", line)
+		t.Errorf("the command line needs a shell or a further specifier: %s", line)
 	}
 	argv := strings.Fields(line)
 	wantExport(t, argv)
 
-	// What it writes lies in the folders that the unit is given.
+	// The unit writes only to the folders that systemd makes for it.
 	for flag, folder := range map[string]string{
-		"--to":           "/var/lib/" + service.one(t, "Service", "StateDirectory") + "/",
-		"--metrics-file": "/run/" + service.one(t, "Service", "RuntimeDirectory") + "/",
+		"--to":           "/var/lib/" + service.oneValue(t, "Service", "StateDirectory") + "/",
+		"--metrics-file": "/run/" + service.oneValue(t, "Service", "RuntimeDirectory") + "/",
 	} {
 		i := slices.Index(argv, flag)
 		if folder = strings.ReplaceAll(folder, "%i", "example-trail"); i < 0 || !strings.HasPrefix(argv[i+1], folder) {
@@ -158,17 +162,17 @@ func TestDeploySystemd(t *testing.T) {
 	}
 	for key, want := range map[string]string{"Type": "oneshot", "DynamicUser": "yes", "SuccessExitStatus": strconv.Itoa(exitInterrupted), "UMask": "0022",
 		"RestartPreventExitStatus": fmt.Sprint(exitUsage, exitSkipped, exitFindings), "StateDirectoryMode": "0700", "RuntimeDirectoryPreserve": "yes"} {
-		if got := service.one(t, "Service", key); got != want {
+		if got := service.oneValue(t, "Service", key); got != want {
 			t.Errorf("%s=%s, want %s", key, got, want)
 		}
 	}
-	if stop, err := time.ParseDuration(service.one(t, "Service", "TimeoutStopSec")); err != nil || stop <= 10*time.Second {
-		t.Errorf("TimeoutStopSec %v, %v: a run may take ten seconds to stop", stop, err)
+	if stop, err := time.ParseDuration(service.oneValue(t, "Service", "TimeoutStopSec")); err != nil || stop <= 10*time.Second {
+		t.Errorf("TimeoutStopSec %v, %v: want more than the ten seconds that a run may take to stop", stop, err)
 	}
-	if timer.one(t, "Install", "WantedBy") != "timers.target" || timer.one(t, "Timer", "Persistent") != "true" {
-		t.Error("the timer is not enabled, or forgets the night that the machine was off")
+	if timer.oneValue(t, "Install", "WantedBy") != "timers.target" || timer.oneValue(t, "Timer", "Persistent") != "true" {
+		t.Error("the timer is not enabled, or does not make up for a night when the machine was off")
 	}
-	if at := timer.one(t, "Timer", "OnCalendar"); !regexp.MustCompile(`^\*-\*-\* ([01]\d|2[0-3]):[0-5]\d:[0-5]\d UTC$`).MatchString(at) {
+	if at := timer.oneValue(t, "Timer", "OnCalendar"); !regexp.MustCompile(`^\*-\*-\* ([01]\d|2[0-3]):[0-5]\d:[0-5]\d UTC$`).MatchString(at) {
 		t.Errorf("OnCalendar=%s", at)
 	}
 }
@@ -176,22 +180,22 @@ func TestDeploySystemd(t *testing.T) {
 func TestDeployUnitParserIsStrict(t *testing.T) {
 	for _, bad := range []string{"Type=oneshot\n", "[Servcie]\n", "[Service]\nTyp=oneshot\n", "[Timer]\nExecStart=/bin/true\n", "[Service]\nExecStart=a \\\n", "[Unit]\n[Unit]\n", "[Service]\nType\n"} {
 		if u, err := parseUnit([]byte(bad)); err == nil {
-			t.Errorf("%q is taken for %v", bad, u)
+			t.Errorf("%q was read as %v, want an error", bad, u)
 		}
 	}
 }
 
-// systemd's own word on the units, where it is there to give it.
+// TestDeploySystemdVerify lets systemd check the units, if systemd-analyze is installed.
 func TestDeploySystemdVerify(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
-		t.Skip("SKIPPED: no systemd-analyze on this machine: the units were parsed, but systemd did NOT verify them")
+		t.Skip("SKIPPED: systemd-analyze is not installed: the units were parsed, but systemd did NOT verify them")
 	}
 	verify := func(change string) string {
 		dir := t.TempDir()
 		for _, name := range []string{"trailgate@.service", "trailgate@.timer"} {
-			text := deployed(t, "systemd/"+name)
-			text = bytes.ReplaceAll(text, []byte("/usr/local/bin/trailgate"), []byte("/bin/sh")) // which is there
+			text := readDeployFile(t, "systemd/"+name)
+			text = bytes.ReplaceAll(text, []byte("/usr/local/bin/trailgate"), []byte("/bin/sh")) // a program that exists here
 			text = bytes.ReplaceAll(text, []byte("\nType="), []byte("\n"+change+"\nType="))
 			if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 				t.Fatal(err)
@@ -202,7 +206,7 @@ func TestDeploySystemdVerify(t *testing.T) {
 		var about []string
 		for line := range strings.Lines(string(out)) {
 			if strings.Contains(line, "trailgate@") {
-				about = append(about, line) // and not about the machine's own units
+				about = append(about, line) // other lines are about the units of the machine
 			}
 		}
 		if err != nil && len(about) == 0 {
@@ -214,13 +218,13 @@ func TestDeploySystemdVerify(t *testing.T) {
 		t.Errorf("systemd-analyze verify: %s", said)
 	}
 	if said := verify("Nonsense=1"); !strings.Contains(said, "Nonsense") {
-		t.Errorf("systemd-analyze verify does not mind nonsense: %q", said)
+		t.Errorf("systemd-analyze verify accepted an unknown key: %q", said)
 	}
 }
 
 func TestDeployCron(t *testing.T) {
 	jobs := 0
-	for line := range strings.Lines(string(deployed(t, "cron/trailgate"))) {
+	for line := range strings.Lines(string(readDeployFile(t, "cron/trailgate"))) {
 		line = strings.TrimSuffix(line, "\n")
 		if line == "" || line[0] == '#' || regexp.MustCompile(`^[A-Z]+=\S+$`).MatchString(line) {
 			continue
@@ -237,15 +241,15 @@ func TestDeployCron(t *testing.T) {
 	}
 	for _, bad := range []string{"15 1 * * trailgate trailgate export", "61 1 * * * u c", "15 24 * * * u c", "15 1 0 * * u c", "15 1 * 13 * u c", "15 1 * * 8 u c", "a 1 * * * u c", "15 1 * * * u date +%F", "*/0 1 * * * u c", "5-1 1 * * * u c"} {
 		if argv, err := parseCron(bad); err == nil {
-			t.Errorf("%q is taken for %q", bad, argv)
+			t.Errorf("%q was read as %q, want an error", bad, argv)
 		}
 	}
 }
 
-// parseCron reads a line of /etc/cron.d and gives the command.
+// parseCron reads a line of /etc/cron.d and gives the words of its command.
 func parseCron(line string) ([]string, error) {
 	fields := strings.Fields(line)
-	if len(fields) < 7 || strings.Contains(line, "%") { // which cron takes for a line's end
+	if len(fields) < 7 || strings.Contains(line, "%") { // cron ends the command at a percent sign
 		return nil, fmt.Errorf("line %q", line)
 	}
 	for i, most := range [...]int{59, 23, 31, 12, 7} {
@@ -278,7 +282,7 @@ func parseCron(line string) ([]string, error) {
 	return fields[6:], nil
 }
 
-// image is of this version, and names no registry.
+// wantImage fails the test unless the image is of this version and without a registry.
 func wantImage(t *testing.T, image string) {
 	t.Helper()
 	if image != "trailgate:"+version {
@@ -346,12 +350,12 @@ func TestDeployKubernetes(t *testing.T) {
 		}
 	}
 	var all []resource
-	for d := yaml.NewDecoder(bytes.NewReader(deployed(t, "kubernetes/cronjob.yaml")), yaml.Strict()); ; {
+	for d := yaml.NewDecoder(bytes.NewReader(readDeployFile(t, "kubernetes/cronjob.yaml")), yaml.Strict()); ; {
 		var r resource
 		if err := d.Decode(&r); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			t.Fatal(err) // a key that is none here is one nobody thought of
+			t.Fatal(err) // an unknown key is a mistake in the file, or is missing in this test
 		}
 		all = append(all, r)
 	}
@@ -386,18 +390,19 @@ func TestDeployKubernetes(t *testing.T) {
 		"one that hangs is not in way": job.JobTemplate.Spec.Deadline < 24*3600 && job.JobTemplate.Spec.Deadline > 0,
 	} {
 		if !ok {
-			t.Errorf("not so: %s", what)
+			t.Errorf("the job does not satisfy: %s", what)
 		}
 	}
 }
 
-// Nothing here names a registry, an account, a key or an address of anybody's.
+// TestDeployNamesNobody wants the files to be free of real registries, accounts, keys
+// and addresses.
 func TestDeployNamesNobody(t *testing.T) {
 	err := fs.WalkDir(os.DirFS("deploy"), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		text := string(deployed(t, path))
+		text := string(readDeployFile(t, path))
 		for _, id := range regexp.MustCompile(`\b\d{12}\b`).FindAllString(text, -1) {
 			if id != "111122223333" {
 				t.Errorf("%s: account %s", path, id)
@@ -407,7 +412,7 @@ func TestDeployNamesNobody(t *testing.T) {
 			t.Errorf("%s: %s", path, m)
 		}
 		if !strings.HasSuffix(text, "\n") || strings.Contains(text, "\t") || strings.Contains(text, " \n") {
-			t.Errorf("%s: tabs, spaces at a line's end, or no last line's end", path)
+			t.Errorf("%s has a tab, a space at the end of a line, or an unfinished last line", path)
 		}
 		return nil
 	})

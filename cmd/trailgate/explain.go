@@ -28,12 +28,13 @@ func newExplain(p *process) *cobra.Command {
 	var expect judgeFlags
 	cmd := &cobra.Command{
 		Use:   "explain X",
-		Short: "Say in words what a sign-in URL, a host, or a record tells of the endpoint, and why",
-		Long: `Explain takes a sign-in URL or a host and says through which endpoint people who
-open it will come, and in which Region CloudTrail will record them. Or it takes a
-record, as text, as a file, or on standard input (-), in any carrier shape, and
-says what the verdict on it is and why. With --policy or --baseline it also says
-what is expected of the person, and which rule decided.`,
+		Short: "Say in words which endpoint a sign-in URL, a host or a record stands for, and why",
+		Long: `Explain takes a sign-in URL or a host. It says through which endpoint people who
+open it will sign in, and in which Region CloudTrail will record them.
+
+It also takes CloudTrail JSON: as text, as a file, or on standard input (-). It
+then says what the verdict on each sign-in in it is, and why. With --policy or
+--baseline it also says what is expected of the person, and which rule decided.`,
 		Example: `  trailgate explain https://example.signin.aws.amazon.com/console
   trailgate explain eu-west-1.signin.aws.amazon.com
   trailgate explain - < record.json`,
@@ -49,7 +50,7 @@ what is expected of the person, and which rule decided.`,
 			if err != nil {
 				return err
 			}
-			all, failed := p.explain(cmd.Context(), args[0], read.table, judge)
+			all, failed := p.explainArgument(cmd.Context(), args[0], read.table, judge)
 			if len(all) == 0 {
 				return failed
 			}
@@ -70,11 +71,11 @@ what is expected of the person, and which rule decided.`,
 	}
 	out.register(cmd.Flags(), tableAndJSON())
 	expect.registerExpectations(cmd.Flags())
-	cmd.Flags().StringVar(&read.regionsFile, "regions-file", "", "`file` with Regions that the built-in table lacks: PARTITION REGION a line")
+	cmd.Flags().StringVar(&read.regionsFile, "regions-file", "", "`file` with Regions that the built-in table lacks, each line PARTITION REGION")
 	return cmd
 }
 
-// explanation is a verdict in words, as the JSON has it.
+// explanation is one answer of the verb, with the fields of its JSON.
 type explanation struct {
 	Kind       string   `json:"kind"` // url, host or record
 	Subject    string   `json:"subject"`
@@ -84,15 +85,17 @@ type explanation struct {
 	Confidence string   `json:"confidence"`
 	Notes      []string `json:"notes"`
 	Partition  string   `json:"partition,omitempty"`
-	RecordedIn []string `json:"recorded_in"` // Regions where CloudTrail may file the record
+	RecordedIn []string `json:"recorded_in"` // Regions in which CloudTrail may write the record
 	Historical bool     `json:"historical"`
 	Principal  string   `json:"principal,omitempty"`
 	EventTime  string   `json:"event_time,omitempty"`
 	Reasons    []string `json:"reasons"`
 }
 
-// explain explains what the argument is.
-func (p *process) explain(ctx context.Context, arg string, table endpoint.Table, judge *detect.Detector) ([]explanation, error) {
+// explainArgument finds out what the argument is, and explains it. A document may
+// give several explanations. If a part of it cannot be read, the error comes with the
+// explanations of the rest. The detector may be nil.
+func (p *process) explainArgument(ctx context.Context, arg string, table endpoint.Table, judge *detect.Detector) ([]explanation, error) {
 	switch {
 	case arg == "-":
 		return explainRecords(ctx, p.stdin, "standard input", table, judge)
@@ -106,10 +109,10 @@ func (p *process) explain(ctx context.Context, arg string, table endpoint.Table,
 	case err == nil:
 		return explainFile(ctx, arg, table, judge)
 	case !strings.Contains(arg, "://") && slices.Contains([]string{".json", ".jsonl", ".ndjson", ".gz"}, filepath.Ext(arg)):
-		return nil, err // no host ends so
+		return nil, err // a host does not end like this, so a file was meant
 	}
 	if !strings.ContainsAny(arg, "./:") && strings.TrimSpace(arg) != "" {
-		return nil, hinted{usagef("%q is %s", arg, wordFor(arg, table)), hint}
+		return nil, hinted{usagef("%q is %s", arg, describeWord(arg, table)), hint}
 	}
 	u, err := table.ParseURL(arg)
 	if err != nil {
@@ -120,7 +123,7 @@ func (p *process) explain(ctx context.Context, arg string, table endpoint.Table,
 		kind = "host"
 	}
 	x := explanation{
-		Kind: kind, Subject: arg, Scope: u.Scope.String(), Endpoint: optional(u.Endpoint), Basis: analyzer.BasisNone.String(),
+		Kind: kind, Subject: arg, Scope: u.Scope.String(), Endpoint: nilIfEmpty(u.Endpoint), Basis: analyzer.BasisNone.String(),
 		Confidence: u.Confidence.String(), Partition: u.Partition, RecordedIn: u.RecordedIn, Historical: u.Historical, Reasons: u.Reasons,
 	}
 	if u.Scope != endpoint.ScopeUnknown {
@@ -145,19 +148,19 @@ func explainFile(ctx context.Context, path string, table endpoint.Table, judge *
 	return all, errors.Join(err, h.Close())
 }
 
-// wordFor says what a word is that is no URL and no host.
-func wordFor(arg string, table endpoint.Table) string {
+// describeWord says what a word is that is neither a URL nor a host.
+func describeWord(arg string, table endpoint.Table) string {
 	switch {
 	case table.Known(arg):
 		return "a Region, not a host"
 	case strings.EqualFold(strings.TrimSpace(arg), endpoint.GlobalName):
-		return "a word of the endpoint column, not a host"
+		return "a value of the endpoint column, not a host"
 	}
-	return "no URL, no host, and no file that exists"
+	return "neither a URL, nor a host, nor the name of a file"
 }
 
-// explainRecords explains every sign-in in a document, and what the judge, if
-// there is one, makes of it.
+// explainRecords explains every sign-in in a document. The error is the first one met
+// in reading it. If there is a detector, it adds what is expected of the person.
 func explainRecords(ctx context.Context, r io.Reader, origin string, table endpoint.Table, judge *detect.Detector) ([]explanation, error) {
 	classify := analyzer.Classifier{Table: table}
 	var out []explanation
@@ -174,16 +177,17 @@ func explainRecords(ctx context.Context, r io.Reader, origin string, table endpo
 		out = append(out, explainEvent(e, classify, judge))
 	}
 	if len(out) == 0 && failed == nil {
-		return nil, hinted{fmt.Errorf("read %q: no console sign-in in it", origin),
+		return nil, hinted{fmt.Errorf("read %q: it does not hold a console sign-in", origin),
 			"a sign-in is a record with eventSource signin.amazonaws.com and eventName ConsoleLogin"}
 	}
 	return out, failed
 }
 
+// explainEvent explains the verdict on one sign-in.
 func explainEvent(e signin.Event, c analyzer.Classifier, judge *detect.Detector) explanation {
 	v := c.Classify(e)
 	x := explanation{
-		Kind: "record", Subject: e.ID, Scope: v.Scope.String(), Endpoint: optional(v.Endpoint), Basis: v.Basis.String(),
+		Kind: "record", Subject: e.ID, Scope: v.Scope.String(), Endpoint: nilIfEmpty(v.Endpoint), Basis: v.Basis.String(),
 		Confidence: v.Confidence.String(), Partition: v.Partition, Principal: e.Principal(), Reasons: c.Explain(e, v),
 	}
 	if judge != nil {
@@ -201,14 +205,17 @@ func explainEvent(e signin.Event, c analyzer.Classifier, judge *detect.Detector)
 	return x
 }
 
-func optional(s string) *string {
+// nilIfEmpty makes an empty text null in JSON.
+func nilIfEmpty(s string) *string {
 	if s == "" {
 		return nil
 	}
 	return &s
 }
 
-// write writes the nth explanation: words, or a JSON document a line.
+// write writes explanation number n, counted from 0. The format json is one JSON
+// document on a line. Any other format is words, with an empty line between two
+// explanations.
 func (x explanation) write(w io.Writer, n int, format string) error {
 	if format == report.JSON {
 		x.Notes, x.RecordedIn = append([]string{}, x.Notes...), append([]string{}, x.RecordedIn...)
@@ -225,11 +232,11 @@ func (x explanation) write(w io.Writer, n int, format string) error {
 	}
 	lines := []string{verdict}
 	if x.Kind == "record" {
-		lines = []string{verdict + tail("  ", []string{x.EventTime}) + "  " + x.Principal}
+		lines = []string{verdict + joinAfter("  ", []string{x.EventTime}) + "  " + x.Principal}
 	}
-	lines = append(lines, fmt.Sprintf("  basis %s, confidence %s%s", x.Basis, x.Confidence, tail("; notes: ", x.Notes)))
+	lines = append(lines, fmt.Sprintf("  basis %s, confidence %s%s", x.Basis, x.Confidence, joinAfter("; notes: ", x.Notes)))
 	if x.Kind != "record" {
-		lines = append(lines, "  recorded in: "+orElse(strings.Join(x.RecordedIn, ", "), "cannot be told"))
+		lines = append(lines, "  recorded in: "+cmp.Or(strings.Join(x.RecordedIn, ", "), "unknown"))
 	}
 	for _, r := range x.Reasons {
 		lines = append(lines, "  - "+r)
@@ -242,17 +249,11 @@ func (x explanation) write(w io.Writer, n int, format string) error {
 	return nil
 }
 
-// tail is words behind a lead, or nothing where there are none.
-func tail(lead string, words []string) string {
+// joinAfter joins the words and puts the lead before them. It is empty if all words
+// are empty.
+func joinAfter(lead string, words []string) string {
 	if text := strings.Join(words, ", "); text != "" {
 		return lead + text
 	}
 	return ""
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

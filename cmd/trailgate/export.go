@@ -117,7 +117,7 @@ func (x *exportRun) run(ctx context.Context, args []string) error {
 	var usage usageError
 	if err != nil && !errors.As(err, &usage) {
 		// The run failed before it began, and monitoring must see that.
-		summary := batch.Summary{Manifest: batch.ManifestVersion, Trailgate: version, Started: began.UTC(), Sources: args,
+		summary := batch.Summary{Manifest: batch.ManifestVersion, Trailgate: version, Run: batch.NewRunName(), Started: began.UTC(), Sources: args,
 			Lake: x.lake.to, State: x.lake.state, Status: batch.StatusFailed, Error: err.Error(), Seconds: x.p.now().Sub(began).Seconds()}
 		return x.conclude(&summary, err)
 	}

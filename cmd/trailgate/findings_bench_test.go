@@ -33,14 +33,16 @@ type label struct {
 	Changed  bool   `json:"changed"`
 }
 
-// organization is a simulated year, read back from its log files.
+// organization is a simulated company: its sign-ins, read back from the log files, and
+// what each one is.
 type organization struct {
 	labels map[string]label
 	merged *ingest.Merger
 	stats  company.Stats
 }
 
-func simulate(tb testing.TB, s company.Scenario) *organization {
+// simulateOrganization writes a scenario and reads it back. All sign-ins must have a label.
+func simulateOrganization(tb testing.TB, s company.Scenario) *organization {
 	tb.Helper()
 	s.Dir = filepath.Join(tb.TempDir(), "organization")
 	stats, err := company.Simulate(tb.Context(), s)
@@ -71,16 +73,16 @@ func simulate(tb testing.TB, s company.Scenario) *organization {
 		tb.Fatal(err)
 	}
 	if n := int(o.merged.Coverage.SignIns); n != stats.SignIns || n != len(o.labels) {
-		tb.Fatalf("%d sign-ins read, %d made, %d labelled", n, stats.SignIns, len(o.labels))
+		tb.Fatalf("%d sign-ins were read, %d written, %d labelled", n, stats.SignIns, len(o.labels))
 	}
 	return o
 }
 
-// alarm is a sign-in that was flagged, and by what.
+// alarm is a flagged sign-in and the rule that flagged it.
 type alarm struct{ id, rule string }
 
-// judged gives the alarms of a Judge over the year.
-func (o *organization) judged(j *detect.Detector) []alarm {
+// alarmsOf gives the alarms of a Detector for all sign-ins.
+func (o *organization) alarmsOf(j *detect.Detector) []alarm {
 	var c analyzer.Classifier
 	for e := range o.merged.Events() {
 		j.Add(&e, c.Classify(e))
@@ -92,8 +94,8 @@ func (o *organization) judged(j *detect.Detector) []alarm {
 	return out
 }
 
-// naive flags any endpoint never seen before for this user, each once.
-func (o *organization) naive() []alarm {
+// naiveAlarms flags the first sign-in of a user at each further endpoint.
+func (o *organization) naiveAlarms() []alarm {
 	type pair struct{ who, where string }
 	seen, anywhere := map[pair]bool{}, map[string]bool{}
 	var out []alarm
@@ -115,17 +117,18 @@ func (o *organization) naive() []alarm {
 	return out
 }
 
-// tally is how good a set of alarms is.
+// tally says how good a set of alarms is.
 type tally struct {
-	cases, found     map[string]int // of intrusions that changed endpoint, by kind
-	others, alsoThen int            // intrusions that did not, and those of them found
+	cases, found     map[string]int // intrusions that changed the endpoint, and those found, by kind
+	others, alsoThen int            // intrusions that did not change it, and those found
 	alarms, false_   map[string]int // by kind of sign-in
 	rules            map[string]int // false alarms by rule
 	signIns          map[string]int
 	perTrip          int // most alarms on one trip
 }
 
-func (o *organization) tally(alarms []alarm) tally {
+// tallyAlarms compares alarms with the labels.
+func (o *organization) tallyAlarms(alarms []alarm) tally {
 	t := tally{cases: map[string]int{}, found: map[string]int{}, alarms: map[string]int{}, false_: map[string]int{}, rules: map[string]int{}, signIns: map[string]int{}}
 	changed, kinds := map[string]bool{}, map[string]string{}
 	for _, l := range o.labels {
@@ -167,7 +170,7 @@ func (o *organization) tally(alarms []alarm) tally {
 	return t
 }
 
-func total(m map[string]int) int {
+func sumCounts(m map[string]int) int {
 	n := 0
 	for _, v := range m {
 		n += v
@@ -175,17 +178,17 @@ func total(m map[string]int) int {
 	return n
 }
 
-// recall is the share of the intrusions that changed endpoint which were found.
-func (t tally) recall() float64 { return float64(total(t.found)) / float64(total(t.cases)) }
+// recall is the share found of the intrusions that changed the endpoint.
+func (t tally) recall() float64 { return float64(sumCounts(t.found)) / float64(sumCounts(t.cases)) }
 
-// precision is the share of the alarms that are about an intruder.
+// precision is the share of alarms that are about an intruder.
 func (t tally) precision() float64 {
-	return 1 - float64(total(t.false_))/float64(max(1, total(t.alarms)))
+	return 1 - float64(sumCounts(t.false_))/float64(max(1, sumCounts(t.alarms)))
 }
 
-// flapping counts the findings for being served by another of the proxied
-// Regions: those about the endpoint.
-func (t tally) flapping() int {
+// countFlapping counts the false findings about the endpoint of sign-ins that AWS served from
+// another of the proxied Regions.
+func (t tally) countFlapping() int {
 	n := 0
 	for rule, count := range t.rules {
 		if strings.HasSuffix(rule, " "+"proxied") && (strings.HasPrefix(rule, "endpoint.") || strings.HasPrefix(rule, "new")) {
@@ -195,8 +198,8 @@ func (t tally) flapping() int {
 	return n
 }
 
-// benign counts the sign-ins of those who may.
-func (o *organization) benign() int {
+// countBenign counts the sign-ins that are not those of an intruder.
+func (o *organization) countBenign() int {
 	n := 0
 	for _, l := range o.labels {
 		if !l.Intruder {
@@ -206,7 +209,7 @@ func (o *organization) benign() int {
 	return n
 }
 
-// writtenPolicy is what an administrator of the organization would write down.
+// writtenPolicy is a policy as an administrator of the organization would write it.
 const writtenPolicy = `version: 1
 rules:
   - {name: break-glass, match: {user: "break-glass-*"}, allow: [global], strict: true, severity: critical}
@@ -221,8 +224,8 @@ rules:
   - {name: federated, match: {identity: AssumedRole}, allow: [eu-west-1, us-east-1, eu-central-1, ap-southeast-2, ap-northeast-1, sa-east-1]}
 `
 
-// policies gives the policy with all other rules off, and with them on.
-func policies(tb testing.TB) (only, beside *policy.Policy) {
+// parsePolicies gives writtenPolicy twice: with all other rules off, and with them on.
+func parsePolicies(tb testing.TB) (only, beside *policy.Policy) {
 	tb.Helper()
 	off := "detections:\n"
 	for _, id := range rule.IDs() {
@@ -241,26 +244,26 @@ func policies(tb testing.TB) (only, beside *policy.Policy) {
 	return only, beside
 }
 
-// ways are the ways to judge that are compared.
-func (o *organization) ways(tb testing.TB) (names []string, tallies []tally) {
+// judgeInAllWays judges the sign-ins in the ways that are to be compared.
+func (o *organization) judgeInAllWays(tb testing.TB) (names []string, tallies []tally) {
 	tb.Helper()
-	only, beside := policies(tb)
+	only, beside := parsePolicies(tb)
 	names = []string{"naive", "policy", "baseline", "both"}
 	for _, alarms := range [][]alarm{
-		o.naive(),
-		o.judged(&detect.Detector{Policy: only}),
-		o.judged(&detect.Detector{}),
-		o.judged(&detect.Detector{Policy: beside}),
+		o.naiveAlarms(),
+		o.alarmsOf(&detect.Detector{Policy: only}),
+		o.alarmsOf(&detect.Detector{}),
+		o.alarmsOf(&detect.Detector{Policy: beside}),
 	} {
-		tallies = append(tallies, o.tally(alarms))
+		tallies = append(tallies, o.tallyAlarms(alarms))
 	}
 	return names, tallies
 }
 
-// compare prints the ways side by side.
-func (o *organization) compare(tb testing.TB) []tally {
+// printComparison prints the results of the ways side by side.
+func (o *organization) printComparison(tb testing.TB) []tally {
 	tb.Helper()
-	names, all := o.ways(tb)
+	names, all := o.judgeInAllWays(tb)
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(cells ...any) {
@@ -283,7 +286,9 @@ func (o *organization) compare(tb testing.TB) []tally {
 	line("", names[0], names[1], names[2], names[3])
 	row("recall", func(t tally) any { return fmt.Sprintf("%.3f", t.recall()) })
 	row("precision", func(t tally) any { return fmt.Sprintf("%.3f", t.precision()) })
-	row("false per 1,000 benign", func(t tally) any { return fmt.Sprintf("%.2f", 1000*float64(total(t.false_))/float64(o.benign())) })
+	row("false per 1,000 benign", func(t tally) any {
+		return fmt.Sprintf("%.2f", 1000*float64(sumCounts(t.false_))/float64(o.countBenign()))
+	})
 	row("most per trip", func(t tally) any { return t.perTrip })
 	row("endpoint unchanged, found", func(t tally) any { return fmt.Sprintf("%d/%d", t.alsoThen, t.others) })
 	var kinds []string
@@ -314,72 +319,72 @@ func (o *organization) compare(tb testing.TB) []tally {
 	if err := w.Flush(); err != nil {
 		tb.Fatal(err)
 	}
-	told := fmt.Sprintf("%d sign-ins, %d of them benign, %d intrusions, %d of which changed endpoint, %d trips\n%s", len(o.labels), o.benign(), total(o.stats.Cases), o.stats.Changed, o.stats.Trips, text.String())
+	told := fmt.Sprintf("%d sign-ins, %d of them benign, %d intrusions, %d of which changed endpoint, %d trips\n%s", len(o.labels), o.countBenign(), sumCounts(o.stats.Cases), o.stats.Changed, o.stats.Trips, text.String())
 	if _, bench := tb.(*testing.B); bench {
-		fmt.Println("\n" + told) // the log of a benchmark is cut after ten lines
+		fmt.Println("\n" + told) // go test cuts the log of a benchmark after ten lines
 	} else {
 		tb.Log(told)
 	}
 	return all
 }
 
-// The marks that default settings have to reach.
+// The marks that the default settings must reach.
 const (
 	markRecall  = 0.95
 	markFalse   = 2.0 // per 1,000 benign sign-ins
 	markPerTrip = 1
 )
 
-// BenchmarkFindings judges the organization of 2,000 people over a year.
+// BenchmarkFindings judges the sign-ins of an organization of 2,000 people over a year.
 func BenchmarkFindings(b *testing.B) {
-	o := simulate(b, company.Scenario{})
+	o := simulateOrganization(b, company.Scenario{})
 	var all []tally
 	for b.Loop() {
-		all = o.compare(b)
+		all = o.printComparison(b)
 	}
 	for i, name := range [...]string{"naive", "policy", "baseline", "both"} {
 		t := all[i]
 		b.ReportMetric(t.recall(), name+"-recall")
 		b.ReportMetric(t.precision(), name+"-precision")
-		b.ReportMetric(1000*float64(total(t.false_))/float64(o.benign()), name+"-false/1000")
+		b.ReportMetric(1000*float64(sumCounts(t.false_))/float64(o.countBenign()), name+"-false/1000")
 		b.ReportMetric(float64(t.perTrip), name+"-per-trip")
-		b.ReportMetric(float64(t.flapping()), name+"-flapping")
+		b.ReportMetric(float64(t.countFlapping()), name+"-flapping")
 	}
 	b.ReportMetric(markRecall, "recall-mark")
 	b.ReportMetric(markFalse, "false-mark")
 }
 
-// TestFindingsReachTheirMarks does the same with a smaller organization.
+// TestFindingsReachTheirMarks does the same for a smaller organization.
 func TestFindingsReachTheirMarks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
-	o := simulate(t, company.Scenario{People: 300, Days: 150, Accounts: 2})
-	all := o.compare(t)
+	o := simulateOrganization(t, company.Scenario{People: 300, Days: 150, Accounts: 2})
+	all := o.printComparison(t)
 	naive := all[0]
 	for i, name := range [...]string{"history alone", "with a policy"} {
 		mine := all[2+i]
 		if i == 0 {
-			// The one break-glass user here has signed in once: only a policy
-			// tells its misuse. BenchmarkFindings counts them all.
+			// The only break-glass user of this organization signed in once before, so
+			// history is too short to find the misuse. BenchmarkFindings counts it.
 			delete(mine.cases, "break-glass-misuse")
 			delete(mine.found, "break-glass-misuse")
 		}
 		if r := mine.recall(); r < markRecall {
 			t.Errorf("%s: recall %.3f, want %.2f", name, r, markRecall)
 		}
-		if f := 1000 * float64(total(mine.false_)) / float64(o.benign()); f > markFalse {
+		if f := 1000 * float64(sumCounts(mine.false_)) / float64(o.countBenign()); f > markFalse {
 			t.Errorf("%s: %.2f false findings per 1,000 benign sign-ins, want %.0f at most", name, f, markFalse)
 		}
 		if mine.perTrip > markPerTrip {
 			t.Errorf("%s: %d findings on one trip, want %d at most", name, mine.perTrip, markPerTrip)
 		}
-		if n := mine.flapping(); n > 0 {
+		if n := mine.countFlapping(); n > 0 {
 			t.Errorf("%s: %d findings for being served by another of the proxied Regions", name, n)
 		}
-		if mine.recall() < naive.recall() || total(mine.false_) >= total(naive.false_) {
-			t.Errorf("%s: recall %.3f with %d false, no better than the naive rule's %.3f with %d", name, mine.recall(), total(mine.false_),
-				naive.recall(), total(naive.false_))
+		if mine.recall() < naive.recall() || sumCounts(mine.false_) >= sumCounts(naive.false_) {
+			t.Errorf("%s: recall %.3f with %d false, no better than the naive rule's %.3f with %d", name, mine.recall(), sumCounts(mine.false_),
+				naive.recall(), sumCounts(naive.false_))
 		}
 	}
 }

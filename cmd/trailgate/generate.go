@@ -20,15 +20,15 @@ func newGenerate(p *process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate DIR",
 		Short: "Write a synthetic trail with known answers, for demonstrations and benchmarks",
-		Long: `Generate writes log files in the layout of a trail bucket to a folder that is
-empty or does not exist yet: API records of a dozen services, console sign-ins of
-every kind among them, and truth.jsonl beside them, the row that every sign-in has
-to come out as. The same flags give the same bytes. All account ids, addresses
-and keys are those set aside for documentation.
+		Long: `Generate writes log files in the layout of a trail bucket. The folder must be empty
+or must not exist. The log files hold API records of a dozen services, and console
+sign-ins of every kind among them. The file truth.jsonl beside them holds the row
+that each sign-in must give. The same flags give the same bytes. All account ids,
+addresses and keys are reserved for documentation.
 
-With --scenario organization it simulates the sign-ins of a company over a year
-instead, with intruders planted among them; labels.jsonl beside the log files says
-of every sign-in what it is. --people and --accounts are those of the company then.`,
+With --scenario organization it simulates the sign-ins of a company over a year,
+with intrusions among them. The file labels.jsonl then says what each sign-in is.
+In that case --people and --accounts describe the company.`,
 		Example: `  trailgate generate ./trail && trailgate audit ./trail
   trailgate generate ./big --files 4000 --records-per-file 250
   trailgate generate ./company --scenario organization`,
@@ -40,9 +40,9 @@ of every sign-in what it is. --people and --accounts are those of the company th
 				return err
 			}
 			if scenario != "" {
-				return p.simulate(cmd, scenario, c)
+				return p.generateScenario(cmd, scenario, c)
 			}
-			if c.Layout, err = layoutOf(layout); err != nil {
+			if c.Layout, err = parseLayout(layout); err != nil {
 				return err
 			}
 			if bomb != "" {
@@ -54,39 +54,40 @@ of every sign-in what it is. --people and --accounts are those of the company th
 			if err != nil {
 				return fmt.Errorf("generate %q: %w", c.Dir, err)
 			}
-			return p.tellStats(stats, c.Dir)
+			return p.printStats(stats, c.Dir)
 		},
 	}
 	registerTrail(cmd.Flags(), &c)
 	cmd.Flags().StringVar(&start, "start", "", "`day` of the first delivery (default 2026-03-01)")
-	cmd.Flags().StringVar(&layout, "layout", "account", "account, organization, control-tower or control-tower-old")
-	cmd.Flags().StringVar(&bomb, "bomb", "", "with --faults: a file that inflates to this `size`")
-	cmd.Flags().StringVar(&scenario, "scenario", "", "simulate instead: organization")
+	cmd.Flags().StringVar(&layout, "layout", "account", "layout of the bucket: account, organization, control-tower or control-tower-old")
+	cmd.Flags().StringVar(&bomb, "bomb", "", "with --faults: add a file that inflates to this `size`")
+	cmd.Flags().StringVar(&scenario, "scenario", "", "simulate this scenario instead: organization")
 	return cmd
 }
 
-// registerTrail registers the flags that are fields of a Config.
+// registerTrail registers the flags that are fields of the configuration of a trail.
 func registerTrail(f *pflag.FlagSet, c *fixtures.Config) {
-	f.Uint64Var(&c.Seed, "seed", 0, "chooses one of many trails of the same size")
-	f.IntVar(&c.Accounts, "accounts", 0, "accounts (default 3)")
-	f.IntVar(&c.Regions, "regions", 0, "Regions with log files (default 6)")
-	f.IntVar(&c.Days, "days", 0, "days of delivery (default 14)")
-	f.IntVar(&c.People, "people", 0, "people per account (default 24)")
-	f.IntVar(&c.Files, "files", 0, "log files (default: one per account, Region and day)")
-	f.IntVar(&c.RecordsPerFile, "records-per-file", 0, "records in each (default 40)")
-	f.IntVar(&c.SignIns, "sign-ins", 0, "distinct sign-ins (default 300)")
+	f.Uint64Var(&c.Seed, "seed", 0, "seed of the generator: each one gives another trail of the same size")
+	f.IntVar(&c.Accounts, "accounts", 0, "number of accounts (default 3)")
+	f.IntVar(&c.Regions, "regions", 0, "number of Regions with log files (default 6)")
+	f.IntVar(&c.Days, "days", 0, "number of days of delivery (default 14)")
+	f.IntVar(&c.People, "people", 0, "number of people per account (default 24)")
+	f.IntVar(&c.Files, "files", 0, "number of log files (default: one per account, Region and day)")
+	f.IntVar(&c.RecordsPerFile, "records-per-file", 0, "number of records in each log file (default 40)")
+	f.IntVar(&c.SignIns, "sign-ins", 0, "number of distinct sign-ins (default 300)")
 	f.StringVar(&c.Prefix, "prefix", "", "key prefix before the layout")
-	f.BoolVar(&c.OnePartition, "one-partition", false, "no accounts in China, GovCloud and the European Sovereign Cloud")
-	f.BoolVar(&c.NoNoise, "no-noise", false, "no digests and other files that are no log files")
+	f.BoolVar(&c.OnePartition, "one-partition", false, "leave out accounts in China, GovCloud and the European Sovereign Cloud")
+	f.BoolVar(&c.NoNoise, "no-noise", false, "leave out digests and all other files that are not log files")
 	f.BoolVar(&c.Gaps, "gaps", false, "leave out some days of one Region")
-	f.BoolVar(&c.Faults, "faults", false, "damaged files and unreadable sign-ins among them; the truth stays the same")
-	f.IntVar(&c.Workers, "workers", 0, "files made at once (default: one a core)")
+	f.BoolVar(&c.Faults, "faults", false, "add damaged files and unreadable sign-ins; truth.jsonl stays the same")
+	f.IntVar(&c.Workers, "workers", 0, "number of files made at once (default: one per core)")
 }
 
-// simulate writes a scenario.
-func (p *process) simulate(cmd *cobra.Command, name string, c fixtures.Config) error {
+// generateScenario simulates a scenario and writes it. It refuses the flags that
+// describe a trail.
+func (p *process) generateScenario(cmd *cobra.Command, name string, c fixtures.Config) error {
 	if name != company.Organization {
-		return usagef("--scenario %q: there is only %s", name, company.Organization)
+		return usagef("--scenario %q: the only one is %s", name, company.Organization)
 	}
 	var foreign string
 	cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -108,12 +109,12 @@ func (p *process) simulate(cmd *cobra.Command, name string, c fixtures.Config) e
 	for _, n := range s.Cases {
 		cases += n
 	}
-	_, err = fmt.Fprintf(p.stdout, "wrote %d log files (%.1f MB packed) with %d sign-ins to %s\n%d intrusions, %d of them at another endpoint than the victim's; %d trips; labels.jsonl says which\n",
+	_, err = fmt.Fprintf(p.stdout, "wrote %d log files (%.1f MB packed) with %d sign-ins to %s\n%d intrusions, %d of them at another endpoint than the victim's; %d trips; see labels.jsonl\n",
 		s.Files, float64(s.Packed)/1e6, s.SignIns, c.Dir, cases, s.Changed, s.Trips)
 	return err
 }
 
-func layoutOf(name string) (fixtures.Layout, error) {
+func parseLayout(name string) (fixtures.Layout, error) {
 	switch name {
 	case "account":
 		return fixtures.Account, nil
@@ -127,8 +128,8 @@ func layoutOf(name string) (fixtures.Layout, error) {
 	return 0, usagef("--layout %q: give one of account, organization, control-tower, control-tower-old", name)
 }
 
-// tellStats says what was made.
-func (p *process) tellStats(s fixtures.Stats, dir string) error {
+// printStats says on standard output what was written.
+func (p *process) printStats(s fixtures.Stats, dir string) error {
 	lines := []string{
 		fmt.Sprintf("wrote %d log files with %d records (%.1f MB of JSON, %.1f MB packed) and %d other files to %s",
 			s.Files, s.Records, float64(s.Inflated)/1e6, float64(s.Packed)/1e6, s.Noise+s.Odd+s.Denied, dir),

@@ -84,7 +84,7 @@ func (p *process) openStore(ctx context.Context, flag, arg string, c *clients) (
 	if bucket == "" {
 		return lake.Disk{Root: arg, Step: p.step}, nil
 	}
-	client, err := c.bucket(ctx, "", bucket)
+	client, err := c.bucketClient(ctx, "", bucket)
 	if err != nil {
 		return nil, fmt.Errorf("--%s %q: %w", flag, arg, err)
 	}

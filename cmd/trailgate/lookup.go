@@ -69,7 +69,7 @@ func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *
 		accounts[parsed.AccountID] = role
 	}
 	for _, role := range slices.Concat(f.roles, make([]string, max(0, 1-len(f.roles)))) {
-		cfg, err := c.as(ctx, role)
+		cfg, err := c.withRole(ctx, role)
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", arg, err)
 		}

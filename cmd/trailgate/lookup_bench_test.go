@@ -19,9 +19,9 @@ import (
 	"trailgate/fixtures/s3"
 )
 
-// rival is a client of the same quota: it asks for the next page as soon as it
-// has one, and when it is throttled again after up to a second, as the AWS SDKs
-// do at first, until the context ends.
+// rival is another client that uses the same quota until the context ends. It asks for
+// a page as soon as it has the one before. After a throttled request it waits for up to
+// a second, as the AWS SDKs do at the first retry.
 func rival(ctx context.Context, url, region string) {
 	client := api.New(api.Options{Region: region, BaseEndpoint: aws.String(url), Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider(s3.AccessKey, s3.SecretKey, "")})
@@ -38,8 +38,8 @@ func rival(ctx context.Context, url, region string) {
 	}
 }
 
-// BenchmarkLookup holds the whole process against the quota: 1,000 sign-ins in
-// a Region are 20 pages, which take (20 - burst) / 2 seconds at the least.
+// BenchmarkLookup compares an audit with the quota. A Region has 1,000 sign-ins, which
+// are 20 pages. With the quota of AWS they take at least (20 - burst) / 2 seconds.
 func BenchmarkLookup(b *testing.B) {
 	const pages = 20
 	floor := (pages - cloudtrail.DefaultBurst) / cloudtrail.DefaultRate

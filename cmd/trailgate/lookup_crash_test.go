@@ -21,8 +21,8 @@ import (
 	"trailgate/fixtures/s3"
 )
 
-// eventHistory puts so many sign-ins into each Region, a few seconds apart, the
-// newest an hour old. It gives their ids, sorted.
+// eventHistory puts this number of sign-ins into each Region. They are a few seconds
+// apart, and the newest is an hour old. It gives their ids, sorted.
 func eventHistory(tb testing.TB, s *cloudtrail.Server, each int, regions ...string) []string {
 	tb.Helper()
 	begin := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
@@ -47,14 +47,14 @@ func eventHistory(tb testing.TB, s *cloudtrail.Server, each int, regions ...stri
 	return ids
 }
 
-// historyEnv leads the command to the stand-in.
+// historyEnv gives the environment with which the command talks to the stand-in.
 func historyEnv(url string) []string {
 	return []string{"AWS_ENDPOINT_URL_CLOUDTRAIL=" + url, "AWS_ENDPOINT_URL_STS=" + url, "AWS_ENDPOINT_URL_ACCOUNT=" + url,
 		"AWS_ACCESS_KEY_ID=" + s3.AccessKey, "AWS_SECRET_ACCESS_KEY=" + s3.SecretKey, "AWS_REGION=us-east-1",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent"}
 }
 
-// rowIDs are the event ids of rows, sorted.
+// rowIDs gives the event ids of a file of rows, sorted.
 func rowIDs(tb testing.TB, path string) []string {
 	tb.Helper()
 	b, err := os.ReadFile(path)
@@ -75,14 +75,13 @@ func rowIDs(tb testing.TB, path string) []string {
 	return ids
 }
 
-// kills is how often TestKilled kills the command, at the least.
+// kills is how often TestKilled kills the command, at least.
 const kills = 60
 
-// TestKilled kills the real command at moments that a seed chooses, around one
-// of its first requests or their answers, and goes on with --resume, until it
-// comes to its end; and that again until it was killed often enough. Each time
-// the rows have to be complete, and no page may have been asked for twice but
-// those in flight.
+// TestKilled kills the real command at random moments, at one of its first requests or
+// at the answer. It then runs the same command with --resume until one run completes.
+// It repeats this until the command was killed often enough. The rows must be complete
+// each time. Only pages that were in flight at a kill may be asked for twice.
 func TestKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: -short")
@@ -95,7 +94,7 @@ func TestKilled(t *testing.T) {
 	regions := []string{"us-east-1", "us-east-2", "eu-north-1", "ap-southeast-2"}
 	server := &cloudtrail.Server{PageSize: 5}
 	want := eventHistory(t, server, 200, regions...)
-	var left atomic.Int64 // to the moment: of every request two, when it comes and when it is answered
+	var left atomic.Int64 // events until the kill; a request is two: it arrives, and it is answered
 	moment := make(chan struct{}, 1)
 	strike := func() {
 		if left.Add(-1) == 0 {
@@ -129,7 +128,7 @@ func TestKilled(t *testing.T) {
 			if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 				t.Fatal(err)
 			}
-			if err := <-ended; err != nil { // else it was quicker than the kill
+			if err := <-ended; err != nil { // without an error the run ended before the kill
 				killed++
 				continue
 			}

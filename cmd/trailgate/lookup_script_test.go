@@ -12,10 +12,14 @@ import (
 	"trailgate/fixtures/s3"
 )
 
-// cloudtrail [-quota] [-deny REGION] [-unknown REGION] [-hang REGION] [-storm REGION]
-// [-expire REGION] [-hold REGION] [-nolist] [-norole ACCOUNT] FOLDER
-// puts the records of a trail behind a LookupEvents server. -quota holds it to
-// AWS's; a Region on -hold is never answered from its second page on.
+// serveHistory is the script command
+//
+//	cloudtrail [-quota] [-deny REGION] [-unknown REGION] [-hang REGION] [-storm REGION]
+//		[-expire REGION] [-hold REGION] [-nolist] [-norole ACCOUNT] FOLDER
+//
+// It starts a server for LookupEvents that answers with the records of a trail. With
+// -quota the server keeps the quota of AWS. In a Region of -hold it does not answer
+// after the first page.
 func serveHistory(ts *testscript.TestScript, _ bool, args []string) {
 	srv := ts.Value(serverKey{}).(*server)
 	hit := make(chan struct{})
@@ -77,9 +81,9 @@ func serveHistory(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("AWS_SECRET_ACCESS_KEY", s3.SecretKey)
 }
 
-// pages WHAT MIN MAX wants so many pages (or repeats, or throttled requests) of
-// the LookupEvents server so far.
-func pages(ts *testscript.TestScript, _ bool, args []string) {
+// checkPages is the script command pages WHAT MIN MAX. WHAT is pages, repeats or
+// throttled. The LookupEvents server must have counted between MIN and MAX of them.
+func checkPages(ts *testscript.TestScript, _ bool, args []string) {
 	counts := ts.Value(serverKey{}).(*server).history.Counts()
 	n := map[string]int{"pages": counts.Pages, "repeats": counts.Repeats, "throttled": counts.Throttled}[args[0]]
 	low, err := strconv.Atoi(args[1])

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// peakOf is the most memory that a process had, in bytes.
+// peakOf gives the peak memory of a process in bytes.
 func peakOf(s *os.ProcessState) float64 {
 	r, ok := s.SysUsage().(*syscall.Rusage)
 	if !ok {

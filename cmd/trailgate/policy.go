@@ -22,9 +22,9 @@ func newPolicy(p *process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Check a policy file, draft one from history, or print its JSON Schema",
-		Long: `A policy file says who may sign in through which endpoint. Check tells what is
-wrong with one, learn drafts one from what people did so far, and schema prints a
-JSON Schema, by which editors complete and check policy files.`,
+		Long: `A policy file says who may sign in through which endpoint. The verb check names the
+mistakes in a policy. The verb learn drafts a policy from past sign-ins. The verb
+schema prints a JSON Schema, which editors use to complete and check policy files.`,
 		Example: `  trailgate policy check policy.yaml --against s3://my-trail-bucket --since 90d
   trailgate policy learn s3://my-trail-bucket --since 90d -o policy.yaml`,
 		Args: cobra.ArbitraryArgs,
@@ -45,15 +45,15 @@ func newPolicyCheck(p *process) *cobra.Command {
 	var strict bool
 	cmd := &cobra.Command{
 		Use:   "check FILE",
-		Short: "Tell what is wrong with a policy file, by line and column",
-		Long: `Check reads a policy file and names everything that is wrong with it, by file,
-line and column. It warns of rules that can never decide, because earlier ones
-match first. With --against it reads a source as well, and warns of globs that
-match nobody in it, and of exceptions that have expired or were never used.
+		Short: "Name the mistakes in a policy file by line and column",
+		Long: `Check reads a policy file and names each mistake in it by file, line and column. It
+warns of rules that can never decide because earlier rules match first. With
+--against it also reads a source. It then warns of globs that match nobody in the
+source, and of exceptions that have expired or were never used.
 
-Exit status: 0 the policy can be used, with or without warnings; 2 it cannot, or
---strict was given and there are warnings; 3 a part of the source could not be
-read.`,
+Exit status: 0 the policy can be used, with or without warnings; 2 it cannot be
+used, or there are warnings and --strict was given; 3 a part of the source could
+not be read.`,
 		Example: `  trailgate policy check policy.yaml
   trailgate policy check policy.yaml --against ./trail`,
 		Args: oneArg("the policy file"),
@@ -71,7 +71,7 @@ read.`,
 			tally := policy.Tally{Policy: rules}
 			var failed error
 			if len(against) > 0 {
-				failed = p.compare(cmd.Context(), &tally, against, &read, window)
+				failed = p.tallySources(cmd.Context(), &tally, against, &read, window)
 				if failed != nil && !errors.Is(failed, errSkipped) {
 					return failed
 				}
@@ -79,7 +79,7 @@ read.`,
 				p.tellProblems(found)
 				warnings = append(warnings, found...)
 			}
-			if err := p.concludeCheck(args[0], rules, &tally, len(warnings)); err != nil {
+			if err := p.printCheck(args[0], rules, &tally, len(warnings)); err != nil {
 				return err
 			}
 			if strict && len(warnings) > 0 {
@@ -89,13 +89,13 @@ read.`,
 		},
 	}
 	read.register(cmd.Flags())
-	cmd.Flags().StringArrayVar(&against, "against", nil, "also warn of globs that match nobody in this `source`; repeatable")
-	cmd.Flags().BoolVar(&strict, "strict", false, "warnings count as errors")
+	cmd.Flags().StringArrayVar(&against, "against", nil, "also read this `source`, and warn of globs that match nobody in it; repeatable")
+	cmd.Flags().BoolVar(&strict, "strict", false, "count warnings as errors")
 	return cmd
 }
 
-// concludeCheck says in a line or two that the policy can be used.
-func (p *process) concludeCheck(file string, rules *policy.Policy, tally *policy.Tally, warnings int) error {
+// printCheck says on standard output, in one or two lines, that the policy can be used.
+func (p *process) printCheck(file string, rules *policy.Policy, tally *policy.Tally, warnings int) error {
 	lines := []string{fmt.Sprintf("%s: %s: no error, %s", file, rules, text.Count(warnings, "warning"))}
 	if tally.SignIns > 0 {
 		lines = append(lines, tally.String())
@@ -108,8 +108,8 @@ func (p *process) concludeCheck(file string, rules *policy.Policy, tally *policy
 	return nil
 }
 
-// readPolicy reads a policy file. What is wrong with it has been said on
-// standard error by the time the error, a usage error, is returned.
+// readPolicy reads a policy file. It names the mistakes in the file on standard error.
+// The error is then a usage error that only counts them.
 func (p *process) readPolicy(file string, table endpoint.Table) (*policy.Policy, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -120,14 +120,14 @@ func (p *process) readPolicy(file string, table endpoint.Table) (*policy.Policy,
 	if errors.As(err, &problems) {
 		p.tellProblems(problems)
 		return nil, hinted{usagef("policy %q cannot be used: %s", file, text.Count(len(problems), "error")),
-			"trailgate policy schema prints a JSON Schema by which editors check a policy as it is written"}
+			"trailgate policy schema prints a JSON Schema, so that editors can check a policy while you write it"}
 	}
 	return rules, err
 }
 
-// tellProblems shows problems of a policy on standard error, each with the
-// line of the file, or as a record each where records are written. A standard
-// error that cannot be written to leaves nobody to tell.
+// tellProblems shows problems of a policy on standard error, each with its line of the
+// file. If the log is made of records, each problem is one record. It stops if standard
+// error cannot be written to.
 func (p *process) tellProblems(problems policy.Problems) {
 	for _, problem := range problems {
 		if problem.Warning {
@@ -145,9 +145,9 @@ func (p *process) tellProblems(problems policy.Problems) {
 	}
 }
 
-// compare judges the sign-ins of the sources by the policy of the tally.
-func (p *process) compare(ctx context.Context, tally *policy.Tally, args []string, read *readFlags, w ingest.Window) error {
-	return p.history(ctx, args, read, w, func(m *ingest.Merger) {
+// tallySources counts how the policy of the tally decides the sign-ins of the sources.
+func (p *process) tallySources(ctx context.Context, tally *policy.Tally, args []string, read *readFlags, w ingest.Window) error {
+	return p.readHistory(ctx, args, read, w, func(m *ingest.Merger) {
 		classify := analyzer.Classifier{Table: read.table}
 		for e := range m.Events() {
 			tally.Add(&e, tally.Policy.Decide(&e, classify.Classify(e)))
@@ -155,10 +155,10 @@ func (p *process) compare(ctx context.Context, tally *policy.Tally, args []strin
 	})
 }
 
-// history hands what the sources hold to use, and says what was skipped. It
-// calls use only if something could be read; a run that was interrupted is no
-// history.
-func (p *process) history(ctx context.Context, args []string, read *readFlags, w ingest.Window, use func(*ingest.Merger)) error {
+// readHistory reads the sources and hands the sign-ins to the function use. It does not
+// call the function if the run failed or was interrupted, because the sign-ins would
+// then be incomplete. It names what was skipped, and then returns errSkipped.
+func (p *process) readHistory(ctx context.Context, args []string, read *readFlags, w ingest.Window, use func(*ingest.Merger)) error {
 	bar := p.newProgress(&read.messageFlags)
 	sources, err := p.sources(ctx, args, read, bar.show)
 	if err != nil {
@@ -182,19 +182,21 @@ func newPolicyLearn(p *process) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "learn SOURCE...",
-		Short: "Draft a policy from what people did so far",
-		Long: `Learn reads the sources and drafts a policy: people with the same habits come
-under one rule, with the evidence in a comment: how many people, how many
-sign-ins, from when to when. What was too rare to be a habit, or failed, is left
-out, and the draft says so: judged over the same history it flags that and
-nothing else.`,
+		Short: "Draft a policy from past sign-ins",
+		Long: `Learn reads the sources and drafts a policy. People with the same habits share one
+rule. A comment at the rule gives the evidence: the number of people, the number of
+sign-ins, and the time between the first and the last.
+
+The draft leaves out sign-ins that failed, and sign-ins too rare to be a habit. A
+comment lists them. If you audit the same history with the draft, it flags these
+sign-ins and nothing else.`,
 		Example: `  trailgate policy learn s3://my-trail-bucket --since 90d -o policy.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			window, err := read.window(p.now())
 			if err != nil {
 				return err
 			}
-			return p.learn(cmd.Context(), args, &read, &out, window)
+			return p.learnPolicy(cmd.Context(), args, &read, &out, window)
 		},
 	}
 	read.register(cmd.Flags())
@@ -202,9 +204,10 @@ nothing else.`,
 	return cmd
 }
 
-func (p *process) learn(ctx context.Context, args []string, read *readFlags, out *outputFlags, w ingest.Window) error {
+// learnPolicy drafts a policy from the sources and writes it.
+func (p *process) learnPolicy(ctx context.Context, args []string, read *readFlags, out *outputFlags, w ingest.Window) error {
 	learner := learn.Learner{Table: read.table}
-	failed := p.history(ctx, args, read, w, func(m *ingest.Merger) {
+	failed := p.readHistory(ctx, args, read, w, func(m *ingest.Merger) {
 		classify := analyzer.Classifier{Table: read.table}
 		for e := range m.Events() {
 			learner.Add(&e, classify.Classify(e))
@@ -233,9 +236,9 @@ func (p *process) learn(ctx context.Context, args []string, read *readFlags, out
 func newPolicySchema(p *process) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
-		Short: "Print a JSON Schema of policy files, for editors",
-		Long: `Schema prints a JSON Schema of policy files. Editors that know YAML take it to
-complete and check a policy as it is written; many look for this first line:
+		Short: "Print a JSON Schema of policy files for editors",
+		Long: `Schema prints a JSON Schema of policy files. Editors with YAML support use it to
+complete and check a policy while you write it. Many look for this first line:
 
   # yaml-language-server: $schema=policy.schema.json`,
 		Example: `  trailgate policy schema > policy.schema.json`,

@@ -8,8 +8,8 @@ import (
 	"trailgate/ingest"
 )
 
-// progress shows on a terminal how far a run has come. The zero value, and
-// one made where there is no terminal, shows nothing.
+// progress is a bar on a terminal that shows how much a run has read. The zero value
+// shows nothing. It is for one goroutine.
 type progress struct {
 	bar *progressbar.ProgressBar
 }
@@ -31,7 +31,7 @@ func (p *process) newProgress(f *messageFlags) *progress {
 	)}
 }
 
-// show is handed to the sources.
+// show updates the bar. The sources call it.
 func (g *progress) show(now ingest.Progress) {
 	if g.bar == nil {
 		return
@@ -54,11 +54,11 @@ func (g *progress) show(now ingest.Progress) {
 
 func (g *progress) setDone(done int) {
 	if g.bar.Set(done) != nil {
-		g.bar = nil // a terminal that is gone is no reason to stop
+		g.bar = nil // the terminal cannot be written to, and the run goes on without a bar
 	}
 }
 
-// done takes the bar away.
+// done removes the bar.
 func (g *progress) done() {
 	if g.bar != nil && g.bar.Finish() != nil {
 		g.bar = nil

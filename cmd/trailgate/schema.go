@@ -11,7 +11,7 @@ import (
 	"trailgate/report/row"
 )
 
-// ddlFlags are those of the statement that creates a table.
+// ddlFlags are the flags of the statement that creates a table.
 type ddlFlags struct {
 	dialect string
 	to      string
@@ -23,11 +23,11 @@ func newSchema(p *process) *cobra.Command {
 	var ddl ddlFlags
 	cmd := &cobra.Command{
 		Use:   "schema",
-		Short: "Print the columns of a table with their meaning, or the statement that creates it",
-		Long: `Schema prints the columns of a table with their meaning. With --ddl it prints
-instead the statement that makes the table of a lake known to Athena, DuckDB or
-Spark; without --rows those of both tables, signins and findings. DuckDB needs a
-file in the table before it can create the view.`,
+		Short: "Print the columns of a table and their meaning, or the statement that creates it",
+		Long: `Schema prints the columns of a table and their meaning. With --ddl it prints the
+statement that creates the table of a lake in Athena, DuckDB or Spark. Without
+--rows it then prints the statements of both tables, signins and findings. DuckDB
+can create the view only if the table holds at least one file.`,
 		Example: `  trailgate schema --rows principals
   trailgate schema --ddl athena --to s3://example-lake/trailgate
   trailgate schema --ddl duckdb --to ./lake | duckdb lake.duckdb`,
@@ -35,7 +35,7 @@ file in the table before it can create the view.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kind, asked := row.Kind(out.rows), cmd.Flags().Changed("rows")
 			if ddl.dialect != "" {
-				return ddl.run(p, cmd, &out, kind, asked)
+				return ddl.printDDL(p, cmd, &out, kind, asked)
 			}
 			for _, name := range [...]string{"to", "partition-by"} {
 				if cmd.Flags().Changed(name) {
@@ -61,15 +61,15 @@ file in the table before it can create the view.`,
 		},
 	}
 	out.register(cmd.Flags(), tableAndJSON())
-	cmd.Flags().StringVar(&out.rows, "rows", "signins", "signins, findings, endpoints, principals or coverage")
-	cmd.Flags().StringVar(&ddl.dialect, "ddl", "", "the statement for this `engine` instead: athena, duckdb or spark")
-	cmd.Flags().StringVar(&ddl.to, "to", "", "with --ddl: where the lake is, a folder or s3://BUCKET/PREFIX (default s3://BUCKET/PREFIX, to be replaced; for duckdb lake)")
-	cmd.Flags().StringSliceVar(&ddl.by, "partition-by", nil, "with --ddl: the `column` that the lake was exported with: account_id")
+	cmd.Flags().StringVar(&out.rows, "rows", "signins", "the table: signins, findings, endpoints, principals or coverage")
+	cmd.Flags().StringVar(&ddl.dialect, "ddl", "", "print the statement for this `engine`: athena, duckdb or spark")
+	cmd.Flags().StringVar(&ddl.to, "to", "", "with --ddl: the lake, a folder or s3://BUCKET/PREFIX (default: the folder lake for duckdb, otherwise s3://BUCKET/PREFIX for you to replace)")
+	cmd.Flags().StringSliceVar(&ddl.by, "partition-by", nil, "with --ddl: the `column` of --partition-by when the lake was exported: account_id")
 	return cmd
 }
 
-// run prints the statements.
-func (f *ddlFlags) run(p *process, cmd *cobra.Command, out *outputFlags, kind row.Kind, one bool) error {
+// printDDL prints the statements. It checks all of them before it writes the first.
+func (f *ddlFlags) printDDL(p *process, cmd *cobra.Command, out *outputFlags, kind row.Kind, one bool) error {
 	d := ddl.Dialect(f.dialect)
 	switch d {
 	case ddl.Athena, ddl.Spark:

@@ -31,11 +31,11 @@ func TestMain(m *testing.M) {
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in the scripts")
 
-// TestScripts runs the real command through testdata/script.
+// TestScripts runs the scripts in testdata/script with the real command.
 func TestScripts(t *testing.T) {
 	gateway := os.Getenv("TRAILGATE_S3_GATEWAY")
 	if gateway == "" {
-		t.Log("NOTE: no versitygw (make test installs it): s3:// is tested against the in-process stand-in ONLY")
+		t.Log("NOTE: versitygw is not installed (make test installs it): s3:// is tested against the in-process stand-in ONLY")
 	}
 	earlier, err := filepath.Abs("testdata/written-by-42315f8")
 	if err != nil {
@@ -63,28 +63,29 @@ func TestScripts(t *testing.T) {
 			return false, errors.New("unknown condition " + strconv.Quote(cond))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":     exits,
-			"truth":     truth,
-			"addsup":    addsUp,
-			"endtoend":  endToEnd,
-			"serve":     serve,
-			"interrupt": interrupt,
-			"counts":    counts,
-			"swap":      swap,
-			"latest":    latest,
+			"exits":     checkExit,
+			"truth":     checkTruth,
+			"addsup":    checkSums,
+			"endtoend":  concatenate,
+			"serve":     serveFolder,
+			"interrupt": interruptCommand,
+			"counts":    checkRequests,
+			"swap":      replaceTexts,
+			"latest":    checkLatest,
 			"rows":      lakeToFile,
 			"sorted":    sortLines,
 			"earlier":   copyEarlier,
 			"samerows":  compareRows,
 
 			"cloudtrail": serveHistory,
-			"pages":      pages,
+			"pages":      checkPages,
 		},
 	})
 }
 
-// exits CODE COMMAND... runs a command and wants this exit status.
-func exits(ts *testscript.TestScript, neg bool, args []string) {
+// checkExit is the script command exits CODE COMMAND... The command must end with this
+// exit status.
+func checkExit(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND...")
 	}
@@ -101,8 +102,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// truth TRUTH ROWS wants the same rows in both, but for origin.
-func truth(ts *testscript.TestScript, _ bool, args []string) {
+// checkTruth is the script command truth TRUTH ROWS. Both files must hold the same rows.
+// Only origin may differ.
+func checkTruth(ts *testscript.TestScript, _ bool, args []string) {
 	want, got := rowsWithoutOrigin(ts, args[0]), rowsWithoutOrigin(ts, args[1])
 	if len(want) == 0 {
 		ts.Fatalf("%s is empty", args[0])
@@ -112,13 +114,14 @@ func truth(ts *testscript.TestScript, _ bool, args []string) {
 		case i >= len(got):
 			ts.Fatalf("row %d is missing: %s", i+1, want[i])
 		case i >= len(want):
-			ts.Fatalf("row %d is one too many: %s", i+1, got[i])
+			ts.Fatalf("row %d is not expected: %s", i+1, got[i])
 		case want[i] != got[i]:
 			ts.Fatalf("row %d:\nwant %s\n got %s", i+1, want[i], got[i])
 		}
 	}
 }
 
+// rowsWithoutOrigin reads rows as JSON lines and removes the column origin.
 func rowsWithoutOrigin(ts *testscript.TestScript, name string) []string {
 	var out []string
 	lines := bufio.NewScanner(strings.NewReader(ts.ReadFile(name)))
@@ -135,9 +138,9 @@ func rowsWithoutOrigin(ts *testscript.TestScript, name string) []string {
 	return out
 }
 
-// addsUp REPORT wants every count in a JSON report to add up, with itself and
-// with the rows.
-func addsUp(ts *testscript.TestScript, _ bool, args []string) {
+// checkSums is the script command addsup REPORT. The counts in the JSON report must add
+// up, and must agree with the rows.
+func checkSums(ts *testscript.TestScript, _ bool, args []string) {
 	var r struct {
 		Summary struct {
 			SignIns    int            `json:"sign_ins"`
@@ -202,8 +205,9 @@ func addsUp(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// endToEnd FOLDER FILE puts all log files of a trail behind one another, as cat does.
-func endToEnd(ts *testscript.TestScript, _ bool, args []string) {
+// concatenate is the script command endtoend FOLDER FILE. It writes all log files of a
+// trail into one file, as cat does.
+func concatenate(ts *testscript.TestScript, _ bool, args []string) {
 	var all bytes.Buffer
 	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.Contains(filepath.ToSlash(path), "/CloudTrail/") {
@@ -216,20 +220,25 @@ func endToEnd(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), all.Bytes(), 0o600))
 }
 
-// serverKey finds a script's server among its values.
+// serverKey is the key of the server among the values of a script.
 type serverKey struct{}
 
-// server is the S3 server of a script, and its Event history.
+// server is the S3 server of a script and its LookupEvents server.
 type server struct {
 	standIn *s3.Server
-	hit     <-chan struct{} // closed once a held key was asked for
+	hit     <-chan struct{} // closed at the first request that is not answered
 	history *cloudtrail.Server
 }
 
-// serve [-gateway] [-deny TEXT] [-vanish TEXT] [-cut TEXT] [-hold TEXT] FOLDER BUCKET
-// puts a folder behind an S3 server. Keys that contain TEXT are denied, gone,
-// cut in mid-body the first time, or never answered.
-func serve(ts *testscript.TestScript, _ bool, args []string) {
+// serveFolder is the script command
+//
+//	serve [-gateway] [-deny TEXT] [-vanish TEXT] [-cut TEXT] [-hold TEXT] FOLDER BUCKET
+//
+// It starts an S3 server with a bucket that holds the files of a folder. The flags are
+// faults for the keys that contain TEXT. With -deny access is denied. With -vanish the
+// key is missing when it is read. With -cut the first answer ends in mid-body. With
+// -hold the server never answers.
+func serveFolder(ts *testscript.TestScript, _ bool, args []string) {
 	srv := ts.Value(serverKey{}).(*server)
 	hit := make(chan struct{})
 	struck := sync.OnceFunc(func() { close(hit) })
@@ -283,9 +292,10 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("AWS_SECRET_ACCESS_KEY", s3.SecretKey)
 }
 
-// interrupt OUT COMMAND... starts a command, interrupts it once it asks for a
-// held key, and wants exit status 130. Its output goes to OUT.
-func interrupt(ts *testscript.TestScript, _ bool, args []string) {
+// interruptCommand is the script command interrupt OUT COMMAND... It starts the command
+// and interrupts it at the first request that the server does not answer. The exit status
+// must be 130. The output goes to the file OUT.
+func interruptCommand(ts *testscript.TestScript, _ bool, args []string) {
 	path := ""
 	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
 		if found, err := exec.LookPath(filepath.Join(dir, args[1])); err == nil && path == "" {
@@ -307,8 +317,9 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(stdout.Bytes(), stderr.Bytes()...), 0o600))
 }
 
-// counts OP MAX wants at most so many requests of a kind so far, and some.
-func counts(ts *testscript.TestScript, _ bool, args []string) {
+// checkRequests is the script command counts OP MAX. The S3 server must have had between
+// 1 and MAX requests of this kind.
+func checkRequests(ts *testscript.TestScript, _ bool, args []string) {
 	most, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	if n := ts.Value(serverKey{}).(*server).standIn.Counts().Requests[s3.Op(args[0])]; n == 0 || n > most {
@@ -316,8 +327,9 @@ func counts(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// swap FILE OLD NEW... replaces texts in a file, so that outputs can be compared.
-func swap(ts *testscript.TestScript, _ bool, args []string) {
+// replaceTexts is the script command swap FILE OLD NEW... It replaces texts in a file, so
+// that outputs can be compared.
+func replaceTexts(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	for pair := range slices.Chunk(args[1:], 2) {
 		text = strings.ReplaceAll(text, os.Expand(pair[0], ts.Getenv), pair[1])
@@ -325,9 +337,10 @@ func swap(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
-// latest WHOLE PART... wants the findings of the parts, of those with the same
-// id the last, to be those of the whole, in CSV.
-func latest(ts *testscript.TestScript, _ bool, args []string) {
+// checkLatest is the script command latest WHOLE PART... The files hold findings in CSV.
+// If several parts hold a finding with the same id, the last one counts. The findings of
+// all parts must be the findings of the whole.
+func checkLatest(ts *testscript.TestScript, _ bool, args []string) {
 	byID := map[string]string{}
 	for _, name := range args[1:] {
 		for line := range strings.Lines(ts.ReadFile(name)) {
@@ -343,6 +356,6 @@ func latest(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	if whole != len(byID) {
-		ts.Fatalf("%d lines in the whole, %d in the parts", whole, len(byID))
+		ts.Fatalf("the whole has %d lines, the parts have %d", whole, len(byID))
 	}
 }

@@ -54,7 +54,7 @@ func (p *process) openSource(ctx context.Context, arg string, f *readFlags, c *c
 		if bucket == "" {
 			return nil, usagef("source %q names no bucket", arg)
 		}
-		client, err := c.s3(ctx, bucket)
+		client, err := c.trailClient(ctx, bucket)
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", arg, err)
 		}

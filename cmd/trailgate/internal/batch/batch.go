@@ -70,7 +70,7 @@ type Options struct {
 // that of a source, of the lake, or the context's.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	x := &exporter{Options: o, began: o.Location.Now().UTC()}
-	x.summary = Summary{Manifest: ManifestVersion, Trailgate: o.Version, Run: randomRunName(), Status: StatusFailed,
+	x.summary = Summary{Manifest: ManifestVersion, Trailgate: o.Version, Run: NewRunName(), Status: StatusFailed,
 		Started: x.began, Lake: o.Location.LakeName, State: o.Location.StateName}
 	for _, s := range o.Sources {
 		x.summary.Sources = append(x.summary.Sources, s.Name())

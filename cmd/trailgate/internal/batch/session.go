@@ -78,7 +78,7 @@ func openFilled(ctx context.Context, l *Location) (*session, error) {
 	if empty {
 		return nil, &EmptyStateError{l.StateName}
 	}
-	return s, s.acquire(ctx, randomRunName())
+	return s, s.acquire(ctx, NewRunName())
 }
 
 func newSession(l *Location) *session { return &session{Location: l, log: lake.Log{Store: l.State}} }
@@ -99,8 +99,9 @@ func (s *session) acquire(ctx context.Context, runName string) error {
 	return nil
 }
 
-// randomRunName names a run: 12 hexadecimal digits.
-func randomRunName() string {
+// NewRunName makes the name of a run: 12 hexadecimal digits, chosen at random. Run names
+// its run itself. The caller needs a name only to report a run that could not begin.
+func NewRunName() string {
 	var b [6]byte
 	rand.Read(b[:]) // never fails (crypto/rand, "Read")
 	return hex.EncodeToString(b[:])
@@ -188,7 +189,7 @@ func (s *session) createID(ctx context.Context) (string, error) {
 	type identity struct {
 		ID string `json:"id"`
 	}
-	mine, err := json.Marshal(identity{randomRunName()})
+	mine, err := json.Marshal(identity{NewRunName()})
 	if err != nil {
 		return "", err
 	}

@@ -98,13 +98,21 @@ func (x *exporter) saveCheckpoints() error {
 	return nil
 }
 
-// deliveredAt is when an object of the backlog was delivered, or zero if its source
-// is not one of this run or its key does not say.
+// deliveredAt is when an object of the backlog was delivered, or zero if no source of
+// this run understands its key. The source of the object need not be one of this run:
+// history must wait for the object all the same. So the other sources are asked as well.
 func (x *exporter) deliveredAt(o OwedObject) time.Time {
+	var delivered time.Time
 	for _, s := range x.sources {
-		if s.name == o.Source && s.ability != nil {
-			return s.ability.DeliveredAt(o.Key)
+		if s.ability == nil {
+			continue
+		}
+		switch at := s.ability.DeliveredAt(o.Key); {
+		case s.name == o.Source:
+			return at
+		case delivered.IsZero():
+			delivered = at
 		}
 	}
-	return time.Time{}
+	return delivered
 }
