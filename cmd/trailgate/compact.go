@@ -68,7 +68,7 @@ func (p *process) compact(ctx context.Context, f *exportFlags, read *readFlags) 
 	if c.job, err = h.committed(ctx); err != nil {
 		return err
 	}
-	mark, _, err := lake.ReadMark(ctx, h.lake)
+	mark, _, err := lake.ReadInfo(ctx, h.lake)
 	if err != nil {
 		return err
 	}
@@ -79,9 +79,9 @@ func (p *process) compact(ctx context.Context, f *exportFlags, read *readFlags) 
 		return err
 	}
 	byAccount := len(mark.PartitionBy) > 1
-	err = foldTable(ctx, c, &lake.Table{Store: h.lake, Name: string(row.SignIns), ByAccount: byAccount, Gone: h.gone}, compareSignIns)
+	err = foldTable(ctx, c, &lake.Table{Store: h.lake, Name: string(row.SignIns), ByAccount: byAccount, RolledBack: h.gone}, compareSignIns)
 	if err == nil {
-		err = foldTable(ctx, c, &lake.Table{Store: h.lake, Name: string(row.Findings), ByAccount: byAccount, Gone: h.gone}, compareFindings)
+		err = foldTable(ctx, c, &lake.Table{Store: h.lake, Name: string(row.Findings), ByAccount: byAccount, RolledBack: h.gone}, compareFindings)
 	}
 	if err == nil {
 		err = c.sweep(ctx)
@@ -147,7 +147,7 @@ func fold[R row.Row](ctx context.Context, c *compactor, t *lake.Table, compare f
 		replaced = append(replaced, f.Key)
 		before += f.Size
 	}
-	if err := lake.Announce(ctx, c.state, generation, c.run, keys); err != nil {
+	if err := lake.WriteIntent(ctx, c.state, generation, c.run, keys); err != nil {
 		return err
 	}
 	var added []fileAccount

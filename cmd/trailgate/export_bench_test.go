@@ -192,7 +192,7 @@ func hourly(b *testing.B, root string) {
 			b.Fatal(err)
 		}
 		for hour := range 24 {
-			key := table.Key(lake.Partition{Day: lakeDay(row.DateOf(day))}, int64(1_000_000+hour), "0123456789ab")
+			key := table.Key(lake.Partition{Day: row.DateOf(day)}, int64(1_000_000+hour), "0123456789ab")
 			path := filepath.Join(root, filepath.FromSlash(key))
 			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, body.Bytes(), 0o600)); err != nil {
 				b.Fatal(err)

@@ -42,7 +42,7 @@ func (p *plan) keys() []string {
 }
 
 func (x *exporter) table(kind row.Kind) *lake.Table {
-	return &lake.Table{Store: x.lake, Name: string(kind), ByAccount: len(x.flags.divided()) > 1, Gone: x.gone}
+	return &lake.Table{Store: x.lake, Name: string(kind), ByAccount: len(x.flags.divided()) > 1, RolledBack: x.gone}
 }
 
 // file brings what was read into the lake: first all is decided, then the
@@ -91,7 +91,7 @@ func (x *exporter) apply(ctx context.Context, m *ingest.Merger, todo *plan) erro
 	}
 	keys := todo.keys()
 	if len(keys) > 0 {
-		if err := lake.Announce(ctx, x.state, x.snapshot.Number+1, x.run, keys); err != nil {
+		if err := lake.WriteIntent(ctx, x.state, x.snapshot.Number+1, x.run, keys); err != nil {
 			return err
 		}
 	}
@@ -195,13 +195,13 @@ func (x *exporter) sortOut(ctx context.Context, m *ingest.Merger) ([]arrival, er
 // which they belong.
 func (x *exporter) held(ctx context.Context, events []*signin.Event) (map[string]bool, error) {
 	held := map[string]bool{}
-	var days []lake.Day
+	var days []row.Date
 	for _, e := range events {
 		held[e.ID] = false
 		if e.OriginalID != "" {
 			held[e.OriginalID] = false
 		}
-		if day := lakeDay(row.DateOf(e.Time)); len(days) == 0 || days[len(days)-1] != day {
+		if day := row.DateOf(e.Time); len(days) == 0 || days[len(days)-1] != day {
 			days = append(days, day)
 		}
 	}
@@ -229,7 +229,7 @@ func (x *exporter) planSignIns(arrivals []arrival, todo *plan) {
 	parts := map[lake.Partition][]*signin.Event{}
 	for _, a := range arrivals {
 		if a.fresh {
-			p := table.Place(lakeDay(row.DateOf(a.Time)), a.Account)
+			p := table.PartitionOf(row.DateOf(a.Time), a.Account)
 			parts[p] = append(parts[p], a.Event)
 		}
 	}

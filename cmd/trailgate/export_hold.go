@@ -263,17 +263,17 @@ func (h *hold) identify(ctx context.Context) (string, error) {
 
 // claim makes sure that the lake is this job's, and divided as it says.
 func (x *exporter) claim(ctx context.Context) error {
-	mark, tag, err := lake.ReadMark(ctx, x.lake)
+	mark, tag, err := lake.ReadInfo(ctx, x.lake)
 	if err != nil {
 		return err
 	}
-	mine := lake.Mark{Job: x.job.head.ID, PartitionBy: x.flags.divided(), State: x.stateName}
+	mine := lake.LakeInfo{Job: x.job.head.ID, PartitionBy: x.flags.divided(), State: x.stateName}
 	switch {
 	case mark.Job == "" && x.snapshot.Number > 0:
 		return hinted{fmt.Errorf("lake %q: it has no mark, but its state %q says that it has been filled", x.flags.to, x.stateName),
 			"give the lake's present place as --to; or begin anew with another --state"}
 	case mark.Job == "":
-		return lake.WriteMark(ctx, x.lake, mine, lake.Absent())
+		return lake.WriteInfo(ctx, x.lake, mine, lake.Absent())
 	case !sameTexts(mark.PartitionBy, mine.PartitionBy):
 		return hinted{usagef("lake %q is divided by %s, not by %s", x.flags.to, strings.Join(mark.PartitionBy, ", "), strings.Join(mine.PartitionBy, ", ")),
 			"give the same --partition-by as before, or another lake"}
@@ -284,7 +284,7 @@ func (x *exporter) claim(ctx context.Context) error {
 			"give that as --state; if it is lost, --adopt goes on with this one: all is read again, and nothing is filed twice"}
 	}
 	x.remark(fmt.Sprintf("the lake was filled by another state, %q, and is adopted by this one", mark.State))
-	return lake.WriteMark(ctx, x.lake, mine, lake.Matches(tag))
+	return lake.WriteInfo(ctx, x.lake, mine, lake.Matches(tag))
 }
 
 // divided are the columns that the tables are divided by.
@@ -314,7 +314,7 @@ func (h *hold) commit(ctx context.Context, body []byte) error {
 	if unknown == nil && now.From == number && now.Run == h.run {
 		return nil
 	}
-	h.unsure = unknown != nil || errors.Is(err, lake.ErrOpen)
+	h.unsure = unknown != nil || errors.Is(err, lake.ErrOutcomeUnknown)
 	return err
 }
 
@@ -333,7 +333,7 @@ func (h *hold) recover(ctx context.Context, replaced []string) error {
 func (h *hold) tidy(replaced, added []string) error {
 	return errors.Join(
 		lake.Remove(h.late, h.lake, replaced),
-		lake.Settle(h.late, h.state, h.lake, h.snapshot.Number+1, h.run, added, true),
+		lake.ClearIntent(h.late, h.state, h.lake, h.snapshot.Number+1, h.run, added, true),
 		h.log.Prune(h.late, keptGenerations))
 }
 
@@ -347,11 +347,11 @@ func (h *hold) undo(reason error, added []string) error {
 		// Another run is further. If it built on this one's generation, the
 		// files count; if not, it has taken them back, or the next one does.
 		return nil
-	case errors.Is(reason, lake.ErrOpen):
+	case errors.Is(reason, lake.ErrOutcomeUnknown):
 		h.unsure = true
 		return lake.Remove(h.late, h.lake, added)
 	}
-	return lake.Settle(h.late, h.state, h.lake, h.snapshot.Number+1, h.run, added, false)
+	return lake.ClearIntent(h.late, h.state, h.lake, h.snapshot.Number+1, h.run, added, false)
 }
 
 // note writes the manifest of the run that committed the present generation,

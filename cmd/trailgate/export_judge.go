@@ -174,10 +174,10 @@ func (x *exporter) planFindings(ctx context.Context, settled time.Time, todo *pl
 	want := map[lake.Partition][]row.Finding{}
 	// What lies before the beginning is not this job's.
 	settled = later(settled, x.job.head.Since.Add(-time.Millisecond))
-	from := lakeDay(row.DateOf(settled))
+	from := row.DateOf(settled)
 	first := from
 	for row := range convert.Findings(x.judgement.found) {
-		p := table.Place(lakeDay(row.EventDate), row.AccountID)
+		p := table.PartitionOf(row.EventDate, row.AccountID)
 		want[p] = append(want[p], row)
 		first = min(first, p.Day)
 	}

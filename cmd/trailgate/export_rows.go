@@ -12,10 +12,6 @@ import (
 	"trailgate/report/row"
 )
 
-// lakeDay is the day of a row as the lake counts it: the same number, of which
-// 0 is 1970-01-01 there, and not no day.
-func lakeDay(d row.Date) lake.Day { return lake.Day(d) }
-
 // encoded is a file of a lake as it will be.
 type encoded struct {
 	data []byte // nil: no rows make no file

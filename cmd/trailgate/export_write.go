@@ -83,7 +83,7 @@ func (w *writers) add(ctx context.Context, a *addition) (fileAccount, error) {
 func (w *writers) err() error {
 	var first error
 	for _, err := range w.errs {
-		if errors.Is(err, lake.ErrOpen) {
+		if errors.Is(err, lake.ErrOutcomeUnknown) {
 			return err
 		}
 		if first == nil {
