@@ -6,28 +6,11 @@
 package ingest
 
 import (
-	"context"
-	"iter"
 	"slices"
 	"time"
 
 	"trailgate/ingest/signin"
 )
-
-// Source streams the sign-ins of one place.
-type Source interface {
-	// Events yields every readable sign-in of the place, in no particular
-	// order, duplicates included: Merge sorts that out. The window lets a
-	// source leave unread what cannot hold a wanted event; it need not drop
-	// the rest. A *SkipError stands for one object or record that could not
-	// be read, and the stream goes on; any other error, the context's
-	// included, is the last thing it yields. The iterator is for one
-	// goroutine and may be left early.
-	Events(ctx context.Context, w Window) iter.Seq2[signin.Event, error]
-	// Coverage is the account of the last Events, once that has ended:
-	// objects, bytes and places. Records are counted by Merge, skips by both.
-	Coverage() Coverage
-}
 
 // DefaultLateness is how much later than its events a log file is expected at
 // the most. CloudTrail delivers after about five minutes on average without a

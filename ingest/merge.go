@@ -189,18 +189,29 @@ func texts(e *signin.Event) []string {
 	}
 }
 
-// Merge reads the sources one after the other and brings their sign-ins
-// together in order of time. The Merger holds the result even with an error:
-// what was read before the context ended, with Coverage.Partial set, or what
-// the other sources gave; a source that failed as a whole is a skip of
-// CauseSource, and the error is the first such. The Merger is for reading from
-// then on: what tells copies apart has been let go, for the memory it takes.
+// Merge opens the sources with the window and brings their sign-ins together;
+// see MergeStreams.
 func Merge(ctx context.Context, w Window, sources ...Source) (*Merger, error) {
+	streams := make([]Stream, len(sources))
+	for i, s := range sources {
+		streams[i] = s.Open(ctx, w)
+	}
+	return MergeStreams(ctx, w, streams...)
+}
+
+// MergeStreams reads the streams one after the other and brings their sign-ins
+// together in order of time. The context is the one they were opened with. The
+// Merger holds the result even with an error: what was read before the context
+// ended, with Coverage.Partial set, or what the other streams gave. A stream
+// that failed as a whole is a skip of CauseSource, and the error is the first
+// such. The Merger is for reading from then on: it no longer holds what tells
+// copies apart, because that takes much memory.
+func MergeStreams(ctx context.Context, w Window, streams ...Stream) (*Merger, error) {
 	m := &Merger{Window: w}
 	defer func() { m.slot = nil }()
 	var failed error
-	for _, s := range sources {
-		err := m.drain(ctx, s)
+	for _, s := range streams {
+		err := m.drain(s)
 		c := s.Coverage()
 		if err != nil && ctx.Err() == nil {
 			failed = cmp.Or(failed, err)
@@ -216,9 +227,9 @@ func Merge(ctx context.Context, w Window, sources ...Source) (*Merger, error) {
 	return m, failed
 }
 
-// drain reads one source to its end.
-func (m *Merger) drain(ctx context.Context, s Source) error {
-	for e, err := range s.Events(ctx, m.Window) {
+// drain reads one stream to its end.
+func (m *Merger) drain(s Stream) error {
+	for e, err := range s.Events() {
 		var skip *SkipError
 		switch {
 		case err == nil:

@@ -131,9 +131,18 @@ type source struct {
 	cov    ingest.Coverage
 }
 
-func (s source) Coverage() ingest.Coverage { return s.cov }
+func (s source) Name() string { return "source" }
 
-func (s source) Events(ctx context.Context, _ ingest.Window) iter.Seq2[signin.Event, error] {
+func (s source) Open(ctx context.Context, _ ingest.Window) ingest.Stream { return stream{s, ctx} }
+
+type stream struct {
+	source
+	ctx context.Context
+}
+
+func (s stream) Coverage() ingest.Coverage { return s.cov }
+
+func (s stream) Events() iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
 		for _, err := range s.errs {
 			if !yield(signin.Event{}, err) {
@@ -141,8 +150,8 @@ func (s source) Events(ctx context.Context, _ ingest.Window) iter.Seq2[signin.Ev
 			}
 		}
 		for _, e := range s.events {
-			if ctx.Err() != nil {
-				yield(signin.Event{}, ctx.Err())
+			if s.ctx.Err() != nil {
+				yield(signin.Event{}, s.ctx.Err())
 				return
 			}
 			if !yield(e, nil) {

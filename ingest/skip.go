@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"trailgate/ingest/record"
 )
@@ -78,4 +79,44 @@ func Skip(origin string, err error) *SkipError {
 		skip.Cause = CauseTrailing
 	}
 	return skip
+}
+
+// Meaning explains the cause to people. A cause that is not one of the
+// constants is given back with spaces for its hyphens.
+func (c Cause) Meaning() string {
+	switch c {
+	case CauseDenied:
+		return "the store refused to hand it out"
+	case CauseVanished:
+		return "gone between listing and reading"
+	case CauseTransport:
+		return "could not be fetched whole, in spite of retries"
+	case CauseTruncated:
+		return "the gzip stream ends early"
+	case CauseCorrupt:
+		return "no gzip stream, or a checksum that does not match"
+	case CauseTrailing:
+		return "bytes after the end of the gzip stream"
+	case CauseEmpty:
+		return "no bytes at all"
+	case CauseTooLarge:
+		return "over the size cap once inflated"
+	case CauseBroken:
+		return "not JSON, at least from some point on"
+	case CauseUnknown:
+		return "holds no form of CloudTrail records"
+	case CauseThrottled:
+		return "refused for the rate of requests"
+	case CauseListing:
+		return "a folder could not be listed"
+	case CauseSource:
+		return "a whole source failed"
+	case CauseNoID:
+		return "a sign-in without eventID"
+	case CauseNoTime:
+		return "a sign-in without a readable eventTime"
+	case CauseRecord:
+		return "a sign-in whose record is broken, or lacks what makes it one"
+	}
+	return strings.ReplaceAll(string(c), "-", " ")
 }

@@ -76,10 +76,14 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	if err != nil {
 		return err
 	}
-	if w, err = settle(sources, w); err != nil {
+	streams := make([]ingest.Stream, len(sources))
+	for i, s := range sources {
+		streams[i] = s.Open(ctx, w)
+	}
+	if w, err = boundWindow(sources, w); err != nil {
 		return err
 	}
-	m, failed := ingest.Merge(ctx, w, sources...)
+	m, failed := ingest.MergeStreams(ctx, w, streams...)
 	bar.done()
 	var window *lookup.WindowError
 	if failed != nil && ctx.Err() == nil && (m.Coverage.Read == 0 || errors.As(failed, &window)) {

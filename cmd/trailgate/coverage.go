@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"trailgate/ingest"
-	"trailgate/ingest/trail"
 	"trailgate/report"
 )
 
@@ -52,12 +51,12 @@ func survey(ctx context.Context, p *process, args []string, read *readFlags, out
 	var all ingest.Coverage
 	var failed error
 	for i, s := range sources {
-		bucket, ok := s.(*trail.Source)
+		trail, ok := s.(ingest.Surveyor)
 		if !ok {
 			return hinted{usagef("source %q is not laid out as a trail: it has no accounts, Regions and days to cover", args[i]),
 				"give a trail bucket, or a folder with AWSLogs somewhere below"}
 		}
-		c, err := bucket.Survey(ctx, w)
+		c, err := trail.Survey(ctx, w)
 		all.Add(c)
 		if err != nil {
 			failed = err

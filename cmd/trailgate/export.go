@@ -186,10 +186,11 @@ func (x *exporter) export(ctx context.Context, args []string) error {
 	if err := x.resume(ctx); err != nil {
 		return err
 	}
-	if err := x.attach(sources); err != nil {
+	streams, err := x.attach(ctx, sources)
+	if err != nil {
 		return err
 	}
-	m, failed := ingest.Merge(ctx, x.window, x.streams()...)
+	m, failed := ingest.MergeStreams(ctx, x.window, streams...)
 	bar.done()
 	x.count(m)
 	if ctx.Err() != nil {
@@ -331,8 +332,7 @@ func (x *exporter) begin(ctx context.Context) error {
 		x.remark(fmt.Sprintf("--since %s is before the beginning so far, %s: all from then on is read again, and what the lake has is not filed again",
 			since.Format(time.RFC3339), h.Since.Format(time.RFC3339)))
 		h.Since = since
-		clear(x.job.books)
-		clear(x.job.lookups)
+		clear(x.job.checkpoints)
 	}
 	x.window.Since = h.Since
 	x.account.Since, x.account.Settled = h.Since, h.Settled

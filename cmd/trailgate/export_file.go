@@ -47,7 +47,7 @@ func (x *exporter) table(kind report.Kind) *lake.Table {
 // file brings what was read into the lake: first all is decided, then the
 // files are written, and then one commit makes them count.
 func (x *exporter) file(ctx context.Context, m *ingest.Merger) error {
-	x.book(&m.Coverage)
+	x.book()
 	arrivals, err := x.sortOut(ctx, m)
 	if err != nil {
 		return err

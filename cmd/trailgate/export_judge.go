@@ -14,7 +14,6 @@ import (
 	"trailgate/analyzer"
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
-	"trailgate/ingest/trail"
 	"trailgate/report"
 	"trailgate/report/lake"
 )
@@ -131,8 +130,8 @@ func (x *exporter) settleTo(arrivals []arrival, c *ingest.Coverage) time.Time {
 		to = earlier(to, head.Settled)
 	}
 	for _, o := range x.job.owed {
-		if k, kind := trail.ParseKey(o.Key); kind == trail.LogFile && !k.Delivered.IsZero() {
-			to = earlier(to, k.Delivered.Add(-x.flags.settle))
+		if at := x.deliveredAt(o); !at.IsZero() {
+			to = earlier(to, at.Add(-x.flags.settle))
 		}
 	}
 	return later(head.Settled, later(to, head.Newest.Add(-x.flags.settle-maxHold)))

@@ -2,208 +2,99 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"iter"
-	"maps"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"trailgate/ingest"
-	"trailgate/ingest/lookup"
-	"trailgate/ingest/signin"
-	"trailgate/ingest/trail"
 )
 
-// booked is a source of an export: it reads what its books do not know and
-// what is owed. What has no books, files and standard input, is read whole
-// every time; the lake knows what it has.
+// booked is a source of an export: it reads what its checkpoint does not know
+// and what is owed. A source that cannot be resumed, files and standard input,
+// is read whole every time; the lake knows what it has.
 type booked struct {
-	ingest.Source
-	name   string // by which the books know it
-	until  time.Time
-	reach  time.Time          // of the Event history: read completely up to here
-	newest time.Time          // delivery that came
-	owed   map[string]bool    // keys that earlier runs owe
-	off    map[string]bool    // keys that were written off
-	passed ingest.Coverage    // what they change in the source's account
-	failed map[string]failure // keys that could not be read now
-	read   map[string]bool    // owed keys that were read now
+	source ingest.Source
+	name   string               // of its checkpoint; empty: it has none
+	stream ingest.ResumedStream // nil: it has no checkpoint
+	newest time.Time            // delivery that came
 }
 
-type failure struct{ cause, reason string }
-
-// attach gives each source what the job knows of it.
-func (x *exporter) attach(sources []ingest.Source) error {
+// attach opens each source at what the job knows of it.
+func (x *exporter) attach(ctx context.Context, sources []ingest.Source) ([]ingest.Stream, error) {
+	var out []ingest.Stream
 	for _, s := range sources {
-		b := &booked{Source: s, until: x.until, failed: map[string]failure{}, read: map[string]bool{}, owed: map[string]bool{}, off: map[string]bool{}}
-		switch s := s.(type) {
-		case *trail.Source:
-			name, err := nameOf(s)
-			if err != nil {
-				return err
+		b := &booked{source: s}
+		r, ok := s.(ingest.Resumable)
+		if ok {
+			var err error
+			if b.name, err = r.CheckpointName(); err != nil {
+				return nil, err
 			}
-			b.name = name
-			s.Books, s.LookBack, s.Now = x.job.books[name], x.flags.lookBack, x.now()
-			if s.Books == nil {
-				s.Books = &trail.Books{}
-			}
-			for _, o := range x.job.owed {
-				if o.Source == name {
-					b.owed[o.Key] = true
-				}
-			}
-			for _, o := range x.job.off {
-				if o.Source == name {
-					b.off[o.Key] = true
-				}
-			}
-			s.Owed = slices.Sorted(maps.Keys(b.owed))
-		case *lookup.Source:
-			b.name = s.Name
-			if through := x.job.lookups[b.name]; !through.IsZero() {
-				b.reach = through.Add(-x.flags.lookBack)
-			}
-			b.until = x.now()
 		}
 		if b.name != "" && slices.ContainsFunc(x.sources, func(o *booked) bool { return o.name == b.name }) {
-			return usagef("source %q is named twice", b.name)
+			return nil, usagef("source %q is named twice", b.name)
 		}
 		x.sources = append(x.sources, b)
-	}
-	return nil
-}
-
-// nameOf is the name of a trail in the books: the same wherever the command
-// is run.
-func nameOf(s *trail.Source) (string, error) {
-	if _, disk := s.Store.(*trail.S3); disk {
-		return strings.TrimSuffix(s.Name, "/"), nil
-	}
-	path, err := filepath.Abs(s.Store.Origin(s.Prefix))
-	if err != nil {
-		return "", fmt.Errorf("source %q: %w", s.Name, err)
-	}
-	return path, nil
-}
-
-func (x *exporter) streams() []ingest.Source {
-	var out []ingest.Source
-	for _, b := range x.sources {
-		out = append(out, b)
-	}
-	return out
-}
-
-// Events streams what is new. The window's end is not the run's: a log file
-// is read whole or not at all, so only its delivery is bounded.
-func (b *booked) Events(ctx context.Context, w ingest.Window) iter.Seq2[signin.Event, error] {
-	switch s := b.Source.(type) {
-	case *trail.Source:
-		w.Until, w.Lateness = b.until, -1
-		return func(yield func(signin.Event, error) bool) { b.stream(s.Readings(ctx, w), yield) }
-	case *lookup.Source:
-		if b.reach.After(w.Since) {
-			w.Since = b.reach
-		}
-		w.Until = b.until
-		own, err := s.Settle(w)
-		if err != nil {
-			return func(yield func(signin.Event, error) bool) { yield(signin.Event{}, err) }
-		}
-		w = own
-	}
-	return b.Source.Events(ctx, w)
-}
-
-// stream flattens the readings of a trail, and notes what became of each
-// object.
-func (b *booked) stream(readings iter.Seq2[trail.Reading, error], yield func(signin.Event, error) bool) {
-	for r, err := range readings {
-		if err != nil {
-			yield(signin.Event{}, err)
-			return
-		}
-		if b.off[r.Object.Key] {
-			b.pass(&r)
+		if b.name == "" {
+			out = append(out, s.Open(ctx, x.window))
 			continue
 		}
-		b.note(&r)
-		if r.Skip != nil && !yield(signin.Event{}, r.Skip) {
-			return
+		b.stream = r.Resume(ctx, x.window, x.resumePoint(b.name))
+		out = append(out, b.stream)
+	}
+	return out, nil
+}
+
+// resumePoint is what the job knows of a source.
+func (x *exporter) resumePoint(name string) ingest.ResumePoint {
+	from := ingest.ResumePoint{Checkpoint: x.job.checkpoints[name], LookBack: x.flags.lookBack, Now: x.now(), Until: x.until, WrittenOff: map[string]bool{}}
+	for _, o := range x.job.owed {
+		if o.Source == name {
+			from.Backlog = append(from.Backlog, o.Key)
 		}
-		for i := range r.Events {
-			if !yield(r.Events[i], nil) {
-				return
-			}
-		}
-		for _, skip := range r.Records {
-			if !yield(signin.Event{}, skip) {
-				return
-			}
+	}
+	slices.Sort(from.Backlog)
+	for _, o := range x.job.off {
+		if o.Source == name {
+			from.WrittenOff[o.Key] = true
 		}
 	}
+	return from
 }
 
-// pass passes over an object that was written off, as if it had not been read,
-// whether it could be or not.
-func (b *booked) pass(r *trail.Reading) {
-	b.passed.Exclude("written-off", 1)
-	if r.Skip == nil {
-		b.passed.Read--
-	}
-	b.passed.Packed -= r.Packed
-	b.passed.Inflated -= r.Inflated
-}
-
-// Coverage is the source's, in which what was written off is excluded.
-func (b *booked) Coverage() ingest.Coverage {
-	var c ingest.Coverage
-	c.Add(b.Source.Coverage())
-	c.Add(b.passed)
-	return c
-}
-
-func (b *booked) note(r *trail.Reading) {
-	key := r.Object.Key
-	if at := r.Object.Name.Delivered; at.After(b.newest) {
-		b.newest = at
-	}
-	switch {
-	case key == "":
-	case r.Skip != nil:
-		b.failed[key] = failure{string(r.Skip.Cause), r.Skip.Err.Error()}
-	case b.owed[key]:
-		b.read[key] = true
-	}
-}
-
-// book takes what was read into the job: the books, and what is owed from now
-// on.
-func (x *exporter) book(c *ingest.Coverage) {
+// book takes what was read into the job: the checkpoints, and what is owed
+// from now on.
+func (x *exporter) book() {
 	for _, b := range x.sources {
-		switch s := b.Source.(type) {
-		case *trail.Source:
-			x.job.books[b.name] = s.Booked()
-		case *lookup.Source:
-			own := s.Coverage()
-			if x.failed == nil && own.Complete() && c.Complete() {
-				x.job.lookups[b.name] = b.until
-			}
+		if b.stream == nil {
+			continue
 		}
-		for key := range b.read {
+		out := b.stream.Outcome()
+		b.newest = out.Newest
+		x.job.checkpoints[b.name] = out.Checkpoint
+		for _, key := range out.Recovered {
 			delete(x.job.owed, owedKey(b.name, key))
 		}
-		for key, f := range b.failed {
-			o, known := x.job.owed[owedKey(b.name, key)]
+		for _, f := range out.Failed {
+			o, known := x.job.owed[owedKey(b.name, f.Key)]
 			if !known {
-				o = owedAccount{Key: key, Source: b.name, Since: x.begun.Truncate(time.Second)}
+				o = owedAccount{Key: f.Key, Source: b.name, Since: x.begun.Truncate(time.Second)}
 			}
-			o.Cause, o.Reason = f.cause, f.reason
+			o.Cause, o.Reason = string(f.Cause), f.Reason
 			o.Tries++
-			x.job.owed[owedKey(b.name, key)] = o
+			x.job.owed[owedKey(b.name, f.Key)] = o
 		}
 	}
 	x.account.Owed = x.job.debts()
+}
+
+// deliveredAt is when an owed object was delivered, as far as its source, or
+// else any source, can tell.
+func (x *exporter) deliveredAt(o owedAccount) time.Time {
+	var at time.Time
+	for _, b := range x.sources {
+		if r, ok := b.source.(ingest.Resumable); ok && (at.IsZero() || b.name == o.Source) {
+			at = r.DeliveredAt(o.Key)
+		}
+	}
+	return at
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"trailgate/ingest"
 	"trailgate/ingest/signin"
 	"trailgate/ingest/trail"
 )
@@ -28,14 +29,13 @@ import (
 // about 400. 49 million objects a day, in 170,000 folders of 288, make about 71
 // MB of pages, on the second day and after a year alike.
 type job struct {
-	head     jobHead
-	books    map[string]*trail.Books // by source
-	owed     map[string]owedAccount  // by source and key
-	off      map[string]writtenOff   // by source and key; none of them is owed
-	lookups  map[string]time.Time    // by source: read completely up to here
-	baseline json.RawMessage         // as of head.Settled; none: it has learned nothing yet
-	pending  []signin.Event          // after head.Settled, in order of time and id
-	last     *runAccount             // the run that committed it
+	head        jobHead
+	checkpoints map[string]ingest.Checkpoint // by source
+	owed        map[string]owedAccount       // by source and key
+	off         map[string]writtenOff        // by source and key; none of them is owed
+	baseline    json.RawMessage              // as of head.Settled; none: it has learned nothing yet
+	pending     []signin.Event               // after head.Settled, in order of time and id
+	last        *runAccount                  // the run that committed it
 }
 
 // jobHead is what there is one of.
@@ -63,9 +63,9 @@ type stateLine struct {
 }
 
 type folderLine struct {
-	Source string     `json:"source"`
-	Base   string     `json:"base"`
-	Page   trail.Page `json:"page"`
+	Source string          `json:"source"`
+	Base   string          `json:"base"`
+	Page   json.RawMessage `json:"page"`
 }
 
 // writtenOff is an object that was owed and that nobody wants any more. It stays
@@ -79,14 +79,14 @@ type writtenOff struct {
 }
 
 type lookupLine struct {
-	Source  string    `json:"source"`
-	Through time.Time `json:"through"`
+	Source  string          `json:"source"`
+	Through json.RawMessage `json:"through"` // a time
 }
 
 func newJob(id string) *job {
 	return &job{
-		head:  jobHead{ID: id},
-		books: map[string]*trail.Books{}, owed: map[string]owedAccount{}, off: map[string]writtenOff{}, lookups: map[string]time.Time{},
+		head:        jobHead{ID: id},
+		checkpoints: map[string]ingest.Checkpoint{}, owed: map[string]owedAccount{}, off: map[string]writtenOff{},
 	}
 }
 
@@ -118,10 +118,12 @@ func (j *job) encode(account bool) ([]byte, error) {
 	if account && j.last != nil {
 		lines = append(lines, stateLine{Run: j.last})
 	}
-	for _, source := range slices.Sorted(maps.Keys(j.books)) {
-		folders := j.books[source].Folders
-		for _, base := range slices.Sorted(maps.Keys(folders)) {
-			lines = append(lines, stateLine{Folder: &folderLine{source, base, folders[base]}})
+	for _, source := range slices.Sorted(maps.Keys(j.checkpoints)) {
+		entries := j.checkpoints[source]
+		for _, key := range slices.Sorted(maps.Keys(entries)) {
+			if key != "" {
+				lines = append(lines, stateLine{Folder: &folderLine{source, key, entries[key]}})
+			}
 		}
 	}
 	for _, o := range j.debts() {
@@ -130,8 +132,10 @@ func (j *job) encode(account bool) ([]byte, error) {
 	for _, o := range j.losses() {
 		lines = append(lines, stateLine{Off: &o})
 	}
-	for _, source := range slices.Sorted(maps.Keys(j.lookups)) {
-		lines = append(lines, stateLine{Lookup: &lookupLine{source, j.lookups[source]}})
+	for _, source := range slices.Sorted(maps.Keys(j.checkpoints)) {
+		if through := j.checkpoints[source][""]; through != nil {
+			lines = append(lines, stateLine{Lookup: &lookupLine{source, through}})
+		}
 	}
 	if len(j.baseline) > 0 {
 		lines = append(lines, stateLine{Baseline: j.baseline})
@@ -189,18 +193,19 @@ func (j *job) take(text []byte) error {
 		j.last = line.Run
 	case line.Folder != nil:
 		f := line.Folder
-		b := j.books[f.Source]
-		if b == nil {
-			b = &trail.Books{Folders: map[string]trail.Page{}}
-			j.books[f.Source] = b
+		if _, err := trail.ParsePage(f.Page); err != nil {
+			return err
 		}
-		b.Folders[f.Base] = f.Page
+		j.remember(f.Source, f.Base, f.Page)
 	case line.Owed != nil:
 		j.owed[owedKey(line.Owed.Source, line.Owed.Key)] = *line.Owed
 	case line.Off != nil:
 		j.off[owedKey(line.Off.Source, line.Off.Key)] = *line.Off
 	case line.Lookup != nil:
-		j.lookups[line.Lookup.Source] = line.Lookup.Through
+		if err := json.Unmarshal(line.Lookup.Through, new(time.Time)); err != nil {
+			return err
+		}
+		j.remember(line.Lookup.Source, "", line.Lookup.Through)
 	case line.Pending != nil:
 		j.pending = append(j.pending, *line.Pending)
 	case line.Baseline != nil:
@@ -209,6 +214,17 @@ func (j *job) take(text []byte) error {
 		return errors.New("nothing that is known in it")
 	}
 	return nil
+}
+
+// remember adds an entry to the checkpoint of a source. That of the Event
+// history has one, without a key; the keys of others are folders.
+func (j *job) remember(source, key string, entry json.RawMessage) {
+	c := j.checkpoints[source]
+	if c == nil {
+		c = ingest.Checkpoint{}
+		j.checkpoints[source] = c
+	}
+	c[key] = entry
 }
 
 // compareEvents is the order in which sign-ins are judged.

@@ -93,16 +93,14 @@ func randomJob(t *testing.T, seed uint64) *job {
 	}
 	for range r.IntN(3) {
 		source := "s3://" + word()
-		b := &trail.Books{Folders: map[string]trail.Page{}}
 		for range r.IntN(4) + 1 {
-			b.Folders[word()] = randomPage(r, begin, r.IntN(20))
+			j.remember(source, word(), entry(t, randomPage(r, begin, r.IntN(20))))
 		}
-		j.books[source] = b
 		o := owedAccount{Key: word(), Source: source, Cause: word(), Reason: word(), Since: moment(), Tries: r.IntN(9)}
 		j.owed[owedKey(source, o.Key)] = o
 		off := writtenOff{Key: word(), Source: source, Cause: word(), Reason: word(), At: moment()}
 		j.off[owedKey(source, off.Key)] = off
-		j.lookups[word()] = moment()
+		j.remember(word(), "", entry(t, moment()))
 	}
 	for i := range r.IntN(5) {
 		j.pending = append(j.pending, signin.Event{ID: fmt.Sprint(i, word()), Time: moment(), Account: word(), Updated: r.IntN(2) > 0, Identity: signin.Identity{ARN: word(), UserName: word()},
@@ -133,6 +131,16 @@ func randomPage(r *rand.Rand, day time.Time, tail int) trail.Page {
 	slices.Sort(p.Tail)
 	p.Tail = slices.Compact(p.Tail)
 	return p
+}
+
+// entry is a value as it stands in a checkpoint.
+func entry(t *testing.T, v any) json.RawMessage {
+	t.Helper()
+	form, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return form
 }
 
 func TestJobRoundTrip(t *testing.T) {
@@ -222,16 +230,15 @@ func TestStateSize(t *testing.T) {
 		begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, day)
 		j := newJob("0123456789ab")
 		j.head.Since, j.head.Settled, j.head.Newest = begin.AddDate(0, 0, -day), begin.AddDate(0, 0, -1), begin
-		b := &trail.Books{Folders: map[string]trail.Page{}}
+		const source = "s3://example-trail-bucket"
 		for i := range folders {
-			b.Folders[fmt.Sprintf("AWSLogs/o-exampleorgid/%012d/CloudTrail/ap-southeast-2/", 111122223333+i)] = randomPage(r, begin, perDay/24)
+			j.remember(source, fmt.Sprintf("AWSLogs/o-exampleorgid/%012d/CloudTrail/ap-southeast-2/", 111122223333+i), entry(t, randomPage(r, begin, perDay/24)))
 		}
-		j.books["s3://example-trail-bucket"] = b
 		body, err := j.encode(true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		books, err := json.Marshal(b)
+		books, err := json.Marshal(j.checkpoints[source])
 		if err != nil {
 			t.Fatal(err)
 		}

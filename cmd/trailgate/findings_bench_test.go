@@ -62,7 +62,7 @@ func simulate(tb testing.TB, s fixtures.Scenario) *organization {
 		}
 		o.labels[l.ID] = l
 	}
-	source := &trail.Source{Store: trail.Disk{Root: s.Dir}, Name: s.Dir}
+	source := &trail.Source{Store: trail.Disk{Root: s.Dir}, Label: s.Dir}
 	o.merged, err = ingest.Merge(tb.Context(), ingest.Window{}, source)
 	if err != nil {
 		tb.Fatal(err)

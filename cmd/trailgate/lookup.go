@@ -34,13 +34,13 @@ func (f *lookupFlags) register(s *pflag.FlagSet) {
 
 // lookup makes a source of the Event history. Nothing is asked before it is
 // read.
-func (p *process) lookup(ctx context.Context, arg string, f *readFlags, c *clients) (*lookup.Source, error) {
+func (p *process) lookup(ctx context.Context, arg string, f *readFlags, c *clients, progress func(ingest.Progress)) (ingest.Source, error) {
 	if f.lookup.regionTimeout <= 0 {
 		return nil, usagef("--region-timeout %v: give a time above zero", f.lookup.regionTimeout)
 	}
 	s := &lookup.Source{
-		Name: arg, Now: p.now, Clamp: f.lookup.clamp, RegionTimeout: f.lookup.regionTimeout, Workers: f.workers, Table: f.table,
-		Resume: f.lookup.resume, Asked: strings.TrimSpace(f.since + " to " + f.until),
+		Label: arg, Now: p.now, Clamp: f.lookup.clamp, RegionTimeout: f.lookup.regionTimeout, Workers: f.workers, Table: f.table,
+		Progress: progress, ResumeFile: f.lookup.resume, Asked: strings.TrimSpace(f.since + " to " + f.until),
 	}
 	_, named, _ := strings.Cut(arg, "://")
 	for name := range strings.SplitSeq(strings.Trim(named, "/"), ",") {
@@ -74,34 +74,33 @@ func (p *process) lookup(ctx context.Context, arg string, f *readFlags, c *clien
 	return s, nil
 }
 
-// histories are the sources that read the Event history.
-func histories(sources []ingest.Source) []*lookup.Source {
-	var out []*lookup.Source
-	for _, s := range sources {
-		if h, ok := s.(*lookup.Source); ok {
-			out = append(out, h)
+// checkLookup refuses what the sources cannot do together.
+func checkLookup(args []string, f *readFlags) error {
+	n := 0
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "lookup://") {
+			n++
 		}
 	}
-	return out
-}
-
-// checkLookup refuses what the sources cannot do together.
-func checkLookup(sources []ingest.Source, f *readFlags) error {
-	switch all := histories(sources); {
-	case len(all) > 1:
+	switch {
+	case n > 1:
 		return usagef("lookup:// is named twice: name all its Regions in one")
-	case len(all) == 0 && f.lookup.resume != "":
+	case n == 0 && f.lookup.resume != "":
 		return usagef("--resume goes with lookup://: only there is a page worth keeping")
 	}
 	return nil
 }
 
-// settle gives the window of the run. The Event history has its own: the last
-// 90 days where none is asked for, and that of the first run where one is
-// resumed. Beside other sources it stays the Event history's own.
-func settle(sources []ingest.Source, w ingest.Window) (ingest.Window, error) {
-	for _, s := range histories(sources) {
-		own, err := s.Settle(w)
+// boundWindow gives the window of the run. A source that cannot be asked for
+// every window, as the Event history, has its own. Beside other sources it
+// stays that source's own.
+func boundWindow(sources []ingest.Source, w ingest.Window) (ingest.Window, error) {
+	for _, s := range sources {
+		b, ok := s.(ingest.Bounded)
+		if !ok {
+			continue
+		}
+		own, err := b.Bound(w)
 		if err != nil {
 			return w, err
 		}
@@ -115,17 +114,19 @@ func settle(sources []ingest.Source, w ingest.Window) (ingest.Window, error) {
 // letGo removes the resume file of a run that is complete, once its report is
 // written, and says what becomes of that of any other.
 func (p *process) letGo(sources []ingest.Source, c *ingest.Coverage, f *readFlags) error {
-	for _, s := range histories(sources) {
-		if s.Resume == "" {
+	for _, s := range sources {
+		j, ok := s.(ingest.Journaled)
+		if !ok || len(j.ResumeFiles()) == 0 {
 			continue
 		}
 		if !resumable(c) {
-			return s.Forget()
+			return j.Forget()
 		}
-		if _, err := os.Stat(s.Resume); errors.Is(err, fs.ErrNotExist) || f.quiet {
+		path := j.ResumeFiles()[0]
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || f.quiet {
 			continue
 		}
-		p.complain(fmt.Sprintf("resume: the same command goes on from %q, or begins anew once that is removed", s.Resume))
+		p.complain(fmt.Sprintf("resume: the same command goes on from %q, or begins anew once that is removed", path))
 	}
 	return nil
 }
@@ -145,9 +146,13 @@ func resumable(c *ingest.Coverage) bool {
 
 // apart refuses to write the report, or what was learned, over the resume file.
 func (f *lookupFlags) apart(paths ...string) error {
+	if f.resume == "" {
+		return nil
+	}
+	files := lookup.ResumeFiles(filepath.Clean(f.resume))
 	for _, path := range paths {
-		if f.resume != "" && path != "" && strings.TrimSuffix(filepath.Clean(path), ".pages") == filepath.Clean(f.resume) {
-			return usagef("--resume %q keeps %q beside it: write to another file than these", f.resume, f.resume+".pages")
+		if path != "" && slices.Contains(files, filepath.Clean(path)) {
+			return usagef("--resume %q keeps %q beside it: write to another file than these", f.resume, lookup.ResumeFiles(f.resume)[1])
 		}
 	}
 	return nil

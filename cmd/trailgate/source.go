@@ -9,7 +9,6 @@ import (
 
 	"trailgate/ingest"
 	"trailgate/ingest/local"
-	"trailgate/ingest/lookup"
 	"trailgate/ingest/trail"
 )
 
@@ -31,31 +30,23 @@ func (p *process) sources(ctx context.Context, args []string, f *readFlags, prog
 			}
 			stdin = true
 		}
-		s, err := p.source(ctx, arg, f, &clients)
+		s, err := p.source(ctx, arg, f, &clients, progress)
 		if err != nil {
 			return nil, err
 		}
-		switch s := s.(type) {
-		case *trail.Source:
-			s.Progress = progress
-		case *local.Source:
-			s.Progress = progress
-		case *lookup.Source:
-			s.Progress = progress
-		}
 		out = append(out, s)
 	}
-	return out, checkLookup(out, f)
+	return out, checkLookup(args, f)
 }
 
 // source makes one source: a trail bucket, a copy of one on disk, the Event
 // history, or else files.
-func (p *process) source(ctx context.Context, arg string, f *readFlags, c *clients) (ingest.Source, error) {
+func (p *process) source(ctx context.Context, arg string, f *readFlags, c *clients, progress func(ingest.Progress)) (ingest.Source, error) {
 	if scheme, rest, ok := strings.Cut(arg, "://"); ok {
 		switch scheme {
 		case "s3":
 		case "lookup":
-			return p.lookup(ctx, arg, f, c)
+			return p.lookup(ctx, arg, f, c, progress)
 		default:
 			return nil, hinted{usagef("source %q: no such kind of source", arg), sourceHint}
 		}
@@ -67,9 +58,9 @@ func (p *process) source(ctx context.Context, arg string, f *readFlags, c *clien
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", arg, err)
 		}
-		return &trail.Source{Store: &trail.S3{Client: client, Bucket: bucket}, Prefix: prefix, Name: arg, Workers: f.workers, MaxInflated: f.limit}, nil
+		return &trail.Source{Store: &trail.S3{Client: client, Bucket: bucket}, Prefix: prefix, Label: arg, Workers: f.workers, MaxInflated: f.limit, Progress: progress}, nil
 	}
-	files := &local.Source{Path: arg, Stdin: p.stdin, Workers: f.workers, Limit: f.limit}
+	files := &local.Source{Path: arg, Stdin: p.stdin, Workers: f.workers, Limit: f.limit, Progress: progress}
 	if arg == "-" {
 		return files, nil
 	}
@@ -81,7 +72,7 @@ func (p *process) source(ctx context.Context, arg string, f *readFlags, c *clien
 		return files, nil
 	}
 	root, prefix := trail.SplitDisk(arg)
-	bucket := &trail.Source{Store: trail.Disk{Root: root}, Prefix: prefix, Name: arg, Workers: f.workers, MaxInflated: f.limit}
+	bucket := &trail.Source{Store: trail.Disk{Root: root}, Prefix: prefix, Label: arg, Workers: f.workers, MaxInflated: f.limit, Progress: progress}
 	var none *trail.NoTrailError
 	switch err := bucket.Probe(ctx); {
 	case errors.As(err, &none) && prefix == "":

@@ -93,8 +93,11 @@ type stateView struct {
 func (h *hold) view(j *job) stateView {
 	v := stateView{State: h.stateName, Generation: h.snapshot.Number, Job: j.head.ID, Since: j.head.Since, Settled: j.head.Settled, Newest: j.head.Newest,
 		Pending: len(j.pending), Bytes: len(h.snapshot.Body), Owed: j.debts(), WrittenOff: j.losses(), Last: j.last}
-	for _, b := range j.books {
-		v.Folders += len(b.Folders)
+	for _, c := range j.checkpoints {
+		v.Folders += len(c)
+		if c[""] != nil {
+			v.Folders-- // not a folder: see remember
+		}
 	}
 	return v
 }

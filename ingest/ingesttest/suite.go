@@ -10,6 +10,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,11 +32,20 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("every sign-in is seen and every count adds up", s.complete)
 	t.Run("a window loses no wanted sign-in", s.window)
 	t.Run("it can be read twice", s.twice)
+	t.Run("a stream can be read once", s.once)
+	t.Run("two streams at once", s.atOnce)
 	t.Run("it can be left early", s.early)
 	t.Run("cancellation ends it", s.cancelled)
 	t.Run("a cancelled context reads nothing", s.dead)
 	if !s.Faultless {
 		t.Run("faults cost one skip each", s.faults)
+	}
+	if _, ok := s.Open(t, nil).(ingest.Resumable); ok {
+		t.Run("resume", s.resume)
+		t.Run("resume after an end too early", s.resumeEarly)
+		if !s.Faultless {
+			t.Run("backlog", s.backlog)
+		}
 	}
 }
 
@@ -49,10 +59,15 @@ type outcome struct {
 	cov   ingest.Coverage
 }
 
-// read iterates to the end, or until stop says so.
+// read opens a source and iterates to the end, or until stop says so.
 func read(ctx context.Context, src ingest.Source, w ingest.Window, stop func(n int) bool) outcome {
+	return drain(src.Open(ctx, w), stop)
+}
+
+// drain iterates to the end, or until stop says so.
+func drain(stream ingest.Stream, stop func(n int) bool) outcome {
 	out := outcome{skips: map[ingest.Cause]int{}, lost: map[ingest.Cause]int{}}
-	for e, err := range src.Events(ctx, w) {
+	for e, err := range stream.Events() {
 		if out.err != nil {
 			out.after++
 		}
@@ -72,7 +87,7 @@ func read(ctx context.Context, src ingest.Source, w ingest.Window, stop func(n i
 		}
 	}
 	slices.Sort(out.ids)
-	out.cov = src.Coverage()
+	out.cov = stream.Coverage()
 	return out
 }
 
@@ -127,6 +142,37 @@ func (s Suite) twice(t *testing.T) {
 	sameIDs(t, first.ids, second.ids)
 	if first.ids, second.ids = nil, nil; !reflect.DeepEqual(first, second) {
 		t.Errorf("the second reading differs:\n%+v\n%+v", first, second)
+	}
+}
+
+func (s Suite) once(t *testing.T) {
+	stream := s.Open(t, docs(1)).Open(t.Context(), ingest.Window{})
+	first := drain(stream, nil)
+	sameIDs(t, ids(docs(1)), first.ids)
+	again := drain(stream, nil)
+	if !errors.Is(again.err, ingest.ErrReadTwice) || len(again.ids)+len(again.skips)+again.after > 0 {
+		t.Errorf("read again, it gave %d events, %v and %v; want ErrReadTwice alone", len(again.ids), again.skips, again.err)
+	}
+	if !reflect.DeepEqual(first.cov, again.cov) {
+		t.Error("reading it again changed its coverage")
+	}
+}
+
+func (s Suite) atOnce(t *testing.T) {
+	all := docs(5)
+	src := s.Open(t, all)
+	var got [2]outcome
+	var group sync.WaitGroup
+	for i := range got {
+		group.Go(func() { got[i] = read(t.Context(), src, ingest.Window{}, nil) })
+	}
+	group.Wait()
+	for i := range got {
+		sameIDs(t, ids(all), got[i].ids)
+		sums(t, got[i])
+	}
+	if got[0].ids, got[1].ids = nil, nil; !reflect.DeepEqual(got[0], got[1]) {
+		t.Errorf("two streams at once differ:\n%+v\n%+v", got[0], got[1])
 	}
 }
 

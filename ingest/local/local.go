@@ -24,19 +24,35 @@ import (
 )
 
 // Source is a file, a folder, or standard input. Set the fields before the
-// first Events and leave them alone; one iteration at a time.
+// first Open and leave them alone. Files and folders may be read several times,
+// and by several goroutines at once; standard input can be read once.
 type Source struct {
 	Path     string                // a file or folder; "-" is Stdin
 	Stdin    io.Reader             // read once, when Path is "-"; a Read that blocks is left behind when the context ends
 	Workers  int                   // files read at once; 0 means one a core
 	Limit    int64                 // most bytes of one value or record; 0 means what package record sets
 	Progress func(ingest.Progress) // called from the iterating goroutine; may be nil
+}
 
+// Name is the path.
+func (s *Source) Name() string { return s.Path }
+
+// Open prepares to read all files. The window does not matter: every file is
+// read whole.
+func (s *Source) Open(ctx context.Context, _ ingest.Window) ingest.Stream {
+	return &stream{source: s, ctx: ctx}
+}
+
+// stream is one reading of all files.
+type stream struct {
+	source   *Source
+	ctx      context.Context
+	used     bool
 	coverage ingest.Coverage
 }
 
-// Coverage is the account of the last Events.
-func (s *Source) Coverage() ingest.Coverage { return s.coverage }
+// Coverage is complete once Events has ended.
+func (st *stream) Coverage() ingest.Coverage { return st.coverage }
 
 // file is one file to read, or an error in its place.
 type file struct {
@@ -71,47 +87,56 @@ type ending struct {
 // batchSize is how many sign-ins a worker holds back at the most.
 const batchSize = 512
 
-// Events yields the sign-ins of all files; see ingest.Source.
-func (s *Source) Events(ctx context.Context, _ ingest.Window) iter.Seq2[signin.Event, error] {
+// Events yields the sign-ins of all files; see ingest.Stream.
+func (st *stream) Events() iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
-		s.coverage = ingest.Coverage{Sources: []string{s.Path}}
-		files, err := s.files()
+		if st.used {
+			yield(signin.Event{}, ingest.ErrReadTwice)
+			return
+		}
+		st.used = true
+		st.coverage = ingest.Coverage{Sources: []string{st.source.Path}}
+		files, err := st.source.files()
 		if err != nil {
 			yield(signin.Event{}, err)
 			return
 		}
-		ctx, cancel := context.WithCancelCause(ctx)
-		out := s.start(ctx, files)
+		ctx, cancel := context.WithCancelCause(st.ctx)
+		out := st.source.start(ctx, files)
 		defer func() {
 			cancel(nil)
 			for range out { // until the workers are gone
 			}
 		}()
-		done := s.consume(len(files), out, yield)
-		if left := len(files) - done; left > 0 && ctx.Err() != nil {
-			s.coverage.Exclude("interrupted", left)
-			s.coverage.Partial = true
+		done, left := st.consume(len(files), out, yield)
+		st.coverage.Exclude(ingest.ReasonInterrupted, len(files)-done)
+		st.coverage.Partial = left || done < len(files)
+		if !left && done < len(files) && ctx.Err() != nil {
 			yield(signin.Event{}, context.Cause(ctx))
 		}
 	}
 }
 
-// consume yields what the workers hand over and keeps the account. It gives
-// the number of files that came to their end.
-func (s *Source) consume(total int, out <-chan batch, yield func(signin.Event, error) bool) int {
-	c := &s.coverage
+// consume yields what the workers hand over and counts it. It gives the number
+// of files that came to their end, and whether the caller left.
+func (st *stream) consume(total int, out <-chan batch, yield func(signin.Event, error) bool) (done int, left bool) {
+	c := &st.coverage
 	c.Listed = total
 	p := ingest.Progress{Listed: total, Final: true}
 	for b := range out {
 		for _, e := range b.events {
 			if !yield(e, nil) {
-				return p.Done
+				return p.Done, true
 			}
 		}
-		for _, err := range b.skips {
-			if !yield(signin.Event{}, err) {
-				return p.Done
+		for i, err := range b.skips {
+			if yield(signin.Event{}, err) {
+				continue
 			}
+			if b.end != nil && b.end.skipped && i == len(b.skips)-1 {
+				p.Done++ // the caller has been told of the file's own skip
+			}
+			return p.Done, true
 		}
 		p.SignIns += len(b.events)
 		if end := b.end; end != nil {
@@ -126,11 +151,11 @@ func (s *Source) consume(total int, out <-chan batch, yield func(signin.Event, e
 				c.Read++
 			}
 		}
-		if s.Progress != nil {
-			s.Progress(p)
+		if st.source.Progress != nil {
+			st.source.Progress(p)
 		}
 	}
-	return p.Done
+	return p.Done, false
 }
 
 // files finds what there is to read, in lexical order.
@@ -214,9 +239,9 @@ func leaveOut(f file, info fs.FileInfo) string {
 	case f.named:
 		return ""
 	case strings.HasPrefix(filepath.Base(f.path), "."):
-		return "hidden"
+		return ingest.ReasonHidden
 	case !info.Mode().IsRegular():
-		return "irregular"
+		return ingest.ReasonIrregular
 	}
 	return ""
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/ingest"
+	"trailgate/ingest/ingesttest"
 	"trailgate/ingest/local"
 )
 
@@ -61,9 +62,10 @@ type outcome struct {
 	Err    string
 }
 
-func read(ctx context.Context, s *local.Source) outcome {
+func read(ctx context.Context, s *local.Source) (outcome, ingest.Coverage) {
 	var o outcome
-	for e, err := range s.Events(ctx, ingest.Window{}) {
+	stream := s.Open(ctx, ingest.Window{})
+	for e, err := range stream.Events() {
 		var skip *ingest.SkipError
 		switch {
 		case err == nil:
@@ -76,7 +78,17 @@ func read(ctx context.Context, s *local.Source) outcome {
 	}
 	slices.Sort(o.IDs)
 	slices.Sort(o.Causes)
-	return o
+	return o, stream.Coverage()
+}
+
+func TestConformance(t *testing.T) {
+	ingesttest.Suite{Open: func(t *testing.T, docs []ingesttest.Doc) ingest.Source {
+		files := map[string]string{}
+		for _, d := range docs {
+			files[d.Name] = string(d.Data)
+		}
+		return &local.Source{Path: folder(t, files)}
+	}}.Run(t)
 }
 
 func TestFolder(t *testing.T) {
@@ -102,10 +114,10 @@ func TestFolder(t *testing.T) {
 		Causes: []string{"broken-json", "broken-record", "empty", "no-event-id", "trailing-garbage", "truncated", "unknown-format", "unknown-format"},
 	}
 	for range 2 { // a source may be read again
-		if diff := cmp.Diff(want, read(t.Context(), s)); diff != "" {
+		got, c := read(t.Context(), s)
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		c := s.Coverage()
 		if c.Listed != 14 || c.Read != 6 || ingest.Total(c.Excluded) != 2 || c.Packed == 0 || c.Inflated == 0 {
 			t.Errorf("coverage: %+v", c)
 		}
@@ -120,14 +132,14 @@ func TestDeniedFile(t *testing.T) {
 	if _, err := os.Open(filepath.Join(dir, "b.json")); err == nil {
 		t.Skip("SKIPPED: this user may read every file, so none can be denied")
 	}
-	got := read(t.Context(), &local.Source{Path: dir})
+	got, _ := read(t.Context(), &local.Source{Path: dir})
 	if diff := cmp.Diff(outcome{IDs: []string{"1"}, Causes: []string{"access-denied"}}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestNoSuchFile(t *testing.T) {
-	if got := read(t.Context(), &local.Source{Path: filepath.Join(t.TempDir(), "none")}); !strings.Contains(got.Err, "none") {
+	if got, _ := read(t.Context(), &local.Source{Path: filepath.Join(t.TempDir(), "none")}); !strings.Contains(got.Err, "none") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -140,10 +152,11 @@ func TestStdin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &local.Source{Path: "-", Stdin: strings.NewReader(text)}
-			if diff := cmp.Diff(outcome{IDs: []string{"1", "2"}}, read(t.Context(), s)); diff != "" {
+			got, c := read(t.Context(), s)
+			if diff := cmp.Diff(outcome{IDs: []string{"1", "2"}}, got); diff != "" {
 				t.Error(diff)
 			}
-			if c := s.Coverage(); c.Packed != int64(len(text)) || c.Read != 1 {
+			if c.Packed != int64(len(text)) || c.Read != 1 {
 				t.Errorf("coverage: %+v", c)
 			}
 		})
@@ -175,7 +188,8 @@ func TestStreamNeedsNoMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	n := 0
-	for _, err := range s.Events(t.Context(), ingest.Window{}) {
+	stream := s.Open(t.Context(), ingest.Window{})
+	for _, err := range stream.Events() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,8 +200,8 @@ func TestStreamNeedsNoMemory(t *testing.T) {
 			}
 		}
 	}
-	if n != 10_000 || s.Coverage().Inflated != int64(len(text))*10_000 {
-		t.Errorf("%d sign-ins, coverage %+v", n, s.Coverage())
+	if n != 10_000 || stream.Coverage().Inflated != int64(len(text))*10_000 {
+		t.Errorf("%d sign-ins, coverage %+v", n, stream.Coverage())
 	}
 }
 
@@ -201,7 +215,7 @@ func TestInterruptedStdinKeepsWhatWasFound(t *testing.T) {
 		}
 		cancel() // all of it was read by then, and nothing more comes
 	}()
-	got := read(ctx, &local.Source{Path: "-", Stdin: in})
+	got, _ := read(ctx, &local.Source{Path: "-", Stdin: in})
 	if diff := cmp.Diff(outcome{IDs: []string{"1", "2"}, Err: context.Canceled.Error()}, got); diff != "" {
 		t.Error(diff)
 	}
@@ -212,13 +226,14 @@ func TestFolderThatIsALink(t *testing.T) {
 	if err := os.Symlink(folder(t, map[string]string{"a.json": rec("1")}), link); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(outcome{IDs: []string{"1"}}, read(t.Context(), &local.Source{Path: link})); diff != "" {
+	got, _ := read(t.Context(), &local.Source{Path: link})
+	if diff := cmp.Diff(outcome{IDs: []string{"1"}}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestEmptyFolder(t *testing.T) {
-	if got := read(t.Context(), &local.Source{Path: t.TempDir()}); !strings.Contains(got.Err, "no files in it") {
+	if got, _ := read(t.Context(), &local.Source{Path: t.TempDir()}); !strings.Contains(got.Err, "no files in it") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -229,9 +244,9 @@ func TestCancelledWhileStdinBlocks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := &local.Source{Path: "-", Stdin: blocked}
-	got := read(ctx, s)
-	if got.Err != context.Canceled.Error() || !s.Coverage().Partial {
-		t.Errorf("got %+v, coverage %+v", got, s.Coverage())
+	got, cov := read(ctx, s)
+	if got.Err != context.Canceled.Error() || !cov.Partial {
+		t.Errorf("got %+v, coverage %+v", got, cov)
 	}
 }
 
@@ -241,10 +256,10 @@ func TestLeftEarly(t *testing.T) {
 		files[fmt.Sprintf("%d.json", i)] = rec(fmt.Sprint(i))
 	}
 	s := &local.Source{Path: folder(t, files)}
-	for range s.Events(t.Context(), ingest.Window{}) {
+	for range s.Open(t.Context(), ingest.Window{}).Events() {
 		break
 	}
-	if got := read(t.Context(), s); len(got.IDs) != 50 {
+	if got, _ := read(t.Context(), s); len(got.IDs) != 50 {
 		t.Errorf("got %d after leaving early", len(got.IDs))
 	}
 }

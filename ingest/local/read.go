@@ -43,7 +43,7 @@ func (r *reader) read(f file) error {
 		return r.skipped(&ingest.SkipError{Cause: cause(err), Origin: f.origin(), Err: err})
 	}
 	if h == nil {
-		return r.send(batch{end: &ending{excluded: "irregular"}})
+		return r.send(batch{end: &ending{excluded: ingest.ReasonIrregular}})
 	}
 	defer h.Close() // it was only read: nothing can be lost by closing it
 	if info != nil {
@@ -124,7 +124,7 @@ func (r *reader) drain(f file, events iter.Seq2[signin.Event, error], end *endin
 		if err != nil {
 			skip := ingest.Skip(f.origin(), err)
 			if kind(err) == record.Other && !f.named && !claims(f.path) {
-				end.excluded = "not-cloudtrail"
+				end.excluded = ingest.ReasonNotCloudTrail
 				break
 			}
 			b.skips = append(b.skips, skip)

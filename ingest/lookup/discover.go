@@ -76,7 +76,7 @@ func (s *Source) enterOne(ctx context.Context, a Account) *entered {
 	partition, err := e.identify(first, a.Role)
 	cancel()
 	if err != nil {
-		e.skip = &ingest.SkipError{Cause: causeOf(err), Origin: cmp.Or(a.Role, s.name()), Err: shut(err)}
+		e.skip = &ingest.SkipError{Cause: causeOf(err), Origin: cmp.Or(a.Role, s.Name()), Err: shut(err)}
 		return e
 	}
 	if len(s.Regions) > 0 {

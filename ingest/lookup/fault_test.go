@@ -188,7 +188,7 @@ func TestPagesWithoutEnd(t *testing.T) {
 				})
 				path := filepath.Join(t.TempDir(), "state")
 				began := time.Now()
-				src := &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Regions: []string{"us-east-1"}, Now: clock(today()), Resume: path, Asked: "90d"}
+				src := &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Regions: []string{"us-east-1"}, Now: clock(today()), ResumeFile: path, Asked: "90d"}
 				got := read(t.Context(), src, ingest.Window{}, nil)
 				if took := time.Since(began); len(got.skips) != 1 || got.skips[0].Cause != ingest.CauseTransport || took > c.within {
 					t.Errorf("ended with %v, skips %v, after %v", got.err, got.skips, took)

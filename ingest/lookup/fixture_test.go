@@ -90,7 +90,8 @@ type outcome struct {
 // read iterates to the end, or until stop says so.
 func read(ctx context.Context, src *lookup.Source, w ingest.Window, stop func(n int) bool) outcome {
 	var out outcome
-	for e, err := range src.Events(ctx, w) {
+	stream := src.Open(ctx, w)
+	for e, err := range stream.Events() {
 		var skip *ingest.SkipError
 		switch {
 		case errors.As(err, &skip):
@@ -106,7 +107,7 @@ func read(ctx context.Context, src *lookup.Source, w ingest.Window, stop func(n 
 		}
 	}
 	slices.Sort(out.ids)
-	out.cov = src.Coverage()
+	out.cov = stream.Coverage()
 	return out
 }
 

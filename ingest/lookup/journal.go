@@ -333,13 +333,23 @@ func (j *journal) close() error {
 	return nil
 }
 
-// Forget removes the resume file and its pages, once their sign-ins have gone
-// where they were to go. That there are none is no error.
-func (s *Source) Forget() error {
-	if s.Resume == "" {
+// ResumeFiles are the files that a run keeps which names path as its resume
+// file: path itself first.
+func ResumeFiles(path string) []string { return []string{path, path + pagesSuffix} }
+
+// ResumeFiles are the files in which a stream keeps what it has read. There are
+// none without ResumeFile.
+func (s *Source) ResumeFiles() []string {
+	if s.ResumeFile == "" {
 		return nil
 	}
-	for _, path := range [...]string{s.Resume, s.Resume + pagesSuffix} {
+	return ResumeFiles(s.ResumeFile)
+}
+
+// Forget removes the resume file and its pages, once their sign-ins have gone
+// where they were to go. It is not an error if there are none.
+func (s *Source) Forget() error {
+	for _, path := range s.ResumeFiles() {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("resume file: %w", err)
 		}

@@ -9,9 +9,7 @@
 package lookup
 
 import (
-	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +18,6 @@ import (
 
 	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
-	"trailgate/ingest/signin"
 )
 
 // What LookupEvents is documented to hold to (CloudTrail API Reference,
@@ -60,25 +57,23 @@ type Account struct {
 	Role string
 }
 
-// Source is the Event history of accounts. Accounts and Now are required; set
-// the fields before the first call and leave them alone. One iteration at a
-// time.
+// Source is the Event history of accounts. Accounts and Now are required. Set
+// the fields before the first call and leave them alone. It may be read several
+// times. Streams that are read at the same time draw on the same quota, and
+// must not share a resume file.
 type Source struct {
 	Accounts      []Account
 	Regions       []string              // only these; none: those that each account has enabled
-	Name          string                // as the user named it; empty: lookup:// and the Regions
+	Label         string                // the source as the user named it; empty: lookup:// and the Regions
 	Now           func() time.Time      // the clock, from which the window and the pace are taken
 	Clamp         bool                  // cut a window that reaches past MaxAge, rather than refuse it
 	RegionTimeout time.Duration         // without a page that has anything new; zero: DefaultRegionTimeout
 	Rate          float64               // requests a second in one account and Region at the most; zero: Quota
 	Workers       int                   // Regions asked at once; zero: DefaultWorkers
 	Table         endpoint.Table        // the Regions to ask where an account may not list its own
-	Resume        string                // a file to go on from, with its pages beside it; empty: none is kept
+	ResumeFile    string                // a file to go on from, with its pages beside it; empty: none is kept
 	Asked         string                // the window in the asker's words, such as "90d": a resume file is bound to them; empty: to its times
 	Progress      func(ingest.Progress) // called between events, from the goroutine that iterates; may be nil
-
-	cov     ingest.Coverage
-	settled *plan
 }
 
 // plan is a window as it will be asked for.
@@ -114,38 +109,39 @@ func (e *WindowError) Unwrap() error { return e.Err }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// Settle gives the window that Events will ask for: of one that is open at its
-// beginning, the last 90 days; of one that reaches further back, with Clamp,
-// what is left of it. Where there is a resume file, it is the window that was
-// first asked for. The errors are *WindowError, *ResumeError, and those of
-// reading the resume file. Whoever judges events by a window of their own
-// takes this one, or the sign-ins at its far end may not match.
-func (s *Source) Settle(w ingest.Window) (ingest.Window, error) {
+// Name is the source as the user named it.
+func (s *Source) Name() string {
+	if s.Label != "" {
+		return s.Label
+	}
+	return "lookup://" + strings.Join(s.Regions, ",")
+}
+
+// Bound gives the window that a stream would ask for now. If w has no
+// beginning, it begins 90 days ago. If w reaches further back, it is what is
+// left of w with Clamp, and an error without. If there is a resume file, it is
+// the window that was first asked for. The errors are *WindowError,
+// *ResumeError, and those of reading the resume file.
+func (s *Source) Bound(w ingest.Window) (ingest.Window, error) {
 	p, err := s.plan(w)
 	if err != nil {
 		return w, err
 	}
-	s.settled = &p
 	return p.window, nil
 }
 
 func (s *Source) plan(w ingest.Window) (plan, error) {
-	if s.settled != nil && s.settled.window.Since.Equal(w.Since) && s.settled.window.Until.Equal(w.Until) {
-		p := *s.settled
-		p.window = w
-		return p, nil
-	}
-	if s.Resume != "" {
-		h, err := readHeader(s.Resume)
+	if s.ResumeFile != "" {
+		h, err := readHeader(s.ResumeFile)
 		if err != nil {
 			return plan{}, err
 		}
 		if h != nil {
 			if err := h.matches(s.header(s.words(w))); err != nil {
-				return plan{}, &ResumeError{s.Resume, err.Error()}
+				return plan{}, &ResumeError{s.ResumeFile, err.Error()}
 			}
 		}
-		if err := checkPages(s.Resume, h); err != nil {
+		if err := checkPages(s.ResumeFile, h); err != nil {
 			return plan{}, err
 		}
 		if h != nil {
@@ -190,35 +186,6 @@ func pin(w ingest.Window, now time.Time, clamp bool) (plan, error) {
 	return p, nil
 }
 
-// Coverage is the account of the last Events. Its objects are Regions, one for
-// each account; an account that could not be entered is one object. The remarks
-// say which Regions were asked, and for what.
-func (s *Source) Coverage() ingest.Coverage { return s.cov }
-
-// Events asks all Regions at once, each at its own pace, and yields what comes;
-// see ingest.Source. A Region that refuses, or that is not brought on for
-// RegionTimeout, is a *ingest.SkipError, as is an account that cannot be
-// entered. It ends with a *WindowError for a window that cannot be asked for, a
-// *ResumeError for a resume file that is not for this question, a
-// *RefusedError where nothing at all could be read, an error of writing the
-// resume file, or the context's.
-func (s *Source) Events(ctx context.Context, w ingest.Window) iter.Seq2[signin.Event, error] {
-	return func(yield func(signin.Event, error) bool) {
-		s.cov = ingest.Coverage{Sources: []string{s.name()}}
-		p, err := s.plan(w)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			s.cov.Partial = ctx.Err() != nil
-			yield(signin.Event{}, err)
-			return
-		}
-		run := &run{source: s, plan: p, yield: yield, began: s.Now()}
-		run.stream(ctx)
-	}
-}
-
 // RefusedError says that nothing could be read at all.
 type RefusedError struct {
 	Refused int   // Regions and accounts
@@ -235,13 +202,6 @@ func (e *RefusedError) Error() string {
 
 // Unwrap gives the error of the first of them.
 func (e *RefusedError) Unwrap() error { return e.Err }
-
-func (s *Source) name() string {
-	if s.Name != "" {
-		return s.Name
-	}
-	return "lookup://" + strings.Join(s.Regions, ",")
-}
 
 func (s *Source) regionTimeout() time.Duration {
 	if s.RegionTimeout > 0 {

@@ -24,8 +24,14 @@ import (
 // timeless is a Source whose remarks do not name the moment of the run.
 type timeless struct{ *lookup.Source }
 
-func (s timeless) Coverage() ingest.Coverage {
-	c := s.Source.Coverage()
+func (s timeless) Open(ctx context.Context, w ingest.Window) ingest.Stream {
+	return timelessStream{s.Source.Open(ctx, w)}
+}
+
+type timelessStream struct{ ingest.Stream }
+
+func (s timelessStream) Coverage() ingest.Coverage {
+	c := s.Stream.Coverage()
 	c.Remarks = nil
 	return c
 }
@@ -290,7 +296,7 @@ func TestWindow(t *testing.T) {
 			}}
 			server.Add(own, "us-east-1", signIn("newest", own, "us-east-1", today().Add(-time.Second)))
 			src := &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: today, Clamp: c.clamp}
-			settled, err := src.Settle(c.w)
+			settled, err := src.Bound(c.w)
 			got := read(t.Context(), src, c.w, nil)
 			if c.fails != "" {
 				var window *lookup.WindowError

@@ -36,7 +36,7 @@ func held(t testing.TB, events int) (early, late int64) {
 	}
 	src := &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Regions: names, Now: now, Rate: 1e6}
 	n := 0
-	for _, err := range src.Events(t.Context(), ingest.Window{}) {
+	for _, err := range src.Open(t.Context(), ingest.Window{}).Events() {
 		if err != nil {
 			t.Fatal(err)
 		}

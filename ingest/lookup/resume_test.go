@@ -34,7 +34,7 @@ func TestResume(t *testing.T) {
 				want := slices.Concat(fill(server, own, "us-east-1", 730), fill(server, own, "eu-north-1", 420), fill(server, other, "us-west-2", 90))
 				path := filepath.Join(t.TempDir(), "state")
 				open := func() *lookup.Source {
-					return &lookup.Source{Accounts: []lookup.Account{role(server, own), role(server, other)}, Now: now, Resume: path, Asked: "90d"}
+					return &lookup.Source{Accounts: []lookup.Account{role(server, own), role(server, other)}, Now: now, ResumeFile: path, Asked: "90d"}
 				}
 				for stop := 60; stop < 1100; stop += 140 {
 					ctx, cancel := context.WithCancel(t.Context())
@@ -84,10 +84,10 @@ func TestResumeWindow(t *testing.T) {
 		fill(server, own, "us-east-1", 730)
 		path := filepath.Join(t.TempDir(), "state")
 		open := func() *lookup.Source {
-			return &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, Resume: path, Asked: "2d"}
+			return &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, ResumeFile: path, Asked: "2d"}
 		}
 		w := func() ingest.Window { return ingest.Window{Since: now().Add(-48 * time.Hour)} }
-		first, err := open().Settle(w())
+		first, err := open().Bound(w())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestResumeWindow(t *testing.T) {
 		wait := time.NewTimer(time.Hour)
 		<-wait.C
 		src := open()
-		second, err := src.Settle(w())
+		second, err := src.Bound(w())
 		if err != nil || !second.Since.Equal(first.Since) {
 			t.Errorf("settled from %v, then from %v (%v)", first.Since, second.Since, err)
 		}
@@ -112,7 +112,7 @@ func TestResumeRefuses(t *testing.T) {
 	fill(server, own, "us-east-1", 60)
 	fill(server, other, "us-east-1", 60)
 	base := func() *lookup.Source {
-		return &lookup.Source{Accounts: []lookup.Account{role(server, own)}, Now: now, Resume: filepath.Join(dir, "state"), Asked: "90d"}
+		return &lookup.Source{Accounts: []lookup.Account{role(server, own)}, Now: now, ResumeFile: filepath.Join(dir, "state"), Asked: "90d"}
 	}
 	if got := read(t.Context(), base(), ingest.Window{}, nil); got.err != nil {
 		t.Fatal(got.err)
@@ -145,16 +145,16 @@ func TestResumeRefuses(t *testing.T) {
 		{"another window", func(s *lookup.Source) { s.Asked = "80d" }, `the window "90d", not "80d"`},
 		{"a window with ends", func(s *lookup.Source) { s.Asked = "3d to" }, `not from "3d" to now`},
 		{"a window without", func(s *lookup.Source) { s.Asked = "to" }, `not from the beginning to now`},
-		{"pages away", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "alone") }, "alone.pages is missing"},
-		{"foreign pages", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "precious") }, "precious.pages lies in its place"},
-		{"no folder", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "nowhere", "state") }, "nowhere: no such file"},
+		{"pages away", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "alone") }, "alone.pages is missing"},
+		{"foreign pages", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "precious") }, "precious.pages lies in its place"},
+		{"no folder", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "nowhere", "state") }, "nowhere: no such file"},
 		{"other Regions", func(s *lookup.Source) { s.Regions = []string{"us-east-1"} }, "the Regions named [], not [us-east-1]"},
 		{"another account", func(s *lookup.Source) { s.Accounts = []lookup.Account{role(server, other)} }, "the accounts [111122223333], not [444455556666]"},
 		{"cut", func(s *lookup.Source) { s.Clamp = true }, "cutting the window"},
-		{"a foreign file", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "foreign") }, "it is no resume file"},
-		{"no JSON", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "text") }, "it is no resume file"},
-		{"pages of another run", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "mixed") }, "mixed.pages is not of the same run"},
-		{"pages lost", func(s *lookup.Source) { s.Resume = filepath.Join(dir, "empty") }, "empty.pages is not of the same run"},
+		{"a foreign file", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "foreign") }, "it is no resume file"},
+		{"no JSON", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "text") }, "it is no resume file"},
+		{"pages of another run", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "mixed") }, "mixed.pages is not of the same run"},
+		{"pages lost", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "empty") }, "empty.pages is not of the same run"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			src := base()
@@ -199,7 +199,7 @@ func state(t testing.TB, path string) (open func() *lookup.Source, want []string
 	server := &cloudtrail.Server{}
 	want = fill(server, own, "us-east-1", 100)
 	open = func() *lookup.Source {
-		return &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, Resume: path, Asked: "90d"}
+		return &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, ResumeFile: path, Asked: "90d"}
 	}
 	if got := read(context.Background(), open(), ingest.Window{}, nil); got.err != nil {
 		t.Fatal(got.err)

@@ -19,12 +19,15 @@ type run struct {
 	plan     plan
 	yield    func(signin.Event, error) bool
 	began    time.Time
+	coverage *ingest.Coverage // of the stream
 	accounts []*entered
 	regions  []*region
 	journal  *journal
 
 	left     bool // the caller left
+	complete bool // everything was read, for use once stream has ended
 	events   int
+	broken   int // records that were skipped
 	refused  []*ingest.SkipError
 	requests []request
 	progress ingest.Progress
@@ -58,11 +61,12 @@ func (r *run) stream(ctx context.Context) {
 		err = ctx.Err()
 	}
 	r.account(err)
+	r.complete = err == nil && !r.left && len(r.refused)+r.broken == 0
 	switch {
 	case r.left:
 	case err != nil:
 		r.yield(signin.Event{}, err)
-	case r.source.cov.Read == 0 && r.events == 0 && len(r.refused) > 0:
+	case r.coverage.Read == 0 && r.events == 0 && len(r.refused) > 0:
 		// By name, as Regions refuse in any order.
 		first := slices.MinFunc(r.refused, func(a, b *ingest.SkipError) int { return strings.Compare(a.Origin, b.Origin) })
 		r.yield(signin.Event{}, &RefusedError{Refused: len(r.refused), Err: fmt.Errorf("%s: %w", first.Origin, first.Err)})
@@ -94,7 +98,7 @@ func (r *run) open(ctx context.Context) error {
 		}
 	}
 	r.progress.Reach = make([]ingest.Reach, len(r.regions))
-	if r.source.Resume == "" {
+	if r.source.ResumeFile == "" {
 		return nil
 	}
 	h := r.source.header(r.plan.asked)
@@ -102,7 +106,7 @@ func (r *run) open(ctx context.Context) error {
 	if h.Accounts, err = r.ids(); err != nil {
 		return err
 	}
-	r.journal, err = openJournal(r.source.Resume, h)
+	r.journal, err = openJournal(r.source.ResumeFile, h)
 	if err != nil {
 		return err
 	}
@@ -131,7 +135,7 @@ func (r *run) ids() ([]string, error) {
 	var out []string
 	for _, a := range r.accounts {
 		if a.id == "" && a.skip == nil {
-			return nil, fmt.Errorf("resume file %q: it is bound to the account, and %s", r.source.Resume, strings.Join(a.remarks, "; "))
+			return nil, fmt.Errorf("resume file %q: it is bound to the account, and %s", r.source.ResumeFile, strings.Join(a.remarks, "; "))
 		}
 		if a.id == "" {
 			return nil, fmt.Errorf("%s: %w", a.skip.Origin, a.skip.Err)
@@ -198,8 +202,9 @@ func (r *run) commit(reg *region, events []item) error {
 
 // take books a page and yields what it holds.
 func (r *run) take(p page) bool {
-	c := &r.source.cov
+	c := r.coverage
 	r.events += len(p.events)
+	r.broken += len(p.skips)
 	c.Packed += p.bytes
 	c.Inflated += p.bytes
 	reach := &r.progress.Reach[p.region]
@@ -248,7 +253,7 @@ func (r *run) show(p page) {
 		g.Rate += float64(q.n)
 	}
 	g.Rate /= max(2, span.Seconds())
-	g.SignIns, g.Bytes, g.Final = r.events, r.source.cov.Packed, true
+	g.SignIns, g.Bytes, g.Final = r.events, r.coverage.Packed, true
 	out := *g
 	out.Reach = slices.Clone(g.Reach)
 	r.source.Progress(out)
@@ -256,7 +261,7 @@ func (r *run) show(p page) {
 
 // account closes the account of the run.
 func (r *run) account(err error) {
-	c := &r.source.cov
+	c := r.coverage
 	skippedAccounts := 0
 	for _, a := range r.accounts {
 		if a.skip != nil {
@@ -264,7 +269,7 @@ func (r *run) account(err error) {
 		}
 	}
 	c.Listed = len(r.regions) + skippedAccounts
-	c.Exclude("interrupted", c.Listed-c.Read-len(r.refused))
+	c.Exclude(ingest.ReasonInterrupted, c.Listed-c.Read-len(r.refused))
 	c.Partial = r.left || err != nil
 	if r.plan.cut != "" {
 		c.Remarks = append(c.Remarks, r.plan.cut)

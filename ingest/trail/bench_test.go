@@ -41,7 +41,7 @@ func BenchmarkDisk(b *testing.B) {
 			for b.Loop() {
 				n := 0
 				s := &trail.Source{Store: trail.Disk{Root: root}}
-				for _, err := range s.Events(b.Context(), ingest.Window{}) {
+				for _, err := range s.Open(b.Context(), ingest.Window{}).Events() {
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -229,12 +228,4 @@ func (p Page) day(d ingest.Day) DaySum {
 		return p.Days[i]
 	}
 	return DaySum{Day: d}
-}
-
-// with gives books with these pages in place of their own.
-func (b *Books) with(pages map[string]Page) *Books {
-	out := &Books{Folders: make(map[string]Page, len(b.Folders)+len(pages))}
-	maps.Copy(out.Folders, b.Folders)
-	maps.Copy(out.Folders, pages)
-	return out
 }

@@ -46,11 +46,11 @@ func (s *bucketSuite) booksBudget(t *testing.T) {
 			}
 		}
 	}
-	src := &trail.Source{Store: b, Books: &trail.Books{}}
-	first := events(t.Context(), src, ingest.Window{})
+	src := &trail.Source{Store: b}
+	stream := src.Resume(t.Context(), ingest.Window{}, ingest.ResumePoint{})
+	first := drain(stream)
 	before := b.proxy.Counts().Requests
-	src.Books = src.Booked()
-	second := events(t.Context(), src, ingest.Window{})
+	second := drain(src.Resume(t.Context(), ingest.Window{}, ingest.ResumePoint{Checkpoint: stream.Outcome().Checkpoint}))
 	after := b.proxy.Counts().Requests
 	if len(first.ids) != 1240 || len(second.ids) != 0 || second.cov.Excluded["known"] != 80 || second.err != nil {
 		t.Errorf("%d and then %d events, excluded %v, error %v; want 1240 and none", len(first.ids), len(second.ids), second.cov.Excluded, second.err)

@@ -85,29 +85,29 @@ func (m *mill) files(r trail.ListRequest, yield func(trail.Entry, error) bool) {
 	}
 }
 
-// after gives the books after so many daily runs, and their size.
-func (m *mill) after(t *testing.T, from time.Time, books *trail.Books, days int) (*trail.Books, int) {
+// after gives the checkpoint after so many daily runs, and its size.
+func (m *mill) after(t *testing.T, from time.Time, c ingest.Checkpoint, days int) (ingest.Checkpoint, int) {
 	t.Helper()
 	m.began = noon(0)
-	src := &trail.Source{Store: m, Prefix: "AWSLogs", Books: books}
+	src := &trail.Source{Store: m, Prefix: "AWSLogs"}
 	for n := range days {
 		m.turn(from.AddDate(0, 0, n+1))
-		src.Now = m.now
-		for _, err := range src.Objects(t.Context(), ingest.Window{Since: m.began}) {
+		listing := src.ListNew(t.Context(), ingest.Window{Since: m.began}, ingest.ResumePoint{Checkpoint: c, Now: m.now})
+		for _, err := range listing.Objects() {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		if c := src.Coverage(); len(c.Remarks) > 0 {
+		if c := listing.Coverage(); len(c.Remarks) > 0 {
 			t.Fatal(c.Remarks)
 		}
-		src.Books = src.Booked()
+		c = listing.Checkpoint()
 	}
-	form, err := json.Marshal(src.Books)
+	form, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return src.Books, len(form)
+	return c, len(form)
 }
 
 // The size of the books that the documentation of Books gives for 49 million
@@ -127,10 +127,10 @@ func TestBooksStaySmall(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if _, got := c.full.after(t, noon(0), &trail.Books{}, 2); got < c.documented*9/10 || got > c.documented*11/10 {
+			if _, got := c.full.after(t, noon(0), nil, 2); got < c.documented*9/10 || got > c.documented*11/10 {
 				t.Errorf("%d bytes, the documentation says %d", got, c.documented)
 			}
-			books, second := c.year.after(t, noon(0), &trail.Books{}, 2)
+			books, second := c.year.after(t, noon(0), nil, 2)
 			if _, last := c.year.after(t, noon(2), books, 363); last < second*9/10 || last > second*11/10 {
 				t.Errorf("%d bytes on the second day, %d a year on", second, last)
 			}
@@ -142,15 +142,21 @@ func TestBooksStaySmall(t *testing.T) {
 func BenchmarkBooks(b *testing.B) {
 	m := &mill{folders: 40, perTick: 1, tick: 5 * time.Minute, began: noon(0)}
 	m.turn(noon(3))
-	src := &trail.Source{Store: m, Prefix: "AWSLogs", Books: &trail.Books{}}
-	if _, err := src.Survey(b.Context(), ingest.Window{}); err != nil {
-		b.Fatal(err)
+	src := &trail.Source{Store: m, Prefix: "AWSLogs"}
+	list := func(from ingest.ResumePoint) *trail.Listing {
+		listing := src.ListNew(b.Context(), ingest.Window{}, from)
+		for _, err := range listing.Objects() {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		return listing
 	}
-	src.Books = src.Booked()
+	known := ingest.ResumePoint{Checkpoint: list(ingest.ResumePoint{}).Checkpoint()}
 	for b.Loop() {
-		c, err := src.Survey(b.Context(), ingest.Window{})
-		if err != nil || c.Excluded["known"] != c.Listed {
-			b.Fatal(c.Excluded, err)
+		c := list(known).Coverage()
+		if c.Excluded["known"] != c.Listed {
+			b.Fatal(c.Excluded)
 		}
 		b.ReportMetric(float64(c.Listed), "objects/op")
 	}

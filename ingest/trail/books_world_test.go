@@ -79,15 +79,15 @@ type world struct {
 	given   map[string]int
 	owed    []string
 
-	books *trail.Books
-	seen  map[string]map[string]bool // by folder: what its last sound listing held
-	mark  map[string]time.Time       // by folder: the newest of these ever
+	checkpoint ingest.Checkpoint
+	seen       map[string]map[string]bool // by folder: what its last sound listing held
+	mark       map[string]time.Time       // by folder: the newest of these ever
 }
 
 func newWorld(t *testing.T, s shelf, seed uint64) *world {
 	w := &world{shelf: s, t: t, rnd: rand.New(rand.NewPCG(seed, 7)), now: noon(0), lookBack: 24 * time.Hour,
 		objects: map[string]bool{}, stamp: map[string]time.Time{}, newest: map[string]time.Time{}, given: map[string]int{},
-		books: &trail.Books{}, seen: map[string]map[string]bool{}, mark: map[string]time.Time{}}
+		seen: map[string]map[string]bool{}, mark: map[string]time.Time{}}
 	for _, f := range w.folders() {
 		w.seen[f] = map[string]bool{}
 		w.deliver(f, w.now)
@@ -205,10 +205,10 @@ type reading struct {
 
 // read reads until it is told to stop, if stop is not negative, and holds each
 // object against what is known of it.
-func (w *world) read(src *trail.Source, stop int) reading {
+func (w *world) read(stream ingest.Stream, stop int) reading {
 	w.t.Helper()
 	out := reading{given: map[string]int{}}
-	for r, err := range src.Readings(w.t.Context(), ingest.Window{Since: noon(-1)}) {
+	for r, err := range trail.Readings(stream) {
 		if out.err, out.left = err, stop == 0; err != nil || out.left {
 			break
 		}
@@ -238,15 +238,15 @@ func (w *world) read(src *trail.Source, stop int) reading {
 // whose listing fails, or empty.
 func (w *world) run(broken string, stop int) {
 	w.t.Helper()
-	src := &trail.Source{Store: w.store, Books: w.books, LookBack: w.lookBack, Now: w.now, Owed: w.owed}
-	before := clonePages(w.books.Folders)
-	got := w.read(src, stop)
-	if diff := cmp.Diff(before, clonePages(w.books.Folders)); diff != "" {
-		w.t.Fatalf("the books that were given have changed:\n%s", diff)
+	stream := w.resume()
+	before := clonePages(w.checkpoint)
+	got := w.read(stream, stop)
+	if diff := cmp.Diff(before, clonePages(w.checkpoint)); diff != "" {
+		w.t.Fatalf("the checkpoint that was given has changed:\n%s", diff)
 	}
-	c := src.Coverage()
+	c, out := stream.Coverage(), stream.Outcome()
 	if got.left {
-		if diff := cmp.Diff(before, src.Booked().Folders); diff != "" || !c.Partial {
+		if diff := cmp.Diff(before, clonePages(out.Checkpoint)); diff != "" || !c.Partial {
 			w.t.Fatalf("a run that was left has booked:\n%s", diff)
 		}
 		return
@@ -264,7 +264,14 @@ func (w *world) run(broken string, stop int) {
 	})); diff != "" {
 		w.t.Fatalf("at %s, broken %q: objects given (-want +got):\n%s", w.now, broken, diff)
 	}
-	w.commit(src.Booked(), got.owed, broken)
+	w.commit(out.Checkpoint, got.owed, broken)
+}
+
+// resume opens the trail at the checkpoint.
+func (w *world) resume() ingest.ResumedStream {
+	src := &trail.Source{Store: w.store}
+	return src.Resume(w.t.Context(), ingest.Window{Since: noon(-1)},
+		ingest.ResumePoint{Checkpoint: w.checkpoint, LookBack: w.lookBack, Now: w.now, Backlog: w.owed})
 }
 
 // wanted is what a run has to give, each object once.
@@ -285,8 +292,8 @@ func (w *world) wanted(broken string) map[string]int {
 }
 
 // commit is what a caller keeps of a run that ended well.
-func (w *world) commit(b *trail.Books, owed []string, broken string) {
-	w.books, w.owed = b, owed
+func (w *world) commit(c ingest.Checkpoint, owed []string, broken string) {
+	w.checkpoint, w.owed = c, owed
 	for _, f := range w.folders() {
 		if f == broken {
 			continue
@@ -300,7 +307,7 @@ func (w *world) commit(b *trail.Books, owed []string, broken string) {
 				}
 			}
 		}
-		p := b.Folders[f]
+		p := pageOf(w.t, c, f)
 		if !p.Through.Equal(w.mark[f]) {
 			w.t.Fatalf("mark of %s is %s, want %s", f, p.Through, w.mark[f])
 		}
@@ -315,11 +322,10 @@ func (w *world) commit(b *trail.Books, owed []string, broken string) {
 	}
 }
 
-func clonePages(m map[string]trail.Page) map[string]trail.Page {
-	out := map[string]trail.Page{}
-	for key, p := range m {
-		p.Days, p.Tail = slices.Clone(p.Days), slices.Clone(p.Tail)
-		out[key] = p
+func clonePages(c ingest.Checkpoint) map[string]string {
+	out := map[string]string{}
+	for key, p := range c {
+		out[key] = string(p)
 	}
 	return out
 }
@@ -369,11 +375,11 @@ func (w *world) finish() {
 		}
 	}
 	w.t.Logf("%d objects, %d still there, %d of these given more than once", w.made, len(w.objects), twice)
-	again := &trail.Source{Store: w.store, Books: w.books, LookBack: w.lookBack, Now: w.now, Owed: w.owed}
-	if got := events(w.t.Context(), again, ingest.Window{Since: noon(-1)}); len(got.ids) > len(w.owed) || got.err != nil || len(got.skips) > 0 {
+	again := w.resume()
+	if got := drain(again); len(got.ids) > len(w.owed) || got.err != nil || len(got.skips) > 0 {
 		w.t.Errorf("with nothing new %d objects were read, error %v, skips %v", len(got.ids), got.err, got.skips)
 	}
-	if diff := cmp.Diff(w.books.Folders, again.Booked().Folders); diff != "" {
+	if diff := cmp.Diff(w.checkpoint, again.Outcome().Checkpoint); diff != "" {
 		w.t.Errorf("with nothing new the books changed:\n%s", diff)
 	}
 }

@@ -254,7 +254,7 @@ func (s *bucketSuite) deleted(t *testing.T) {
 	src := &trail.Source{Store: b}
 	var causes []ingest.Cause
 	n := 0
-	for o, err := range src.Objects(t.Context(), ingest.Window{}) {
+	for o, err := range src.List(t.Context(), ingest.Window{}).Objects() {
 		if err != nil {
 			t.Fatal(err)
 		}

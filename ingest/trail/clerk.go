@@ -3,6 +3,7 @@ package trail
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -66,23 +67,34 @@ func (s DaySum) plus(d digest) DaySum {
 }
 
 // newClerk opens the books for a folder that is about to be listed.
-func newClerk(l *lister, f folder) *clerk {
-	c := &clerk{base: f.base, lookBack: l.lookBack, now: l.now, days: map[ingest.Day]DaySum{}, seen: map[ingest.Day]DaySum{}}
+func newClerk(l *lister, f folder) (*clerk, error) {
+	c := &clerk{base: f.base, lookBack: lookBack(l.from.LookBack), now: l.from.Now, days: map[ingest.Day]DaySum{}, seen: map[ingest.Day]DaySum{}}
 	if c.single = f.level == single; c.single {
 		dir, _ := cutLast(f.prefix)
 		c.base = dir[:len(dir)-len(dayFolder)]
 	}
-	c.old = l.books.Folders[f.prefix]
+	var err error
+	if c.old, err = pageOf(l.from.Checkpoint[f.prefix]); err != nil {
+		return nil, fmt.Errorf("checkpoint of %q: %w", l.store.Origin(f.prefix), err)
+	}
 	c.through = c.old.Through
 	if c.single {
 		c.old.From = ingest.DayOf(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC))
-		return c
+		return c, nil
 	}
 	c.start, c.bounded = c.old.start(c.lookBack)
 	if since := ingest.DayOf(l.since); l.first != "" && (!c.bounded || since > c.start) {
 		c.start, c.bounded = since, true
 	}
-	return c
+	return c, nil
+}
+
+// lookBack is a look-back as it is meant.
+func lookBack(given time.Duration) time.Duration {
+	if given == 0 {
+		return DefaultLookBack
+	}
+	return max(given, 0)
 }
 
 // digest is the hash of an object in its folder.

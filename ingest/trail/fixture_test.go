@@ -150,11 +150,20 @@ func remove(t testing.TB, root, key string) {
 	}
 }
 
-// objects lists a source to its end: keys sorted, skips as text, and the error
-// that ended it.
-func objects(t testing.TB, s *trail.Source, w ingest.Window) (keys, skips []string, err error) {
+// listed is all that listing a source to its end gave.
+type listed struct {
+	keys  []string // sorted
+	skips []string // as text, sorted
+	err   error    // the one that ended it
+	cov   ingest.Coverage
+}
+
+func objects(t testing.TB, s *trail.Source, w ingest.Window) listed {
 	t.Helper()
-	for o, e := range s.Objects(t.Context(), w) {
+	var keys, skips []string
+	var err error
+	listing := s.List(t.Context(), w)
+	for o, e := range listing.Objects() {
 		var skip *ingest.SkipError
 		switch {
 		case errors.As(e, &skip):
@@ -167,7 +176,7 @@ func objects(t testing.TB, s *trail.Source, w ingest.Window) (keys, skips []stri
 	}
 	slices.Sort(keys)
 	slices.Sort(skips)
-	return keys, skips, err
+	return listed{keys, skips, err, listing.Coverage()}
 }
 
 // outcome is all that reading a source gave.
@@ -179,8 +188,12 @@ type outcome struct {
 }
 
 func events(ctx context.Context, s *trail.Source, w ingest.Window) outcome {
+	return drain(s.Open(ctx, w))
+}
+
+func drain(stream ingest.Stream) outcome {
 	var out outcome
-	for e, err := range s.Events(ctx, w) {
+	for e, err := range stream.Events() {
 		var skip *ingest.SkipError
 		switch {
 		case errors.As(err, &skip):
@@ -192,6 +205,6 @@ func events(ctx context.Context, s *trail.Source, w ingest.Window) outcome {
 		}
 	}
 	slices.Sort(out.ids)
-	out.cov = s.Coverage()
+	out.cov = stream.Coverage()
 	return out
 }

@@ -29,8 +29,11 @@ type leaf struct {
 func (l *lister) leaf(ctx context.Context, f folder) error {
 	r := &leaf{lister: l, f: f, whole: true, due: map[ingest.Day]int{},
 		shard: ingest.Shard{Account: f.account, Region: f.region}}
-	if l.books != nil {
-		r.clerk = newClerk(l, f)
+	if l.from != nil {
+		var err error
+		if r.clerk, err = newClerk(l, f); err != nil {
+			return err
+		}
 	}
 	defer r.account()
 	if err := r.list(ctx); err != nil || r.clerk == nil {
@@ -130,6 +133,10 @@ func (r *leaf) read(e Entry, name Key, d digest) bool {
 		r.present(name)
 	}
 	r.enter(e.Key, name, d)
+	if !owed && r.writtenOff(e.Key) {
+		r.exclude(ingest.ReasonWrittenOff, 1)
+		return true
+	}
 	return owed || r.send(item{object: Object{Key: e.Key, Name: name, Size: e.Size, ETag: e.ETag, Modified: e.Modified}})
 }
 
@@ -174,11 +181,17 @@ func (r *leaf) settle(ctx context.Context) error {
 	if !r.whole || !r.last.IsZero() && r.clerk.old.Through.After(r.last) {
 		return nil
 	}
-	if p, ok := r.clerk.page(); ok {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.pages[r.f.prefix] = p
+	p, changed := r.clerk.page()
+	if !changed {
+		return nil
 	}
+	form, err := p.MarshalJSON()
+	if err != nil {
+		return fmt.Errorf("checkpoint of %q: %w", r.store.Origin(r.f.prefix), err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pages[r.f.prefix] = form
 	return nil
 }
 
@@ -227,8 +240,8 @@ func (r *leaf) account() {
 	for kind, n := range r.excluded {
 		r.cov.Exclude(Kind(kind).String(), n)
 	}
-	r.cov.Exclude(outsideWindow, r.outside)
-	r.cov.Exclude(alreadyBooked, r.booked)
+	r.cov.Exclude(ingest.ReasonOutsideWindow, r.outside)
+	r.cov.Exclude(ingest.ReasonKnown, r.booked)
 	if len(r.strange) > 0 {
 		r.cov.Remarks = append(r.cov.Remarks, fmt.Sprintf("%d JSON files among the log files of %s in %s are none by their names and were left out, such as %q; name one as a source to have it read",
 			len(r.strange), r.f.account, r.f.region, r.store.Origin(r.strange[0])))

@@ -22,17 +22,6 @@ type Object struct {
 	Modified time.Time // zero where the listing does not tell
 }
 
-// The reasons of this package for what it leaves out, beside the kinds of
-// object.
-const (
-	alreadyBooked = "known"          // objects that the books say have been dealt with
-	outsideWindow = "outside-window" // objects whose stamp proves that they hold nothing wanted
-	interrupted   = "interrupted"    // objects listed and not dealt with when the run ended
-	accountFilter = "account-filter" // folders of accounts that were not asked for
-	notSearched   = "not-searched"   // folders beyond the bounds of the search
-	irregular     = "irregular"      // links, devices and the like met in the search
-)
-
 // stampSlack widens the window on both sides: a stamp has minutes only.
 const stampSlack = time.Minute
 
@@ -50,10 +39,8 @@ type lister struct {
 	parallel int
 	out      chan<- item
 
-	books    *Books // nil: none are kept
-	lookBack time.Duration
-	now      time.Time
-	owed     map[string]bool // keys sent before the listing
+	from *ingest.ResumePoint // nil: all is new
+	owed map[string]bool     // from.Backlog: keys sent before the listing
 
 	first, beyond string // day paths: the first wanted, and the first after the last wanted; or empty
 	since, last   time.Time
@@ -68,8 +55,8 @@ type lister struct {
 	cov     ingest.Coverage // Excluded, Folders, Shards, Remarks
 	todo    []folder
 	walkers int
-	pages   map[string]Page // of the folders that were listed to their end
-	layout  bool            // something in trail layout was met
+	pages   ingest.Checkpoint // new entries, of folders that were listed to their end
+	layout  bool              // something in trail layout was met
 	skipped bool
 	err     error
 	done    <-chan struct{}
@@ -77,7 +64,7 @@ type lister struct {
 }
 
 func newLister(ctx context.Context, store Store, w ingest.Window, parallel int, out chan<- item) *lister {
-	l := &lister{store: store, window: w, parallel: parallel, out: out, done: ctx.Done(), pages: map[string]Page{}}
+	l := &lister{store: store, window: w, parallel: parallel, out: out, done: ctx.Done(), pages: ingest.Checkpoint{}}
 	if !w.Since.IsZero() {
 		l.since = w.Since.Add(-stampSlack)
 		l.first = boundary(ingest.DayOf(l.since))
@@ -100,8 +87,8 @@ func boundary(d ingest.Day) string {
 
 // run lists everything below a prefix. The error is about the whole: nothing
 // in trail layout, a start that cannot be listed, or the context's.
-func (l *lister) run(ctx context.Context, prefix string, owed []string) error {
-	if !l.sendOwed(owed) {
+func (l *lister) run(ctx context.Context, prefix string) error {
+	if l.from != nil && !l.sendBacklog(l.from.Backlog) {
 		return ctx.Err()
 	}
 	err := l.begin(ctx, placeOf(prefix))
@@ -124,7 +111,7 @@ func (l *lister) run(ctx context.Context, prefix string, owed []string) error {
 func (l *lister) begin(ctx context.Context, start folder) error {
 	if start.account != "" && !l.wanted(start) {
 		l.mark()
-		l.excludeFolder(accountFilter)
+		l.excludeFolder(ingest.ReasonAccountFilter)
 		return nil
 	}
 	switch start.level {
@@ -244,14 +231,18 @@ func (l *lister) late(k Key) bool {
 	return !l.last.IsZero() && k.Delivered.After(l.last) && ingest.DayOf(k.Delivered) == k.Day
 }
 
-// sendOwed hands on what is to be read in any case.
-func (l *lister) sendOwed(keys []string) bool {
+// sendBacklog hands on what is to be read in any case.
+func (l *lister) sendBacklog(keys []string) bool {
 	l.owed = make(map[string]bool, len(keys))
 	for _, key := range keys {
 		if l.owed[key] {
 			continue
 		}
 		l.owed[key] = true
+		if l.writtenOff(key) {
+			l.exclude(ingest.ReasonWrittenOff, 1)
+			continue
+		}
 		name, _ := ParseKey(key)
 		it := item{object: Object{Key: key, Name: name, Size: -1}}
 		if reason := stray(l.store, key); reason != "" {
@@ -263,6 +254,9 @@ func (l *lister) sendOwed(keys []string) bool {
 	}
 	return true
 }
+
+// writtenOff tells whether an object is not to be read any more.
+func (l *lister) writtenOff(key string) bool { return l.from != nil && l.from.WrittenOff[key] }
 
 func (l *lister) wanted(f folder) bool {
 	return len(l.window.Accounts) == 0 || slices.Contains(l.window.Accounts, f.account)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"trailgate/ingest"
 	"trailgate/ingest/trail"
 )
 
@@ -88,11 +89,11 @@ func FuzzPage(f *testing.F) {
 			t.Fatalf("%s read again: %+v, %v", form, back, err)
 		}
 		for _, prefix := range []string{"", eu(0, 1)} {
-			l := newLedger(eu(0, 1), eu(-2*hour, 2), eu(30*hour, 3))
+			l := newRunner(eu(0, 1), eu(-2*hour, 2), eu(30*hour, 3))
 			if l.Source.Prefix = prefix; prefix == "" {
 				prefix = euFolder
 			}
-			l.Books.Folders = map[string]trail.Page{prefix: p}
+			l.from.Checkpoint = ingest.Checkpoint{prefix: form}
 			got, _ := l.run(t)
 			if len(slices.Compact(got)) != len(got) || prefix != euFolder && len(got) != 1 {
 				t.Errorf("from %q came %v", prefix, got)

@@ -97,7 +97,7 @@ func (out *listed) take(l *lister, f folder, name string) {
 	c, reason := f.child(name)
 	if reason == "" && c.level == account && !l.wanted(c) {
 		l.mark()
-		reason = accountFilter
+		reason = ingest.ReasonAccountFilter
 	}
 	if reason != "" {
 		l.excludeFolder(reason)
@@ -149,7 +149,7 @@ func (l *lister) bound(level []folder, depth, budget int) ([]folder, int, *inges
 			continue
 		}
 		for range level[i:] {
-			l.excludeFolder(notSearched)
+			l.excludeFolder(ingest.ReasonNotSearched)
 		}
 		return level[:i], budget, &ingest.SkipError{Cause: ingest.CauseListing, Origin: l.store.Origin(f.prefix),
 			Err: fmt.Errorf("the search for AWSLogs folders ended at its bound of %d folders and %d levels, with %d folders from here on not searched: name a prefix nearer to AWSLogs",
@@ -192,7 +192,7 @@ func (l *lister) bookSearch(got listed, start bool, f folder) error {
 	}
 	l.exclude(Other.String(), got.objects)
 	for range got.odd {
-		l.excludeFolder(irregular)
+		l.excludeFolder(ingest.ReasonIrregular)
 	}
 	for _, skip := range got.skips {
 		if !l.sendSkip(skip) {

@@ -1,31 +1,47 @@
 package trail
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"runtime"
+	"slices"
 	"sync"
 
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
 )
 
-// Readings lists, downloads and scans at the same time and yields each object
-// as it comes, in no particular order: what Events flattens. Every object that
-// was listed and not left out is one Reading, with Skip set if it was not read
-// to its end; a folder that could not be listed is a Reading with an empty
-// Object.Key and Skip set. Any other error is the last thing yielded; see
-// Objects. A Reading is the caller's. The iterator is for one goroutine and may
-// be left early, which ends all that was started for it.
-func (s *Source) Readings(ctx context.Context, w ingest.Window) iter.Seq2[Reading, error] {
-	return func(yield func(Reading, error) bool) { s.stream(ctx, w, yield) }
+// stream is one reading of a trail: a listing, workers that read what it finds,
+// and the iterating goroutine, which alone keeps the counts.
+type stream struct {
+	source *Source
+	ctx    context.Context
+	window ingest.Window
+	from   *ingest.ResumePoint // nil: all is new
+
+	used    bool
+	run     *listerRun
+	results chan Reading
+	// tokens bounds how many objects are inflated at once: there is no use in
+	// more than there are cores, and an inflated object is the largest thing
+	// in memory.
+	tokens chan *scratch
+
+	read, skipped    int // objects
+	packed, inflated int64
+	unannounced      int64 // packed bytes whose size the listing did not tell
+	signIns          int
+
+	backlog  map[string]bool // from.Backlog
+	coverage ingest.Coverage
+	outcome  ingest.Outcome
 }
 
-// Events is Readings by event. It fulfils ingest.Source; an object's own skip
-// comes before its events, so that whoever leaves at an event has been told.
-func (s *Source) Events(ctx context.Context, w ingest.Window) iter.Seq2[signin.Event, error] {
+// Events yields the events of each object as it comes; see ingest.Stream.
+func (st *stream) Events() iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
-		for r, err := range s.Readings(ctx, w) {
+		for r, err := range st.readings() {
 			if err != nil {
 				yield(signin.Event{}, err)
 				return
@@ -37,7 +53,15 @@ func (s *Source) Events(ctx context.Context, w ingest.Window) iter.Seq2[signin.E
 	}
 }
 
-// flatten yields what a reading holds.
+// Coverage is complete once Events has ended.
+func (st *stream) Coverage() ingest.Coverage { return st.coverage }
+
+// Outcome is complete once Events has ended. Every object that was listed
+// counts as dealt with in its Checkpoint, also one that failed: the caller
+// keeps those as the next backlog.
+func (st *stream) Outcome() ingest.Outcome { return st.outcome }
+
+// flatten yields what a reading holds, its own skip first.
 func (r *Reading) flatten(yield func(signin.Event, error) bool) bool {
 	if r.Skip != nil && !yield(signin.Event{}, r.Skip) {
 		return false
@@ -55,46 +79,31 @@ func (r *Reading) flatten(yield func(signin.Event, error) bool) bool {
 	return true
 }
 
-// stream is one run of Readings: a listing, workers that read what it finds, and
-// the iterating goroutine, which alone keeps the account.
-type stream struct {
-	source  *Source
-	run     *listing
-	results chan Reading
-	// tokens bounds how many objects are inflated at once: there is no use in
-	// more than there are cores, and an inflated object is the largest thing
-	// in memory.
-	tokens chan *scratch
-
-	read, skipped    int // objects
-	packed, inflated int64
-	unannounced      int64 // packed bytes whose size the listing did not tell
-	signIns          int
+// readings yields each object as it comes, in no particular order. Every object
+// that was listed and not left out is one Reading, with Skip set if it was not
+// read to its end. A folder that could not be listed is a Reading with an empty
+// Object.Key and Skip set. Any other error is the last thing yielded.
+func (st *stream) readings() iter.Seq2[Reading, error] {
+	return func(yield func(Reading, error) bool) {
+		if st.used {
+			yield(Reading{}, ingest.ErrReadTwice)
+			return
+		}
+		st.used = true
+		st.readAll(yield)
+	}
 }
 
-func (s *Source) stream(ctx context.Context, w ingest.Window, yield func(Reading, error) bool) {
-	inner, cancel := context.WithCancel(ctx)
-	st := &stream{source: s, run: s.list(inner, w, nil), tokens: make(chan *scratch, runtime.GOMAXPROCS(0))}
-	for range cap(st.tokens) {
-		st.tokens <- &scratch{}
-	}
-	workers := s.workers()
-	st.results = make(chan Reading, 2*workers)
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() { st.work(inner) })
-	}
-	go func() {
-		wg.Wait()
-		close(st.results)
-	}()
-	gone := false
+func (st *stream) readAll(yield func(Reading, error) bool) {
+	inner, cancel := context.WithCancel(st.ctx)
+	st.start(inner)
+	left := false
 	for r := range st.results {
-		if ctx.Err() != nil {
+		if st.ctx.Err() != nil {
 			break
 		}
-		st.take(&r)
-		if gone = !yield(r, nil); gone {
+		st.count(&r)
+		if left = !yield(r, nil); left {
 			break
 		}
 	}
@@ -103,19 +112,42 @@ func (s *Source) stream(ctx context.Context, w ingest.Window, yield func(Reading
 		continue
 	}
 	err := st.run.stop()
-	if ctx.Err() != nil {
-		err = ctx.Err()
+	if st.ctx.Err() != nil {
+		err = st.ctx.Err()
 	}
-	s.cov = st.account()
-	s.cov.Partial = gone || ctx.Err() != nil
-	s.bookKeep(st.run.lister, err)
+	st.finish(left, err)
 	switch {
-	case gone:
+	case left:
 	case err != nil:
 		yield(Reading{}, err)
 	default:
-		st.progress()
+		st.showProgress()
 	}
+}
+
+// start starts the listing and the workers.
+func (st *stream) start(ctx context.Context) {
+	if st.from != nil {
+		st.backlog = make(map[string]bool, len(st.from.Backlog))
+		for _, key := range st.from.Backlog {
+			st.backlog[key] = true
+		}
+	}
+	st.run = st.source.startLister(ctx, st.window, st.from, nil)
+	st.tokens = make(chan *scratch, runtime.GOMAXPROCS(0))
+	for range cap(st.tokens) {
+		st.tokens <- &scratch{}
+	}
+	workers := st.source.workers()
+	st.results = make(chan Reading, 2*workers)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() { st.work(ctx) })
+	}
+	go func() {
+		wg.Wait()
+		close(st.results)
+	}()
 }
 
 // work reads objects until there are no more.
@@ -162,8 +194,8 @@ func (st *stream) scan(ctx context.Context, r *Reading, packed []byte) bool {
 	}
 }
 
-// take counts one reading.
-func (st *stream) take(r *Reading) {
+// count counts one reading, and notes what the next run must know of it.
+func (st *stream) count(r *Reading) {
 	if r.Skip != nil {
 		st.skipped++
 	} else {
@@ -175,10 +207,42 @@ func (st *stream) take(r *Reading) {
 		st.unannounced += r.Packed
 	}
 	st.signIns += len(r.Events)
-	st.progress()
+	if st.from != nil {
+		st.note(r)
+	}
+	st.showProgress()
 }
 
-func (st *stream) progress() {
+// note adds a reading to the outcome.
+func (st *stream) note(r *Reading) {
+	out, key := &st.outcome, r.Object.Key
+	if at := r.Object.Name.Delivered; at.After(out.Newest) {
+		out.Newest = at
+	}
+	switch {
+	case key == "":
+	case r.Skip != nil:
+		out.Failed = append(out.Failed, ingest.FailedObject{Key: key, Cause: r.Skip.Cause, Reason: r.Skip.Err.Error()})
+	case st.backlog[key]:
+		out.Recovered = append(out.Recovered, key)
+	}
+}
+
+// finish makes the coverage and the outcome, once all that was started has
+// ended.
+func (st *stream) finish(left bool, err error) {
+	c := st.run.coverage()
+	c.Read, c.Packed, c.Inflated = st.read, st.packed, st.inflated
+	c.Exclude(ingest.ReasonInterrupted, c.Listed-st.read-st.skipped-ingest.Total(c.Excluded))
+	c.Partial = left || st.ctx.Err() != nil
+	st.coverage = c
+	out := &st.outcome
+	out.Checkpoint = st.run.checkpoint(st.from, err == nil && !left)
+	slices.SortFunc(out.Failed, func(a, b ingest.FailedObject) int { return cmp.Compare(a.Key, b.Key) })
+	slices.Sort(out.Recovered)
+}
+
+func (st *stream) showProgress() {
 	if st.source.Progress == nil {
 		return
 	}
@@ -195,11 +259,7 @@ func (st *stream) progress() {
 	})
 }
 
-// account adds what was read to the account of the listing, once all has
-// ended.
-func (st *stream) account() ingest.Coverage {
-	c := st.source.account(st.run.lister)
-	c.Read, c.Packed, c.Inflated = st.read, st.packed, st.inflated
-	c.Exclude(interrupted, c.Listed-st.read-st.skipped-ingest.Total(c.Excluded))
-	return c
-}
+var _ interface {
+	ingest.Resumable
+	ingest.Surveyor
+} = (*Source)(nil)

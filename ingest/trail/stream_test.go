@@ -106,7 +106,7 @@ func TestCoverageAndProgress(t *testing.T) {
 	}
 	m.objects["AWSLogs/111122223333/CloudTrail/us-east-1/x"] = nil
 	var last ingest.Progress
-	s := &trail.Source{Store: m, Name: "s3://named", Progress: func(p ingest.Progress) {
+	s := &trail.Source{Store: m, Label: "s3://named", Progress: func(p ingest.Progress) {
 		if p.Done < last.Done || p.Bytes < last.Bytes || p.Listed < p.Done || p.Packed < p.Bytes {
 			t.Errorf("progress went from %+v to %+v", last, p)
 		}
@@ -173,16 +173,18 @@ func TestNoLeakAfterLeaving(t *testing.T) {
 	m := many(3000, logFile(t, "one"))
 	synctest.Test(t, func(t *testing.T) {
 		s := &trail.Source{Store: m}
-		for range s.Events(t.Context(), ingest.Window{}) {
+		stream := s.Open(t.Context(), ingest.Window{})
+		for range stream.Events() {
 			break
 		}
-		if c := s.Coverage(); !c.Partial || c.Listed != c.Read+c.Excluded["interrupted"] {
+		if c := stream.Coverage(); !c.Partial || c.Listed != c.Read+c.Excluded["interrupted"] {
 			t.Errorf("listed %d, read %d, excluded %v", c.Listed, c.Read, c.Excluded)
 		}
-		for range s.Objects(t.Context(), ingest.Window{}) {
+		listing := s.List(t.Context(), ingest.Window{})
+		for range listing.Objects() {
 			break
 		}
-		if c := s.Coverage(); !c.Partial {
+		if c := listing.Coverage(); !c.Partial {
 			t.Error("a listing left early is not called partial")
 		}
 	})

@@ -1,0 +1,131 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"time"
+
+	"trailgate/ingest/signin"
+)
+
+// Source is a place that holds sign-ins: a trail bucket, the Event history, or
+// files. It is configuration only. Reading changes nothing in it, so it may be
+// opened several times, and the streams may be read at the same time.
+//
+// What else a source can do is asked for by type assertion, as with io.WriterTo:
+// see Resumable, Surveyor, Bounded and Journaled.
+type Source interface {
+	// Name is the source as the user named it.
+	Name() string
+	// Open prepares one reading of the source. It does no I/O and starts
+	// nothing: a stream that is never read needs no clean-up. The window lets
+	// a source leave unread what cannot hold a wanted event. It need not drop
+	// every other event; Merge does that.
+	Open(ctx context.Context, w Window) Stream
+}
+
+// Stream is one reading of a source. It is for one goroutine.
+type Stream interface {
+	// Events yields every readable sign-in, in no particular order and with
+	// duplicates: Merge sorts that out. A *SkipError stands for one object or
+	// record that could not be read, and the stream goes on. Any other error,
+	// the context's included, is the last thing it yields. The iterator may be
+	// left early, which ends all that was started for it. Events can be
+	// iterated once; later iterations yield ErrReadTwice and nothing else.
+	Events() iter.Seq2[signin.Event, error]
+	// Coverage says what was read and what was left out. It is valid once
+	// Events has ended. Merge counts the records; for skipped objects see
+	// Coverage.Skipped, which Merge adds.
+	Coverage() Coverage
+}
+
+// ErrReadTwice is what a Stream yields when its events are asked for again. A
+// stream is one reading; for another one, open the source again.
+var ErrReadTwice = errors.New("a stream can be read only once: open the source again")
+
+// Resumable is a source that can leave out what earlier runs have read.
+type Resumable interface {
+	Source
+	// CheckpointName is the name under which a caller keeps the source's
+	// checkpoint. It is the same wherever the command is run. It is empty if
+	// there is nothing to keep.
+	CheckpointName() (string, error)
+	// Resume prepares one reading of what is new since from. It does no I/O.
+	// A checkpoint that cannot be understood is the stream's last error.
+	Resume(ctx context.Context, w Window, from ResumePoint) ResumedStream
+	// DeliveredAt is the time of delivery that the key of an object carries.
+	// It is zero if the key carries none.
+	DeliveredAt(key string) time.Time
+}
+
+// ResumedStream is one reading of what is new.
+type ResumedStream interface {
+	Stream
+	// Outcome is what the next run must know. It is valid once Events has
+	// ended.
+	Outcome() Outcome
+}
+
+// ResumePoint says where earlier runs have stopped. The source does not change
+// the maps and slices in it.
+type ResumePoint struct {
+	Checkpoint Checkpoint      // what earlier runs have dealt with; empty: nothing
+	LookBack   time.Duration   // how much later than the newest delivery an object may still appear; zero: the source's default
+	Now        time.Time       // the time of the run: a stamp after it does not count as the newest delivery, since it would hide what comes before it; zero: no such bound
+	Until      time.Time       // objects delivered from then on are left to a later run; zero: no bound
+	Backlog    []string        // keys that earlier runs could not read: each is read again, once, wherever it lies
+	WrittenOff map[string]bool // keys that are not read any more, and are counted as excluded, ReasonWrittenOff
+}
+
+// Outcome is what a resumed stream leaves to the next run. It is the caller's,
+// but for the values of the Checkpoint, which it may share with the
+// ResumePoint's.
+type Outcome struct {
+	Checkpoint Checkpoint     // the next run's; as it was, after a reading that was left early or ended with an error
+	Newest     time.Time      // the newest delivery that came, by its stamp; zero: none came
+	Failed     []FailedObject // objects that could not be read now, sorted by key, each once
+	Recovered  []string       // keys of the backlog that were read now, sorted
+}
+
+// FailedObject is an object that could not be read, or not to its end.
+type FailedObject struct {
+	Key    string
+	Cause  Cause
+	Reason string // the cause in words, with no mention of the key
+}
+
+// Checkpoint says what of a source has been dealt with. Each entry is one
+// JSON value of the source's own form, such as one for each folder. The key of
+// an entry is chosen by the source. A caller may store the entries anywhere
+// and in any order, and must not change them.
+type Checkpoint map[string]json.RawMessage
+
+// Surveyor is a source that can say what it holds without reading it.
+type Surveyor interface {
+	// Survey lists the source. The objects that it finds are counted as listed
+	// and excluded, ReasonListedOnly. Objects or folders that could not be
+	// listed are counted and named as skips. The error is that of the whole
+	// survey; the Coverage holds what was listed before it.
+	Survey(ctx context.Context, w Window) (Coverage, error)
+}
+
+// Bounded is a source that cannot be asked for every window.
+type Bounded interface {
+	// Bound gives the window that Open(ctx, w) would ask for now, or the
+	// error with which it would refuse. A caller that judges events by a
+	// window of its own takes this one, or sign-ins at its ends may be
+	// missing. The source itself is opened with w.
+	Bound(w Window) (Window, error)
+}
+
+// Journaled is a source that can keep what it has read in files, so that the
+// next reading goes on where this one was interrupted.
+type Journaled interface {
+	// ResumeFiles are the paths of the files, the first as the user named it.
+	// None: the source keeps no files.
+	ResumeFiles() []string
+	// Forget removes the files. It is not an error if there are none.
+	Forget() error
+}
