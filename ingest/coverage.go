@@ -79,9 +79,9 @@ func (d Day) String() string { return d.Time().Format(time.DateOnly) }
 // the next Add, Skips may hold twice MaxListedSkips, in the order of arrival.
 func (c *Coverage) Skip(s *SkipError) {
 	if s.Record {
-		c.SkippedRecords = count(c.SkippedRecords, s.Cause, 1)
+		c.SkippedRecords = addCount(c.SkippedRecords, s.Cause, 1)
 	} else {
-		c.Skipped = count(c.Skipped, s.Cause, 1)
+		c.Skipped = addCount(c.Skipped, s.Cause, 1)
 	}
 	c.Skips = append(c.Skips, *s)
 	if len(c.Skips) >= 2*MaxListedSkips {
@@ -90,10 +90,10 @@ func (c *Coverage) Skip(s *SkipError) {
 }
 
 // Exclude counts n objects that were left out on purpose.
-func (c *Coverage) Exclude(reason string, n int) { c.Excluded = count(c.Excluded, reason, n) }
+func (c *Coverage) Exclude(reason string, n int) { c.Excluded = addCount(c.Excluded, reason, n) }
 
 // ExcludeFolder counts one folder that was not listed on purpose.
-func (c *Coverage) ExcludeFolder(reason string) { c.Folders = count(c.Folders, reason, 1) }
+func (c *Coverage) ExcludeFolder(reason string) { c.Folders = addCount(c.Folders, reason, 1) }
 
 // Complete tells whether everything that was found was also read.
 func (c *Coverage) Complete() bool {
@@ -115,15 +115,15 @@ func (c *Coverage) Add(o Coverage) {
 	c.Sources = append(c.Sources, o.Sources...)
 	c.Listed += o.Listed
 	c.Read += o.Read
-	c.Skipped = join(c.Skipped, o.Skipped)
-	c.Excluded = join(c.Excluded, o.Excluded)
-	c.Folders = join(c.Folders, o.Folders)
+	c.Skipped = joinCounts(c.Skipped, o.Skipped)
+	c.Excluded = joinCounts(c.Excluded, o.Excluded)
+	c.Folders = joinCounts(c.Folders, o.Folders)
 	c.Seen += o.Seen
 	c.SignIns += o.SignIns
 	c.Duplicates += o.Duplicates
 	c.Outside += o.Outside
 	c.Filtered += o.Filtered
-	c.SkippedRecords = join(c.SkippedRecords, o.SkippedRecords)
+	c.SkippedRecords = joinCounts(c.SkippedRecords, o.SkippedRecords)
 	c.Packed += o.Packed
 	c.Inflated += o.Inflated
 	c.Shards = mergeShards(append(c.Shards, o.Shards...))
@@ -141,16 +141,16 @@ func (c *Coverage) sortSkips() {
 		if by := cmp.Compare(a.Origin, b.Origin); by != 0 {
 			return by
 		}
-		return cmp.Or(cmp.Compare(a.offset(), b.offset()), cmp.Compare(a.Cause, b.Cause),
-			cmp.Compare(a.Err.Error(), b.Err.Error()), cmp.Compare(ord(a.Record), ord(b.Record)))
+		return cmp.Or(cmp.Compare(a.recordOffset(), b.recordOffset()), cmp.Compare(a.Cause, b.Cause),
+			cmp.Compare(a.Err.Error(), b.Err.Error()), cmp.Compare(boolOrder(a.Record), boolOrder(b.Record)))
 	})
 	if extra := len(c.Skips) - MaxListedSkips; extra > 0 {
 		c.Skips, c.Unlisted = c.Skips[:MaxListedSkips], c.Unlisted+extra
 	}
 }
 
-// offset is the place in the object, where it is known.
-func (e *SkipError) offset() int64 {
+// recordOffset is the place in the object, where it is known.
+func (e *SkipError) recordOffset() int64 {
 	var at *record.Error
 	if errors.As(e.Err, &at) {
 		return at.Offset
@@ -179,7 +179,7 @@ func mergeShards(all []Shard) []Shard {
 	return out
 }
 
-func count[K comparable](m map[K]int, k K, n int) map[K]int {
+func addCount[K comparable](m map[K]int, k K, n int) map[K]int {
 	if n == 0 {
 		return m
 	}
@@ -190,9 +190,9 @@ func count[K comparable](m map[K]int, k K, n int) map[K]int {
 	return m
 }
 
-func join[K comparable](a, b map[K]int) map[K]int {
+func joinCounts[K comparable](a, b map[K]int) map[K]int {
 	for k, v := range maps.All(b) {
-		a = count(a, k, v)
+		a = addCount(a, k, v)
 	}
 	return a
 }

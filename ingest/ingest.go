@@ -26,18 +26,18 @@ type Window struct {
 	Lateness time.Duration // how late a file may come; zero: DefaultLateness, negative: none
 }
 
-// Place tells how a Window sees an event.
-type Place uint8
+// WindowMatch tells how a Window sees an event.
+type WindowMatch uint8
 
 // The three places of an event.
 const (
-	Inside   Place = iota // wanted
-	Outside               // before Since, or at or after Until
-	Filtered              // of an account or Region that was not asked for
+	Inside   WindowMatch = iota // wanted
+	Outside                     // before Since, or at or after Until
+	Filtered                    // of an account or Region that was not asked for
 )
 
-// Locate says whether the event is wanted, and if not, why.
-func (w Window) Locate(e *signin.Event) Place {
+// Match says whether the event is wanted, and if not, why.
+func (w Window) Match(e *signin.Event) WindowMatch {
 	switch {
 	case !w.Since.IsZero() && e.Time.Before(w.Since), !w.Until.IsZero() && !e.Time.Before(w.Until):
 		return Outside

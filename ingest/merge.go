@@ -23,10 +23,10 @@ type Merger struct {
 	Window   Window
 	Coverage Coverage // Seen, SignIns, Duplicates, Outside, Filtered and the skips
 
-	chunks [][]signin.Event // in blocks that never move, so that growing costs no copy
-	slot   map[string]int32 // event id -> index
-	moved  map[int32]int32  // an index whose sign-in was found to be another's
-	count  int32
+	chunks    [][]signin.Event // in blocks that never move, so that growing costs no copy
+	indexByID map[string]int32 // event id -> index
+	movedTo   map[int32]int32  // an index whose sign-in was found to be another's
+	count     int32
 }
 
 // chunk is how many events a block holds.
@@ -36,7 +36,7 @@ const chunk = 1 << 12
 func (m *Merger) Add(e signin.Event) {
 	c := &m.Coverage
 	c.Seen++
-	switch m.Window.Locate(&e) {
+	switch m.Window.Match(&e) {
 	case Outside:
 		c.Outside++
 		return
@@ -44,38 +44,38 @@ func (m *Merger) Add(e signin.Event) {
 		c.Filtered++
 		return
 	}
-	if m.slot == nil {
-		m.slot = map[string]int32{}
+	if m.indexByID == nil {
+		m.indexByID = map[string]int32{}
 	}
-	i, known := m.find(e.ID)
+	i, known := m.findIndex(e.ID)
 	if e.OriginalID != "" && e.OriginalID != e.ID {
-		j, too := m.find(e.OriginalID)
+		j, too := m.findIndex(e.OriginalID)
 		switch {
 		case known && too && i != j:
-			m.unite(i, j)
+			m.uniteEvents(i, j)
 		case !known && too:
 			i, known = j, true
 		}
 	}
 	if known {
 		c.Duplicates++
-		if kept := m.at(i); fuller(&e, kept) > 0 {
+		if kept := m.eventAt(i); compareFullness(&e, kept) > 0 {
 			*kept = e
 		}
 	} else {
 		c.SignIns++
 		i = m.count
-		m.append(e)
+		m.appendEvent(e)
 	}
-	m.slot[e.ID] = i
+	m.indexByID[e.ID] = i
 	if e.OriginalID != "" {
-		m.slot[e.OriginalID] = i
+		m.indexByID[e.OriginalID] = i
 	}
 }
 
-func (m *Merger) at(i int32) *signin.Event { return &m.chunks[i/chunk][i%chunk] }
+func (m *Merger) eventAt(i int32) *signin.Event { return &m.chunks[i/chunk][i%chunk] }
 
-func (m *Merger) append(e signin.Event) {
+func (m *Merger) appendEvent(e signin.Event) {
 	if m.count%chunk == 0 {
 		m.chunks = append(m.chunks, make([]signin.Event, 0, chunk))
 	}
@@ -84,24 +84,24 @@ func (m *Merger) append(e signin.Event) {
 	m.count++
 }
 
-// find gives the index of the sign-in with this id.
-func (m *Merger) find(id string) (int32, bool) {
-	i, ok := m.slot[id]
-	for to, moved := m.moved[i]; ok && moved; to, moved = m.moved[i] {
+// findIndex gives the index of the sign-in with this id.
+func (m *Merger) findIndex(id string) (int32, bool) {
+	i, ok := m.indexByID[id]
+	for to, moved := m.movedTo[i]; ok && moved; to, moved = m.movedTo[i] {
 		i = to
 	}
 	return i, ok
 }
 
-// unite makes one sign-in of two that were taken for different ones.
-func (m *Merger) unite(i, j int32) {
-	if fuller(m.at(j), m.at(i)) > 0 {
-		*m.at(i) = *m.at(j)
+// uniteEvents makes one sign-in of two that were taken for different ones.
+func (m *Merger) uniteEvents(i, j int32) {
+	if compareFullness(m.eventAt(j), m.eventAt(i)) > 0 {
+		*m.eventAt(i) = *m.eventAt(j)
 	}
-	if m.moved == nil {
-		m.moved = map[int32]int32{}
+	if m.movedTo == nil {
+		m.movedTo = map[int32]int32{}
 	}
-	m.moved[j] = i
+	m.movedTo[j] = i
 	m.Coverage.SignIns--
 	m.Coverage.Duplicates++
 }
@@ -112,8 +112,8 @@ func (m *Merger) unite(i, j int32) {
 func (m *Merger) Sorted() []*signin.Event {
 	order := make([]*signin.Event, 0, m.count)
 	for i := range m.count {
-		if _, moved := m.moved[i]; !moved {
-			order = append(order, m.at(i))
+		if _, moved := m.movedTo[i]; !moved {
+			order = append(order, m.eventAt(i))
 		}
 	}
 	slices.SortFunc(order, func(x, y *signin.Event) int {
@@ -134,34 +134,34 @@ func (m *Merger) Events() iter.Seq[signin.Event] {
 	}
 }
 
-// fuller compares two copies of one sign-in: positive if a is to be kept
+// compareFullness compares two copies of one sign-in: positive if a is to be kept
 // rather than b. More fields count first; then an update, since it is there to
 // correct, the original before its redelivery, the carrier, the version, and at last every text, so that equal
 // results mean equal copies.
-func fuller(a, b *signin.Event) int {
+func compareFullness(a, b *signin.Event) int {
 	return cmp.Or(
-		cmp.Compare(fields(a), fields(b)),
-		cmp.Compare(ord(a.Updated), ord(b.Updated)),
+		cmp.Compare(countFields(a), countFields(b)),
+		cmp.Compare(boolOrder(a.Updated), boolOrder(b.Updated)),
 		cmp.Compare(len(b.OriginalID), len(a.OriginalID)),
 		cmp.Compare(b.Carrier, a.Carrier),
 		strings.Compare(a.Version, b.Version),
 		strings.Compare(b.Origin, a.Origin),
 		strings.Compare(b.ID, a.ID),
-		slices.Compare(texts(b), texts(a)),
+		slices.Compare(textFields(b), textFields(a)),
 	)
 }
 
-func ord(b bool) int {
+func boolOrder(b bool) int {
 	if b {
 		return 1
 	}
 	return 0
 }
 
-// fields counts what a copy says.
-func fields(e *signin.Event) int {
+// countFields counts what a copy says.
+func countFields(e *signin.Event) int {
 	n := 0
-	for _, s := range texts(e) {
+	for _, s := range textFields(e) {
 		if s != "" {
 			n++
 		}
@@ -174,9 +174,9 @@ func fields(e *signin.Event) int {
 	return n
 }
 
-// texts are the fields in which copies may differ. "global" is the place
+// textFields are the fields in which copies may differ. "global" is the place
 // holder of some EventBridge copies for the Region that the others name.
-func texts(e *signin.Event) []string {
+func textFields(e *signin.Event) []string {
 	region := e.Region
 	if region == "global" {
 		region = ""
@@ -208,10 +208,10 @@ func Merge(ctx context.Context, w Window, sources ...Source) (*Merger, error) {
 // copies apart, because that takes much memory.
 func MergeStreams(ctx context.Context, w Window, streams ...Stream) (*Merger, error) {
 	m := &Merger{Window: w}
-	defer func() { m.slot = nil }()
+	defer func() { m.indexByID = nil }()
 	var failed error
 	for _, s := range streams {
-		err := m.drain(s)
+		err := m.addStream(s)
 		c := s.Coverage()
 		if err != nil && ctx.Err() == nil {
 			failed = cmp.Or(failed, err)
@@ -227,8 +227,8 @@ func MergeStreams(ctx context.Context, w Window, streams ...Stream) (*Merger, er
 	return m, failed
 }
 
-// drain reads one stream to its end.
-func (m *Merger) drain(s Stream) error {
+// addStream reads one stream to its end.
+func (m *Merger) addStream(s Stream) error {
 	for e, err := range s.Events() {
 		var skip *SkipError
 		switch {

@@ -214,13 +214,13 @@ func TestWindow(t *testing.T) {
 	for _, c := range []struct {
 		at     time.Duration
 		region string
-		want   ingest.Place
+		want   ingest.WindowMatch
 	}{
 		{0, "us-east-1", ingest.Inside}, {-1, "us-east-1", ingest.Outside}, {time.Hour, "us-east-1", ingest.Outside},
 		{time.Hour - 1, "us-east-1", ingest.Inside}, {0, "us-east-2", ingest.Filtered},
 	} {
 		e := event("1", func(e *signin.Event) { e.Time, e.Region = noon.Add(c.at), c.region })
-		if got := w.Locate(&e); got != c.want {
+		if got := w.Match(&e); got != c.want {
 			t.Errorf("%v %s: %d, want %d", c.at, c.region, got, c.want)
 		}
 	}

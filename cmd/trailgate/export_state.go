@@ -193,7 +193,7 @@ func (j *job) take(text []byte) error {
 		j.last = line.Run
 	case line.Folder != nil:
 		f := line.Folder
-		if _, err := trail.ParsePage(f.Page); err != nil {
+		if _, err := trail.ParseFolderCheckpoint(f.Page); err != nil {
 			return err
 		}
 		j.remember(f.Source, f.Base, f.Page)

@@ -115,21 +115,21 @@ func randomJob(t *testing.T, seed uint64) *job {
 }
 
 // randomPage is a page of the books with so many objects in its tail.
-func randomPage(r *rand.Rand, day time.Time, tail int) trail.Page {
+func randomPage(r *rand.Rand, day time.Time, tail int) trail.FolderCheckpoint {
 	day = day.Truncate(24 * time.Hour)
-	p := trail.Page{Through: day.Add(time.Duration(r.IntN(1440)) * time.Minute), From: ingest.DayOf(day) - 1}
+	p := trail.FolderCheckpoint{Watermark: day.Add(time.Duration(r.IntN(1440)) * time.Minute), From: ingest.DayOf(day) - 1}
 	for i := range 2 {
-		d := trail.DaySum{Day: p.From + ingest.Day(i), Count: 1 + r.IntN(50_000)}
+		d := trail.DayDigest{Day: p.From + ingest.Day(i), Count: 1 + r.IntN(50_000)}
 		for k := range d.Sum {
 			d.Sum[k] = byte(r.Uint32())
 		}
 		p.Days = append(p.Days, d)
 	}
 	for range tail {
-		p.Tail = append(p.Tail, r.Uint64())
+		p.Recent = append(p.Recent, r.Uint64())
 	}
-	slices.Sort(p.Tail)
-	p.Tail = slices.Compact(p.Tail)
+	slices.Sort(p.Recent)
+	p.Recent = slices.Compact(p.Recent)
 	return p
 }
 

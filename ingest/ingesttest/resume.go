@@ -10,15 +10,15 @@ import (
 	"trailgate/ingest"
 )
 
-// runs is how a caller goes on from run to run.
-type runs struct {
+// checkpointRuns is how a caller goes on from run to run.
+type checkpointRuns struct {
 	checkpoint ingest.Checkpoint
 	seen       map[string]bool // event ids
 }
 
-// resume opens the source at the checkpoint, reads it, and takes over the
+// resumeOnce opens the source at the checkpoint, reads it, and takes over the
 // outcome as JSON, as a caller's state file does.
-func (r *runs) resume(t *testing.T, src ingest.Source, from ingest.ResumePoint, stop func(n int) bool) (outcome, ingest.Outcome) {
+func (r *checkpointRuns) resumeOnce(t *testing.T, src ingest.Source, from ingest.ResumePoint, stop func(n int) bool) (outcome, ingest.Outcome) {
 	t.Helper()
 	resumable, ok := src.(ingest.Resumable)
 	if !ok {
@@ -29,12 +29,12 @@ func (r *runs) resume(t *testing.T, src ingest.Source, from ingest.ResumePoint, 
 	}
 	from.Checkpoint, from.LookBack = r.checkpoint, time.Hour
 	if from.Now.IsZero() {
-		from.Now = begin().Add(24 * time.Hour)
+		from.Now = startTime().Add(24 * time.Hour)
 	}
 	before := maps.Clone(from.Checkpoint)
-	stream := resumable.Resume(t.Context(), ingest.Window{Since: begin().Add(-time.Hour)}, from)
-	got := drain(stream, stop)
-	sums(t, got)
+	stream := resumable.Resume(t.Context(), ingest.Window{Since: startTime().Add(-time.Hour)}, from)
+	got := readStream(stream, stop)
+	checkSums(t, got)
 	if !maps.EqualFunc(before, from.Checkpoint, sameJSON) {
 		t.Error("the checkpoint that was given has changed")
 	}
@@ -60,50 +60,50 @@ func (r *runs) resume(t *testing.T, src ingest.Source, from ingest.ResumePoint, 
 
 func sameJSON(a, b json.RawMessage) bool { return string(a) == string(b) }
 
-// want wants these ids, and no others, to have been seen so far.
-func (r *runs) want(t *testing.T, ids []string) {
+// wantSeen wants these ids, and no others, to have been seen so far.
+func (r *checkpointRuns) wantSeen(t *testing.T, ids []string) {
 	t.Helper()
 	sameIDs(t, ids, slices.Collect(maps.Keys(r.seen)))
 }
 
-// resume reads a source that grows: nothing may be lost, whatever comes twice.
-func (s Suite) resume(t *testing.T) {
-	r := runs{seen: map[string]bool{}}
+// testResume reads a source that grows: nothing may be lost, whatever comes twice.
+func (s Suite) testResume(t *testing.T) {
+	r := checkpointRuns{seen: map[string]bool{}}
 	for _, files := range []int{1, 1, 4, 4, 30, 30} {
-		all := docs(files)
-		from := ingest.ResumePoint{Now: begin().Add(time.Duration(files) * time.Hour)}
-		got, out := r.resume(t, s.Open(t, all), from, nil)
+		all := soundDocs(files)
+		from := ingest.ResumePoint{Now: startTime().Add(time.Duration(files) * time.Hour)}
+		got, out := r.resumeOnce(t, s.Open(t, all), from, nil)
 		if got.err != nil || len(got.skips)+len(out.Failed)+len(out.Recovered) > 0 {
 			t.Fatalf("ended with %v, skips %v, failed %v, recovered %v", got.err, got.skips, out.Failed, out.Recovered)
 		}
-		r.want(t, ids(all))
+		r.wantSeen(t, eventIDs(all))
 		if len(r.checkpoint) == 0 {
 			t.Fatal("there is no checkpoint")
 		}
-		if again, _ := r.resume(t, s.Open(t, all), from, nil); files > 1 && len(again.ids) == len(ids(all)) {
+		if again, _ := r.resumeOnce(t, s.Open(t, all), from, nil); files > 1 && len(again.ids) == len(eventIDs(all)) {
 			t.Errorf("with nothing new, all %d sign-ins came again", len(again.ids))
 		}
 	}
 }
 
-// resumeEarly leaves early, and the next run begins where this one began.
-func (s Suite) resumeEarly(t *testing.T) {
-	all := docs(5)
-	r := runs{seen: map[string]bool{}}
+// testResumeLeftEarly leaves early, and the next run begins where this one began.
+func (s Suite) testResumeLeftEarly(t *testing.T) {
+	all := soundDocs(5)
+	r := checkpointRuns{seen: map[string]bool{}}
 	for _, n := range [...]int{1, 7} {
-		r.resume(t, s.Open(t, all), ingest.ResumePoint{}, func(have int) bool { return have == n })
+		r.resumeOnce(t, s.Open(t, all), ingest.ResumePoint{}, func(have int) bool { return have == n })
 	}
-	got, _ := r.resume(t, s.Open(t, all), ingest.ResumePoint{}, nil)
-	sameIDs(t, ids(all), got.ids)
+	got, _ := r.resumeOnce(t, s.Open(t, all), ingest.ResumePoint{}, nil)
+	sameIDs(t, eventIDs(all), got.ids)
 }
 
-// backlog reads faulty documents, and again once they are sound or written off.
-func (s Suite) backlog(t *testing.T) {
-	bad := faulty()
-	all := append(docs(2), bad...)
-	r := runs{seen: map[string]bool{}}
-	got, out := r.resume(t, s.Open(t, all), ingest.ResumePoint{}, nil)
-	r.want(t, ids(all))
+// testBacklog reads faulty documents, and again once they are sound or written off.
+func (s Suite) testBacklog(t *testing.T) {
+	bad := faultyDocs()
+	all := append(soundDocs(2), bad...)
+	r := checkpointRuns{seen: map[string]bool{}}
+	got, out := r.resumeOnce(t, s.Open(t, all), ingest.ResumePoint{}, nil)
+	r.wantSeen(t, eventIDs(all))
 	var keys []string
 	for _, f := range out.Failed {
 		keys = append(keys, f.Key)
@@ -114,25 +114,25 @@ func (s Suite) backlog(t *testing.T) {
 	if len(keys) != ingest.Total(got.skips) || !slices.IsSorted(keys) {
 		t.Errorf("failed %q, skips %v", keys, got.skips)
 	}
-	off := runs{checkpoint: r.checkpoint, seen: map[string]bool{}}
+	off := checkpointRuns{checkpoint: r.checkpoint, seen: map[string]bool{}}
 	written := map[string]bool{keys[0]: true}
-	if got, out := off.resume(t, s.Open(t, all), ingest.ResumePoint{Backlog: keys[1:], WrittenOff: written}, nil); len(out.Failed) != len(keys)-1 || ingest.Total(got.skips) != len(keys)-1 {
+	if got, out := off.resumeOnce(t, s.Open(t, all), ingest.ResumePoint{Backlog: keys[1:], WrittenOff: written}, nil); len(out.Failed) != len(keys)-1 || ingest.Total(got.skips) != len(keys)-1 {
 		t.Errorf("one of %q was written off: failed %v, skips %v", keys, out.Failed, got.skips)
 	}
-	fresh := runs{seen: map[string]bool{}}
-	if got, out := fresh.resume(t, s.Open(t, all), ingest.ResumePoint{WrittenOff: written}, nil); len(out.Failed) != len(keys)-1 || got.cov.Excluded[ingest.ReasonWrittenOff] != 1 {
+	fresh := checkpointRuns{seen: map[string]bool{}}
+	if got, out := fresh.resumeOnce(t, s.Open(t, all), ingest.ResumePoint{WrittenOff: written}, nil); len(out.Failed) != len(keys)-1 || got.cov.Excluded[ingest.ReasonWrittenOff] != 1 {
 		t.Errorf("%q was written off: failed %v, excluded %v", keys[0], out.Failed, got.cov.Excluded)
 	}
-	mended := docs(2)
+	mended := soundDocs(2)
 	for i := range bad {
-		mended = append(mended, sound("111122223333", "us-west-2", i))
+		mended = append(mended, soundDoc("111122223333", "us-west-2", i))
 	}
-	_, out = r.resume(t, s.Open(t, mended), ingest.ResumePoint{Backlog: keys}, nil)
+	_, out = r.resumeOnce(t, s.Open(t, mended), ingest.ResumePoint{Backlog: keys}, nil)
 	if len(out.Failed) > 0 || !slices.Equal(keys, out.Recovered) {
 		t.Errorf("failed %v, recovered %q; want all of %q", out.Failed, out.Recovered, keys)
 	}
 	mended = slices.DeleteFunc(mended, func(d Doc) bool { return !slices.Contains(keys, d.Name) })
-	for _, id := range ids(mended) {
+	for _, id := range eventIDs(mended) {
 		if !r.seen[id] {
 			t.Errorf("sign-in %q of a mended document never came", id)
 		}

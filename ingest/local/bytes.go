@@ -5,15 +5,15 @@ import (
 	"io"
 )
 
-// counter counts bytes, and ends when the context does.
-type counter struct {
+// countingReader counts bytes, and ends when the context does.
+type countingReader struct {
 	r   io.Reader
 	ctx context.Context
 	n   int64
 }
 
 // Read reads on, unless the context has ended.
-func (c *counter) Read(p []byte) (int, error) {
+func (c *countingReader) Read(p []byte) (int, error) {
 	if err := c.ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -39,25 +39,25 @@ func readAll(b []byte, r io.Reader) ([]byte, error) {
 	}
 }
 
-// piece is what one Read gave.
-type piece struct {
+// chunk is what one Read gave.
+type chunk struct {
 	b   []byte
 	err error
 }
 
-// pumped reads what a goroutine has read, or nothing more once the context has
+// pumpedReader reads what a goroutine has read, or nothing more once the context has
 // ended: a pipe that nobody writes to must not keep the program from ending.
-type pumped struct {
+type pumpedReader struct {
 	ctx   context.Context
-	in    <-chan piece
+	in    <-chan chunk
 	spent chan<- []byte // a buffer that is read out goes back
 	buf   []byte
-	rest  piece
+	rest  chunk
 }
 
-// pump starts to read r, into two buffers by turns.
-func pump(ctx context.Context, r io.Reader) *pumped {
-	in, free := make(chan piece), make(chan []byte, 2)
+// startPump starts to read r, into two buffers by turns.
+func startPump(ctx context.Context, r io.Reader) *pumpedReader {
+	in, free := make(chan chunk), make(chan []byte, 2)
 	free <- make([]byte, 1<<18)
 	free <- make([]byte, 1<<18)
 	go func() {
@@ -70,7 +70,7 @@ func pump(ctx context.Context, r io.Reader) *pumped {
 			}
 			n, err := r.Read(b)
 			select {
-			case in <- piece{b[:n], err}:
+			case in <- chunk{b[:n], err}:
 			case <-ctx.Done():
 				return
 			}
@@ -79,11 +79,11 @@ func pump(ctx context.Context, r io.Reader) *pumped {
 			}
 		}
 	}()
-	return &pumped{ctx: ctx, in: in, spent: free}
+	return &pumpedReader{ctx: ctx, in: in, spent: free}
 }
 
 // Read gives what was read, in order.
-func (p *pumped) Read(b []byte) (int, error) {
+func (p *pumpedReader) Read(b []byte) (int, error) {
 	for len(p.rest.b) == 0 && p.rest.err == nil {
 		if p.buf != nil {
 			p.spent <- p.buf[:cap(p.buf)] // two buffers, two places: this never waits

@@ -61,24 +61,24 @@ type file struct {
 	err   error
 }
 
-// origin names the file in events and skips.
-func (f file) origin() string {
+// originName names the file in events and skips.
+func (f file) originName() string {
 	if f.path == "-" {
 		return "stdin"
 	}
 	return f.path
 }
 
-// batch is what a worker hands over: some sign-ins of a file, and at its end
+// fileBatch is what a worker hands over: some sign-ins of a file, and at its end
 // the account of it.
-type batch struct {
+type fileBatch struct {
 	events []signin.Event
 	skips  []error
-	end    *ending
+	end    *fileEnd
 }
 
-// ending is how reading a file ended.
-type ending struct {
+// fileEnd is how reading a file ended.
+type fileEnd struct {
 	skipped          bool
 	excluded         string // the reason, for a file left out
 	packed, inflated int64
@@ -96,19 +96,19 @@ func (st *stream) Events() iter.Seq2[signin.Event, error] {
 		}
 		st.used = true
 		st.coverage = ingest.Coverage{Sources: []string{st.source.Path}}
-		files, err := st.source.files()
+		files, err := st.source.findFiles()
 		if err != nil {
 			yield(signin.Event{}, err)
 			return
 		}
 		ctx, cancel := context.WithCancelCause(st.ctx)
-		out := st.source.start(ctx, files)
+		out := st.source.startReaders(ctx, files)
 		defer func() {
 			cancel(nil)
 			for range out { // until the workers are gone
 			}
 		}()
-		done, left := st.consume(len(files), out, yield)
+		done, left := st.yieldBatches(len(files), out, yield)
 		st.coverage.Exclude(ingest.ReasonInterrupted, len(files)-done)
 		st.coverage.Partial = left || done < len(files)
 		if !left && done < len(files) && ctx.Err() != nil {
@@ -117,9 +117,9 @@ func (st *stream) Events() iter.Seq2[signin.Event, error] {
 	}
 }
 
-// consume yields what the workers hand over and counts it. It gives the number
+// yieldBatches yields what the workers hand over and counts it. It gives the number
 // of files that came to their end, and whether the caller left.
-func (st *stream) consume(total int, out <-chan batch, yield func(signin.Event, error) bool) (done int, left bool) {
+func (st *stream) yieldBatches(total int, out <-chan fileBatch, yield func(signin.Event, error) bool) (done int, left bool) {
 	c := &st.coverage
 	c.Listed = total
 	p := ingest.Progress{Listed: total, Final: true}
@@ -158,8 +158,8 @@ func (st *stream) consume(total int, out <-chan batch, yield func(signin.Event, 
 	return p.Done, false
 }
 
-// files finds what there is to read, in lexical order.
-func (s *Source) files() ([]file, error) {
+// findFiles finds what there is to read, in lexical order.
+func (s *Source) findFiles() ([]file, error) {
 	if s.Path == "-" {
 		return []file{{path: "-", named: true}}, nil
 	}
@@ -193,14 +193,14 @@ func (s *Source) files() ([]file, error) {
 	return out, err
 }
 
-// start reads the files with a few workers. The channel is closed once all are
+// startReaders reads the files with a few workers. The channel is closed once all are
 // gone; whoever leaves it early must cancel the context and drain it.
-func (s *Source) start(ctx context.Context, files []file) <-chan batch {
+func (s *Source) startReaders(ctx context.Context, files []file) <-chan fileBatch {
 	workers := s.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	out := make(chan batch, workers)
+	out := make(chan fileBatch, workers)
 	next := make(chan file)
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -215,12 +215,12 @@ func (s *Source) start(ctx context.Context, files []file) <-chan batch {
 	})
 	for range min(workers, len(files)) {
 		group.Go(func() {
-			r := reader{ctx: ctx, out: out, limit: s.Limit, stdin: s.Stdin}
+			r := fileReader{ctx: ctx, out: out, limit: s.Limit, stdin: s.Stdin}
 			if s.Limit > 0 && s.Limit < record.DefaultMaxRecord {
 				r.scanner.MaxRecord = int(s.Limit)
 			}
 			for f := range next {
-				if r.read(f) != nil {
+				if r.readFile(f) != nil {
 					return // the context has ended, as the consumer knows
 				}
 			}
@@ -233,8 +233,8 @@ func (s *Source) start(ctx context.Context, files []file) <-chan batch {
 	return out
 }
 
-// leaveOut tells why a file found in a folder is left out, or "".
-func leaveOut(f file, info fs.FileInfo) string {
+// exclusionReason tells why a file found in a folder is left out, or "".
+func exclusionReason(f file, info fs.FileInfo) string {
 	switch {
 	case f.named:
 		return ""
@@ -246,13 +246,13 @@ func leaveOut(f file, info fs.FileInfo) string {
 	return ""
 }
 
-// open opens a file, or standard input.
-func (r *reader) open(f file) (io.ReadCloser, fs.FileInfo, error) {
+// openFile opens a file, or standard input.
+func (r *fileReader) openFile(f file) (io.ReadCloser, fs.FileInfo, error) {
 	if f.path == "-" {
 		if r.stdin == nil {
 			return nil, nil, errors.New("no standard input")
 		}
-		return io.NopCloser(pump(r.ctx, r.stdin)), nil, nil
+		return io.NopCloser(startPump(r.ctx, r.stdin)), nil, nil
 	}
 	if !f.named {
 		// A pipe or device found in a folder would block on opening.
@@ -271,8 +271,8 @@ func (r *reader) open(f file) (io.ReadCloser, fs.FileInfo, error) {
 	return h, info, nil
 }
 
-// cause classifies an error of the file system.
-func cause(err error) ingest.Cause {
+// causeOf classifies an error of the file system.
+func causeOf(err error) ingest.Cause {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return ingest.CauseDenied
@@ -282,8 +282,8 @@ func cause(err error) ingest.Cause {
 	return ingest.CauseTransport
 }
 
-// kind gives the kind of a record error, or 0.
-func kind(err error) record.Kind {
+// errorKind gives the kind of a record error, or 0.
+func errorKind(err error) record.Kind {
 	var e *record.Error
 	if errors.As(err, &e) {
 		return e.Kind

@@ -21,10 +21,10 @@ const (
 	wholeInflated = 256 << 20
 )
 
-// reader reads files, one at a time. It belongs to one worker.
-type reader struct {
+// fileReader reads files, one at a time. It belongs to one worker.
+type fileReader struct {
 	ctx   context.Context
-	out   chan<- batch
+	out   chan<- fileBatch
 	limit int64
 	stdin io.Reader
 
@@ -33,72 +33,72 @@ type reader struct {
 	inflated []byte
 }
 
-// read reads one file and hands over what is in it. Its error is the context's.
-func (r *reader) read(f file) error {
+// readFile reads one file and hands over what is in it. Its error is the context's.
+func (r *fileReader) readFile(f file) error {
 	if f.err != nil {
-		return r.skipped(&ingest.SkipError{Cause: ingest.CauseListing, Origin: f.origin(), Err: f.err})
+		return r.sendSkip(&ingest.SkipError{Cause: ingest.CauseListing, Origin: f.originName(), Err: f.err})
 	}
-	h, info, err := r.open(f)
+	h, info, err := r.openFile(f)
 	if err != nil {
-		return r.skipped(&ingest.SkipError{Cause: cause(err), Origin: f.origin(), Err: err})
+		return r.sendSkip(&ingest.SkipError{Cause: causeOf(err), Origin: f.originName(), Err: err})
 	}
 	if h == nil {
-		return r.send(batch{end: &ending{excluded: ingest.ReasonIrregular}})
+		return r.sendBatch(fileBatch{end: &fileEnd{excluded: ingest.ReasonIrregular}})
 	}
 	defer h.Close() // it was only read: nothing can be lost by closing it
 	if info != nil {
-		if why := leaveOut(f, info); why != "" {
-			return r.send(batch{end: &ending{excluded: why}})
+		if why := exclusionReason(f, info); why != "" {
+			return r.sendBatch(fileBatch{end: &fileEnd{excluded: why}})
 		}
 	}
-	return r.scan(f, h, info)
+	return r.scanFile(f, h, info)
 }
 
-// scan hands over the sign-ins of an open file.
-func (r *reader) scan(f file, h io.Reader, info fs.FileInfo) error {
-	in := &counter{r: h, ctx: r.ctx}
-	end := &ending{}
+// scanFile hands over the sign-ins of an open file.
+func (r *fileReader) scanFile(f file, h io.Reader, info fs.FileInfo) error {
+	in := &countingReader{r: h, ctx: r.ctx}
+	end := &fileEnd{}
 	if info != nil && info.Mode().IsRegular() && info.Size() <= wholePacked {
-		return r.whole(f, in, end)
+		return r.scanWhole(f, in, end)
 	}
-	return r.stream(f, in, end, in)
+	return r.scanStream(f, in, end, in)
 }
 
-// whole reads a file of modest size into memory, if it stays modest.
-func (r *reader) whole(f file, in *counter, end *ending) error {
+// scanWhole reads a file of modest size into memory, if it stays modest.
+func (r *fileReader) scanWhole(f file, in *countingReader, end *fileEnd) error {
 	var err error
 	if r.packed, err = readAll(r.packed[:0], in); err != nil {
 		if r.ctx.Err() != nil {
 			return r.ctx.Err() // interrupted, and not the file's fault
 		}
-		return r.skipped(&ingest.SkipError{Cause: cause(err), Origin: f.origin(), Err: err})
+		return r.sendSkip(&ingest.SkipError{Cause: causeOf(err), Origin: f.originName(), Err: err})
 	}
 	end.packed = in.n
 	data, err := r.scanner.Inflate(r.inflated[:0], r.packed, wholeInflated)
-	if kind(err) == record.TooLarge {
-		return r.stream(f, bytes.NewReader(r.packed), end, in)
+	if errorKind(err) == record.TooLarge {
+		return r.scanStream(f, bytes.NewReader(r.packed), end, in)
 	}
 	if len(data) > 0 && len(r.packed) > 0 && &data[0] != &r.packed[0] {
 		r.inflated = data
 	}
 	end.inflated = int64(len(data))
-	return r.drain(f, chain(r.scanner.Scan(data, f.origin()), len(data) > 0, err), end, func() {})
+	return r.sendEvents(f, scanThenError(r.scanner.Scan(data, f.originName()), len(data) > 0, err), end, func() {})
 }
 
-// stream reads a file through a window.
-func (r *reader) stream(f file, from io.Reader, end *ending, in *counter) error {
-	return r.drain(f, r.scanner.ScanReader(from, f.origin(), r.limit), end, func() {
+// scanStream reads a file through a window.
+func (r *fileReader) scanStream(f file, from io.Reader, end *fileEnd, in *countingReader) error {
+	return r.sendEvents(f, r.scanner.ScanReader(from, f.originName(), r.limit), end, func() {
 		end.packed, end.inflated = in.n, r.scanner.Scanned()
 	})
 }
 
-// chain yields what a scan of the sound part of a file gives, then what was
+// scanThenError yields what a scan of the sound part of a file gives, then what was
 // wrong with the rest.
-func chain(scan iter.Seq2[signin.Event, error], some bool, err error) iter.Seq2[signin.Event, error] {
+func scanThenError(scan iter.Seq2[signin.Event, error], some bool, err error) iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
 		if some || err == nil {
 			for e, scanErr := range scan {
-				if scanErr != nil && err != nil && kind(scanErr) > record.BadLine {
+				if scanErr != nil && err != nil && errorKind(scanErr) > record.BadLine {
 					break // the damage below explains it
 				}
 				if !yield(e, scanErr) {
@@ -112,18 +112,18 @@ func chain(scan iter.Seq2[signin.Event, error], some bool, err error) iter.Seq2[
 	}
 }
 
-// drain hands over a stream in batches. The first error about the whole file is
+// sendEvents hands over a stream in batches. The first error about the whole file is
 // its only one. When the context ends, what was found until then is handed
 // over all the same: the consumer reads until the workers are gone.
-func (r *reader) drain(f file, events iter.Seq2[signin.Event, error], end *ending, count func()) error {
-	var b batch
+func (r *fileReader) sendEvents(f file, events iter.Seq2[signin.Event, error], end *fileEnd, count func()) error {
+	var b fileBatch
 	for e, err := range events {
 		if err != nil && r.ctx.Err() != nil {
 			break // the reader ended with the context
 		}
 		if err != nil {
-			skip := ingest.Skip(f.origin(), err)
-			if kind(err) == record.Other && !f.named && !claims(f.path) {
+			skip := ingest.Skip(f.originName(), err)
+			if errorKind(err) == record.Other && !f.named && !isNamedAsLog(f.path) {
 				end.excluded = ingest.ReasonNotCloudTrail
 				break
 			}
@@ -136,10 +136,10 @@ func (r *reader) drain(f file, events iter.Seq2[signin.Event, error], end *endin
 			b.events = append(b.events, e)
 		}
 		if len(b.events)+len(b.skips) >= batchSize {
-			if err := r.send(b); err != nil {
+			if err := r.sendBatch(b); err != nil {
 				return err
 			}
-			b = batch{}
+			b = fileBatch{}
 		}
 	}
 	if r.ctx.Err() != nil {
@@ -148,12 +148,12 @@ func (r *reader) drain(f file, events iter.Seq2[signin.Event, error], end *endin
 	}
 	count()
 	b.end = end
-	return r.send(b)
+	return r.sendBatch(b)
 }
 
-// claims tells whether a file's name says that it is CloudTrail's: then
+// isNamedAsLog tells whether a file's name says that it is CloudTrail's: then
 // something else in it is damage, and not just another file.
-func claims(path string) bool {
+func isNamedAsLog(path string) bool {
 	switch filepath.Ext(path) {
 	case ".gz", ".json", ".jsonl", ".ndjson":
 		return true
@@ -161,11 +161,11 @@ func claims(path string) bool {
 	return false
 }
 
-func (r *reader) skipped(skip *ingest.SkipError) error {
-	return r.send(batch{skips: []error{skip}, end: &ending{skipped: true}})
+func (r *fileReader) sendSkip(skip *ingest.SkipError) error {
+	return r.sendBatch(fileBatch{skips: []error{skip}, end: &fileEnd{skipped: true}})
 }
 
-func (r *reader) send(b batch) error {
+func (r *fileReader) sendBatch(b fileBatch) error {
 	select {
 	case r.out <- b:
 		return nil

@@ -35,10 +35,10 @@ func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 	if want := sizeHint(packed, limit); cap(dst) < want {
 		dst = make([]byte, 0, want)
 	}
-	if out, ok := s.fast.inflate(dst, packed, limit); ok {
+	if out, ok := s.fast.tryInflate(dst, packed, limit); ok {
 		return out, nil
 	}
-	m := members{src: bytes.NewReader(packed), gzip: &s.gzip}
+	m := gzipMembers{src: bytes.NewReader(packed), gzip: &s.gzip}
 	for {
 		if len(dst) == cap(dst) {
 			dst = append(dst, 0)[:len(dst)]
@@ -79,8 +79,8 @@ type byteReader interface {
 	io.ByteReader
 }
 
-// members inflates gzip members one behind the other. Its errors are *Error.
-type members struct {
+// gzipMembers inflates gzip members one behind the other. Its errors are *Error.
+type gzipMembers struct {
 	src     byteReader
 	gzip    *gzip.Reader
 	open    bool
@@ -90,7 +90,7 @@ type members struct {
 }
 
 // Read gives inflated bytes; at the end of the last member, io.EOF.
-func (m *members) Read(p []byte) (int, error) {
+func (m *gzipMembers) Read(p []byte) (int, error) {
 	for {
 		if !m.open {
 			err := m.gzip.Reset(m.src)
@@ -98,7 +98,7 @@ func (m *members) Read(p []byte) (int, error) {
 				return 0, io.EOF
 			}
 			if err != nil {
-				return 0, m.fail(err)
+				return 0, m.memberError(err)
 			}
 			m.gzip.Multistream(false)
 			m.open = true
@@ -114,15 +114,15 @@ func (m *members) Read(p []byte) (int, error) {
 			err = nil
 		}
 		if err != nil {
-			return n, m.fail(err)
+			return n, m.memberError(err)
 		}
 		return n, nil
 	}
 }
 
-// fail says what is wrong with the stream. Behind a whole member, anything
+// memberError says what is wrong with the stream. Behind a whole member, anything
 // that is not another one is trailing garbage.
-func (m *members) fail(err error) error {
+func (m *gzipMembers) memberError(err error) error {
 	e := &Error{Kind: Corrupt, Offset: m.total, Err: err}
 	var corrupt interface{ Timeout() bool }
 	switch {
@@ -140,12 +140,12 @@ func (m *members) fail(err error) error {
 	return e
 }
 
-// sniff gives the inflated bytes of a reader that may be gzip or plain.
-func (s *Scanner) sniff(r io.Reader) io.Reader {
+// openInflated gives the inflated bytes of a reader that may be gzip or plain.
+func (s *Scanner) openInflated(r io.Reader) io.Reader {
 	br := bufio.NewReaderSize(r, 1<<16)
 	head, err := br.Peek(2)
 	if err == nil && isGzip(head) {
-		return &members{src: br, gzip: &s.gzip}
+		return &gzipMembers{src: br, gzip: &s.gzip}
 	}
 	return br
 }

@@ -5,26 +5,26 @@ import (
 	"errors"
 )
 
-// probe is how many lines are looked at to tell lines from one document.
-const probe = 64
+// probedLines is how many lines are looked at to tell lines from one document.
+const probedLines = 64
 
-// lines tells whether the document is made of lines that are JSON each, so
+// isLines tells whether the document is made of lines that are JSON each, so
 // that a broken one costs no more than itself. One whole line within the first
 // few says so; two, if the first line ends where a document that is spread over
 // lines for reading breaks off.
-func (w *walk) lines() bool {
+func (w *walk) isLines() bool {
 	rest := w.buf[w.pos:]
 	need := 1
-	for i := range probe {
+	for i := range probedLines {
 		line, after, more := bytes.Cut(rest, []byte{'\n'})
 		if !more && (w.src != nil || i == 0) {
 			return false
 		}
-		line = trim(line)
+		line = trimLine(line)
 		if i == 0 && len(line) > 0 && line[0] == '{' && bytes.IndexByte([]byte("{[,:"), line[len(line)-1]) >= 0 {
 			need = 2
 		}
-		if len(rest) > 0 && rest[0] == '{' && whole(line) && (i > 0 || len(bytes.TrimSpace(after)) > 0) {
+		if len(rest) > 0 && rest[0] == '{' && isWholeJSON(line) && (i > 0 || len(bytes.TrimSpace(after)) > 0) {
 			if need--; need == 0 {
 				return true
 			}
@@ -34,14 +34,14 @@ func (w *walk) lines() bool {
 	return false
 }
 
-// trim takes white space and byte order marks off a line.
-func trim(line []byte) []byte { return bytes.Trim(line, " \t\r"+mark) }
+// trimLine takes white space and byte order marks off a line.
+func trimLine(line []byte) []byte { return bytes.Trim(line, " \t\r"+byteOrderMark) }
 
-// whole tells whether the line is made of complete JSON objects or arrays.
-func whole(line []byte) bool {
+// isWholeJSON tells whether the line is made of complete JSON objects or arrays.
+func isWholeJSON(line []byte) bool {
 	w := walk{buf: line}
 	for w.pos < len(line) {
-		if c := w.start(); c != '{' && c != '[' || w.value() != nil {
+		if c := w.nextStart(); c != '{' && c != '[' || w.skipValue() != nil {
 			return false
 		}
 	}
@@ -55,7 +55,7 @@ func (w *walk) eachLine() error {
 		i := bytes.IndexByte(w.buf[w.pos:], '\n')
 		for i < 0 {
 			w.pos = len(w.buf)
-			if !w.more() {
+			if !w.readMore() {
 				done = true
 				break
 			}
@@ -65,7 +65,7 @@ func (w *walk) eachLine() error {
 		if done {
 			end = len(w.buf)
 		}
-		if err := w.line(trim(w.buf[w.keep:end])); err != nil {
+		if err := w.walkLine(trimLine(w.buf[w.keep:end])); err != nil {
 			return err
 		}
 		w.pos = min(end+1, len(w.buf))
@@ -73,21 +73,21 @@ func (w *walk) eachLine() error {
 	return nil
 }
 
-// line deals with one line: a document of its own.
-func (w *walk) line(line []byte) error {
+// walkLine deals with one line: a document of its own.
+func (w *walk) walkLine(line []byte) error {
 	if len(line) == 0 {
 		return nil
 	}
-	if !possible(line) {
-		if whole(line) {
+	if !mayHoldSignIn(line) {
+		if isWholeJSON(line) {
 			return nil
 		}
-		return w.report(BadLine, errors.New("a line that is not JSON"))
+		return w.reportRecord(BadLine, errors.New("a line that is not JSON"))
 	}
 	one := walk{s: w.s, origin: w.origin, yield: w.yield, buf: line, base: w.base + int64(w.keep)}
 	err := one.eachValue()
 	if err == nil || err == errStop {
 		return err
 	}
-	return w.report(BadLine, err)
+	return w.reportRecord(BadLine, err)
 }

@@ -80,7 +80,7 @@ type Scanner struct {
 	window  []byte // the read buffer of ScanReader
 	scanned int64
 	gzip    gzip.Reader
-	fast    fast
+	fast    fastInflater
 }
 
 // Scan yields the sign-ins of an inflated document, in their order in it, and
@@ -95,7 +95,7 @@ type Scanner struct {
 func (s *Scanner) Scan(data []byte, origin string) iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
 		w := &walk{s: s, origin: origin, yield: yield, buf: data, limit: len(data)}
-		w.run()
+		w.walkDocument()
 	}
 }
 
@@ -116,8 +116,8 @@ func (s *Scanner) ScanReader(r io.Reader, origin string, limit int64) iter.Seq2[
 			s.window = make([]byte, 0, size)
 		}
 		w := &walk{s: s, origin: origin, yield: yield, buf: s.window[:0], limit: max(int(limit), 2*size), size: size}
-		w.src = s.sniff(r)
-		w.run()
+		w.src = s.openInflated(r)
+		w.walkDocument()
 		s.scanned = w.base + int64(len(w.buf))
 		if cap(w.buf) <= 4*size {
 			s.window = w.buf[:0] // one that had to grow for a huge record is let go

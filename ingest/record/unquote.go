@@ -16,7 +16,7 @@ func unquote(dst, quoted []byte) []byte {
 	for i := 0; i < len(b); {
 		switch c := b[i]; {
 		case c == '\\' && i+1 < len(b):
-			r, n := escape(b[i:])
+			r, n := readEscape(b[i:])
 			dst, i = utf8.AppendRune(dst, r), i+n
 		case c < utf8.RuneSelf:
 			dst, i = append(dst, c), i+1
@@ -28,8 +28,8 @@ func unquote(dst, quoted []byte) []byte {
 	return dst
 }
 
-// escape reads the escape at the start of b and how many bytes it has.
-func escape(b []byte) (r rune, n int) {
+// readEscape reads the escape at the start of b and how many bytes it has.
+func readEscape(b []byte) (r rune, n int) {
 	switch b[1] {
 	case 'b':
 		return '\b', 2
@@ -44,7 +44,7 @@ func escape(b []byte) (r rune, n int) {
 	case '"', '\\', '/':
 		return rune(b[1]), 2
 	case 'u':
-		first, ok := hex4(b[2:])
+		first, ok := parseHex4(b[2:])
 		if !ok {
 			break
 		}
@@ -52,7 +52,7 @@ func escape(b []byte) (r rune, n int) {
 			return first, 6
 		}
 		if len(b) >= 12 && b[6] == '\\' && b[7] == 'u' {
-			if second, ok := hex4(b[8:]); ok {
+			if second, ok := parseHex4(b[8:]); ok {
 				if r := utf16.DecodeRune(first, second); r != utf8.RuneError {
 					return r, 12
 				}
@@ -63,7 +63,7 @@ func escape(b []byte) (r rune, n int) {
 	return '\\', 1
 }
 
-func hex4(b []byte) (rune, bool) {
+func parseHex4(b []byte) (rune, bool) {
 	if len(b) < 4 {
 		return 0, false
 	}

@@ -11,8 +11,8 @@ import (
 // token is the text that no sign-in is without.
 const token = "ConsoleLogin"
 
-// mark is the byte order mark in UTF-8.
-const mark = "\ufeff"
+// byteOrderMark is the byte order mark in UTF-8.
+const byteOrderMark = "\ufeff"
 
 // walk goes through one document: a sequence of JSON values, or of lines that
 // hold some. In memory buf is the whole document and src is nil; over a stream
@@ -36,20 +36,20 @@ type walk struct {
 	token, letter int
 }
 
-// run walks the whole document and yields what it finds.
-func (w *walk) run() {
+// walkDocument walks the whole document and yields what it finds.
+func (w *walk) walkDocument() {
 	if w.src != nil {
-		w.fill()
+		w.fillWindow()
 	}
 	var err error
-	switch first := w.start(); {
+	switch first := w.nextStart(); {
 	case first == atEnd:
 		err = &Error{Kind: Empty, Err: errors.New("empty")}
-	case first != '[' && w.lines():
+	case first != '[' && w.isLines():
 		err = w.eachLine()
 	case first != '{' && first != '[':
 		err = &Error{Kind: Other, Offset: w.offset(), Err: errors.New("neither JSON nor gzip")}
-		if mentions(w.buf) {
+		if mentionsToken(w.buf) {
 			err = &Error{Kind: NoCarrier, Offset: w.offset(), Err: errors.New("text with " + token + " that is neither JSON nor gzip")}
 		}
 	default:
@@ -67,42 +67,42 @@ func (w *walk) run() {
 	}
 }
 
-// fill reads until the window is full or the stream has ended. A stream that
+// fillWindow reads until the window is full or the stream has ended. A stream that
 // fits is a document in memory from then on.
-func (w *walk) fill() {
+func (w *walk) fillWindow() {
 	for more := true; more && len(w.buf) < w.size; {
-		more = w.more()
+		more = w.readMore()
 	}
 	if w.err == io.EOF {
 		w.src = nil
 	}
 }
 
-// start moves to the next top-level value and returns its first byte, or
+// nextStart moves to the next top-level value and returns its first byte, or
 // atEnd. A byte order mark counts for as little there as white space does: in
 // files that were put end to end, each may begin with one.
-func (w *walk) start() int {
+func (w *walk) nextStart() int {
 	for {
 		w.keep = w.pos
-		c := w.space()
+		c := w.skipSpace()
 		w.keep = w.pos
-		if c != int(mark[0]) {
+		if c != int(byteOrderMark[0]) {
 			return c
 		}
-		for len(w.buf)-w.pos < len(mark) && w.more() {
+		for len(w.buf)-w.pos < len(byteOrderMark) && w.readMore() {
 			continue
 		}
-		if !bytes.HasPrefix(w.buf[w.pos:], []byte(mark)) {
+		if !bytes.HasPrefix(w.buf[w.pos:], []byte(byteOrderMark)) {
 			return c
 		}
-		w.pos += len(mark)
+		w.pos += len(byteOrderMark)
 	}
 }
 
 func (w *walk) offset() int64 { return w.base + int64(w.pos) }
 
-// report yields an error about one record or line.
-func (w *walk) report(kind Kind, err error) error {
+// reportRecord yields an error about one record or line.
+func (w *walk) reportRecord(kind Kind, err error) error {
 	if !w.yield(signin.Event{}, &Error{Kind: kind, Offset: w.base + int64(w.keep), Err: err}) {
 		return errStop
 	}
@@ -113,19 +113,19 @@ func (w *walk) report(kind Kind, err error) error {
 func (w *walk) eachValue() error {
 	if w.src == nil {
 		w.token, w.letter = -1, -1
-		if w.seek() == len(w.buf) && w.sound() {
+		if w.seekToken() == len(w.buf) && w.isWholeLogFile() {
 			return nil
 		}
 	}
 	for {
 		var err error
-		switch w.start() {
+		switch w.nextStart() {
 		case atEnd:
 			return nil
 		case '{':
-			err = w.object()
+			err = w.walkObject()
 		case '[':
-			err = w.elements(top)
+			err = w.walkArray(top)
 		default:
 			err = errSyntax
 		}
@@ -133,16 +133,16 @@ func (w *walk) eachValue() error {
 			return nil
 		}
 		if err != nil {
-			return w.broken(err)
+			return w.withOffset(err)
 		}
 	}
 }
 
-// sound tells, by its two ends, whether a document in memory is a whole log
+// isWholeLogFile tells, by its two ends, whether a document in memory is a whole log
 // file, so that what holds no sign-in need not be walked: it begins as one,
 // and its last record is whole and is followed by the end of Records. Any
 // other document is walked to its end.
-func (w *walk) sound() bool {
+func (w *walk) isWholeLogFile() bool {
 	if !bytes.HasPrefix(w.buf, []byte(`{"Records":[`)) {
 		return false
 	}
@@ -155,11 +155,11 @@ func (w *walk) sound() bool {
 	if last.pos < 1 || last.buf[last.pos-1] != ',' && last.buf[last.pos-1] != '[' {
 		return false
 	}
-	return last.value() == nil && string(last.buf[last.pos:]) == "]}"
+	return last.skipValue() == nil && string(last.buf[last.pos:]) == "]}"
 }
 
-// broken turns a syntax error into one with a place.
-func (w *walk) broken(err error) error {
+// withOffset turns a syntax error into one with a place.
+func (w *walk) withOffset(err error) error {
 	var e *Error
 	if err == errStop || errors.As(err, &e) {
 		return err
@@ -167,22 +167,22 @@ func (w *walk) broken(err error) error {
 	return &Error{Kind: BadJSON, Offset: w.offset(), Err: err}
 }
 
-// object walks a top-level object: a container of records whose elements are
+// walkObject walks a top-level object: a container of records whose elements are
 // dealt with one by one, or else a record or envelope as a whole. What has said
 // its eventName is a record, and an array in it is no container. An eventName
 // behind a container comes too late: log files begin with theirs, and its
 // elements cannot be held back until the end of a stream.
-func (w *walk) object() error {
+func (w *walk) walkObject() error {
 	w.pos++
 	container, named := false, false
 	for {
-		switch w.space() {
+		switch w.skipSpace() {
 		case '}':
 			w.pos++
 			if container {
 				return nil
 			}
-			return w.candidate(top)
+			return w.checkCandidate(top)
 		case '"':
 		case atEnd:
 			return errEnd
@@ -191,24 +191,24 @@ func (w *walk) object() error {
 		}
 		at := w.pos - w.keep
 		w.pos++
-		if err := w.str(); err != nil {
+		if err := w.skipString(); err != nil {
 			return err
 		}
-		key := name(w.buf[w.keep+at : w.pos])
+		key := keyText(w.buf[w.keep+at : w.pos])
 		named = named || string(key) == "eventName"
 		in := top
 		if !named {
 			in = containerOf(key)
 		}
-		if err := w.expect(':'); err != nil {
+		if err := w.expectByte(':'); err != nil {
 			return err
 		}
 		var err error
-		if w.space() == '[' && in != top {
+		if w.skipSpace() == '[' && in != top {
 			container = true
-			err = w.elements(in)
+			err = w.walkArray(in)
 		} else {
-			err = w.value()
+			err = w.skipValue()
 		}
 		if err != nil {
 			return err
@@ -216,15 +216,15 @@ func (w *walk) object() error {
 		if container {
 			w.keep = w.pos
 		}
-		if w.space() == ',' {
+		if w.skipSpace() == ',' {
 			w.pos++
 		}
 	}
 }
 
-// expect moves behind the byte c.
-func (w *walk) expect(c byte) error {
-	switch w.space() {
+// expectByte moves behind the byte c.
+func (w *walk) expectByte(c byte) error {
+	switch w.skipSpace() {
 	case int(c):
 		w.pos++
 		return nil
@@ -234,11 +234,11 @@ func (w *walk) expect(c byte) error {
 	return errSyntax
 }
 
-// elements walks an array and deals with its elements one by one.
-func (w *walk) elements(in shape) error {
+// walkArray walks an array and deals with its elements one by one.
+func (w *walk) walkArray(in arrayShape) error {
 	w.pos++
 	for {
-		switch w.space() {
+		switch w.skipSpace() {
 		case atEnd:
 			return errEnd
 		case ']':
@@ -246,45 +246,45 @@ func (w *walk) elements(in shape) error {
 			return nil
 		}
 		w.keep = w.pos
-		if err := w.value(); err != nil {
+		if err := w.skipValue(); err != nil {
 			return err
 		}
-		if err := w.candidate(in); err != nil {
+		if err := w.checkCandidate(in); err != nil {
 			return err
 		}
 		w.keep = w.pos
-		if w.space() == ',' {
+		if w.skipSpace() == ',' {
 			w.pos++
 		}
 	}
 }
 
-// candidate deals with the value from keep to pos, if it may be a sign-in. In
+// checkCandidate deals with the value from keep to pos, if it may be a sign-in. In
 // memory, it ends the walk when no further one can come.
-func (w *walk) candidate(in shape) error {
+func (w *walk) checkCandidate(in arrayShape) error {
 	raw := w.buf[w.keep:w.pos]
 	if w.src != nil {
-		if !possible(raw) {
+		if !mayHoldSignIn(raw) {
 			return nil
 		}
-		return w.emit(raw, in)
+		return w.emitCandidate(raw, in)
 	}
 	if min(w.token, w.letter) >= w.pos {
 		return nil
 	}
-	if err := w.emit(raw, in); err != nil {
+	if err := w.emitCandidate(raw, in); err != nil {
 		return err
 	}
-	if w.seek() == len(w.buf) && w.sound() {
+	if w.seekToken() == len(w.buf) && w.isWholeLogFile() {
 		return errDone
 	}
 	return nil
 }
 
-// seek finds the next place from pos on that makes a value a candidate. What
+// seekToken finds the next place from pos on that makes a value a candidate. What
 // was found ahead is kept, so that a document is searched once, however many
 // candidates it has.
-func (w *walk) seek() int {
+func (w *walk) seekToken() int {
 	if w.token < w.pos {
 		w.token = w.pos + tokenIn(w.buf[w.pos:])
 	}
@@ -294,8 +294,8 @@ func (w *walk) seek() int {
 	return min(w.token, w.letter)
 }
 
-// possible tells whether a value may be a sign-in or hold one.
-func possible(b []byte) bool { return tokenIn(b) < len(b) || letterIn(b) < len(b) }
+// mayHoldSignIn tells whether a value may be a sign-in or hold one.
+func mayHoldSignIn(b []byte) bool { return tokenIn(b) < len(b) || letterIn(b) < len(b) }
 
 // tokenIn is the first place of the token, len(b) where there is none.
 func tokenIn(b []byte) int {
@@ -319,9 +319,9 @@ func letterIn(b []byte) int {
 	}
 }
 
-// mentions tells whether a text that is no JSON speaks of sign-ins, be it in
+// mentionsToken tells whether a text that is no JSON speaks of sign-ins, be it in
 // UTF-16, as some shells write it.
-func mentions(b []byte) bool {
+func mentionsToken(b []byte) bool {
 	wide := make([]byte, 0, 2*len(token))
 	for _, c := range []byte(token) {
 		wide = append(wide, c, 0)

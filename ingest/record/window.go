@@ -27,10 +27,10 @@ var (
 	errDone = errors.New("done")
 )
 
-// more reads on, when the walk has come to the end of buf. What lies before
+// readMore reads on, when the walk has come to the end of buf. What lies before
 // keep is forgotten. False means that there is no more, or that what is kept
 // has reached the limit; err tells which.
-func (w *walk) more() bool {
+func (w *walk) readMore() bool {
 	if w.src == nil || w.err != nil {
 		return false
 	}
@@ -53,7 +53,7 @@ func (w *walk) more() bool {
 		n, err := w.src.Read(w.buf[len(w.buf):cap(w.buf)])
 		w.buf = w.buf[:len(w.buf)+n]
 		if err != nil {
-			w.end(err)
+			w.endStream(err)
 		}
 		if n > 0 {
 			return true
@@ -64,8 +64,8 @@ func (w *walk) more() bool {
 	}
 }
 
-// end remembers why the reader gave no more.
-func (w *walk) end(err error) {
+// endStream remembers why the reader gave no more.
+func (w *walk) endStream(err error) {
 	var e *Error
 	switch {
 	case err == io.EOF:
@@ -80,9 +80,9 @@ func (w *walk) end(err error) {
 // atEnd is what space gives at the end: no byte has this value, NUL included.
 const atEnd = -1
 
-// space moves to the next byte that is not white space and returns it, or
+// skipSpace moves to the next byte that is not white space and returns it, or
 // atEnd.
-func (w *walk) space() int {
+func (w *walk) skipSpace() int {
 	for {
 		for w.pos < len(w.buf) {
 			switch c := w.buf[w.pos]; c {
@@ -92,31 +92,31 @@ func (w *walk) space() int {
 				return int(c)
 			}
 		}
-		if !w.more() {
+		if !w.readMore() {
 			return atEnd
 		}
 	}
 }
 
-// value moves behind the value that begins at pos. Only what is needed to find
+// skipValue moves behind the value that begins at pos. Only what is needed to find
 // its end is checked: strings, escapes and depth.
-func (w *walk) value() error {
-	switch w.space() {
+func (w *walk) skipValue() error {
+	switch w.skipSpace() {
 	case atEnd:
 		return errEnd
 	case '{', '[':
-		return w.nested()
+		return w.skipNested()
 	case '"':
 		w.pos++
-		return w.str()
+		return w.skipString()
 	case ',', ':', '}', ']', 0:
 		return errSyntax
 	}
-	return w.scalar()
+	return w.skipScalar()
 }
 
-// scalar moves behind a number, true, false or null.
-func (w *walk) scalar() error {
+// skipScalar moves behind a number, true, false or null.
+func (w *walk) skipScalar() error {
 	for {
 		for w.pos < len(w.buf) {
 			switch w.buf[w.pos] {
@@ -127,35 +127,35 @@ func (w *walk) scalar() error {
 			}
 			w.pos++
 		}
-		if !w.more() {
+		if !w.readMore() {
 			return nil
 		}
 	}
 }
 
-// str moves behind the closing quote; pos is behind the opening one.
-func (w *walk) str() error {
+// skipString moves behind the closing quote; pos is behind the opening one.
+func (w *walk) skipString() error {
 	from := w.pos - w.keep // relative: more may move the buffer
 	for {
 		i := bytes.IndexByte(w.buf[w.pos:], '"')
 		if i < 0 {
 			w.pos = len(w.buf)
-			if !w.more() {
+			if !w.readMore() {
 				return errEnd
 			}
 			continue
 		}
 		end := w.pos + i
 		w.pos = end + 1
-		if !escaped(w.buf[w.keep+from : end]) {
+		if !endsEscaped(w.buf[w.keep+from : end]) {
 			return nil
 		}
 	}
 }
 
-// escaped tells whether the byte behind b is escaped: an odd number of
+// endsEscaped tells whether the byte behind b is escaped: an odd number of
 // backslashes stands before it.
-func escaped(b []byte) bool {
+func endsEscaped(b []byte) bool {
 	n := 0
 	for n < len(b) && b[len(b)-1-n] == '\\' {
 		n++
@@ -163,10 +163,10 @@ func escaped(b []byte) bool {
 	return n%2 == 1
 }
 
-// nested moves behind an object or array. It is the loop in which a file's
+// skipNested moves behind an object or array. It is the loop in which a file's
 // bytes are spent, so it works on locals and leaves only at the end of the
 // buffer.
-func (w *walk) nested() error {
+func (w *walk) skipNested() error {
 	depth := 0
 	for {
 		b, i := w.buf, w.pos
@@ -174,10 +174,10 @@ func (w *walk) nested() error {
 			c := b[i]
 			i++
 			if c == '"' {
-				end := closing(b, i)
+				end := closingQuote(b, i)
 				if end < 0 {
 					w.pos = i
-					if err := w.str(); err != nil {
+					if err := w.skipString(); err != nil {
 						return err
 					}
 					b, i = w.buf, w.pos
@@ -198,16 +198,16 @@ func (w *walk) nested() error {
 			}
 		}
 		w.pos = i
-		if !w.more() {
+		if !w.readMore() {
 			return errEnd
 		}
 	}
 }
 
-// closing finds the place behind the quote that ends the string in which i
+// closingQuote finds the place behind the quote that ends the string in which i
 // lies, eight bytes at a time; -1 if that is not within b, or too near its end
 // to tell.
-func closing(b []byte, i int) int {
+func closingQuote(b []byte, i int) int {
 	const (
 		ones   = 0x0101010101010101
 		highs  = 0x8080808080808080

@@ -1,10 +1,14 @@
 // Package trail reads trail buckets: CloudTrail's log files under their keys,
-// in S3 or in a copy on disk. In come a Store and a Window; out go log files
-// (List), the sign-ins of one of them (Read), or both halves together as an
-// ingest.Source, each with an account of what was left out and what could not
-// be read, and a checkpoint by which the next run leaves out what was read. It
-// must not judge a sign-in, decide its Region by a key, print, or take
-// credentials and clients from anywhere but its fields.
+// in S3 or in a copy on disk.
+//
+// The input is a Store and an ingest.Window. There are two halves, which can be
+// used apart: List gives the log files, and Read gives the sign-ins of one log
+// file. Source.Open and Source.Resume put them together as an ingest.Source.
+// Each reading says what was left out and what could not be read. Resume also
+// gives a checkpoint, by which the next run leaves out what was read.
+//
+// The package must not judge a sign-in, derive its Region from a key, or print.
+// It takes credentials and clients from its fields only.
 package trail
 
 import (
@@ -20,25 +24,25 @@ import (
 	"trailgate/ingest"
 )
 
-// DefaultWorkers is how many downloads from a bucket are in flight. Each
-// waits about 50 ms for its first byte.
+// DefaultWorkers is the number of downloads at a time from a bucket. Each waits
+// about 50 ms for its first byte.
 const DefaultWorkers = 32
 
-// listWorkers is how many listings of a bucket are in flight.
+// listWorkers is the number of listings at a time of a bucket.
 const listWorkers = 64
 
-// Source is one trail bucket, or a part of it. Only Store is required. The
-// fields are not to be changed while it is read. A Source may be read several
+// Source is one trail bucket, or a part of it. Only Store is required. Its
+// fields must not be changed after the first use. A Source may be read several
 // times, and by several goroutines at once.
 type Source struct {
 	Store       Store
-	Prefix      string                // where to look; empty: everywhere. A folder at, above or below AWSLogs, or the key of one log file
+	Prefix      string                // where to look: a folder at, above or below AWSLogs, or the key of one log file; empty: everywhere
 	Label       string                // the source as the user named it; empty: Store.Origin(Prefix)
 	Workers     int                   // objects read at once; zero: DefaultWorkers, but GOMAXPROCS for a Disk
 	MaxInflated int64                 // bytes of one object, packed or inflated; zero: DefaultMaxInflated
 	Progress    func(ingest.Progress) // called between objects, from the goroutine that iterates; may be nil
 
-	desks sync.Pool // *desk: buffers of Read, kept only to save memory
+	buffers sync.Pool // *readBuffers: a cache for Read, to save memory
 }
 
 // Name is the source as the user named it.
@@ -49,33 +53,35 @@ func (s *Source) Name() string {
 	return s.Store.Origin(s.Prefix)
 }
 
-// Open prepares to list, download and scan at the same time. Each object's own
-// skip comes before its events. Any error but a skip is a *NoTrailError, a
-// start that cannot be listed, or the context's. Objects that were listed and
-// not dealt with when the reading ended early are excluded,
-// ingest.ReasonInterrupted.
+// Open prepares to list, download and scan at the same time; see
+// ingest.Source. The skip of an object comes before its events. An error that
+// is not a skip is a *NoTrailError, a start that cannot be listed, or the
+// context's. If the reading ends early, the objects that were listed and not
+// read are excluded with ingest.ReasonInterrupted.
 func (s *Source) Open(ctx context.Context, w ingest.Window) ingest.Stream {
 	return &stream{source: s, ctx: ctx, window: w}
 }
 
-// Resume is Open for what is new since from. The window's end does not matter,
-// since a log file is read whole or not at all: only from.Until bounds its
-// delivery. A folder that the checkpoint knows is listed from the day of its
-// newest delivery minus LookBack on, or from the window's Since if that is
-// later. LookBack is rounded up to whole UTC days; zero means DefaultLookBack.
-// A file that appears later than this in the folder of an earlier day is never
-// seen. An earlier Since than that of the run before reaches only folders that
-// the checkpoint does not know.
+// Resume is Open for the log files that are new since from. It ignores the end
+// of the window, because a log file is read whole or not at all. Only
+// from.Until bounds the delivery.
 //
-// The backlog counts as listed. A key that is gone is a skip of
-// ingest.CauseVanished.
+// A folder that the checkpoint knows is listed from the day of its newest
+// delivery minus LookBack on, or from the window's Since if that is later.
+// LookBack is rounded up to whole UTC days; zero means DefaultLookBack. A file
+// that appears later than this in the folder of an earlier day is never found.
+// If Since is earlier than in the run before, only folders that the checkpoint
+// does not know are listed from there.
+//
+// The keys of the backlog count as listed. A key that no longer exists is a
+// skip of ingest.CauseVanished.
 func (s *Source) Resume(ctx context.Context, w ingest.Window, from ingest.ResumePoint) ingest.ResumedStream {
 	w.Until, w.Lateness = from.Until, -1
 	return &stream{source: s, ctx: ctx, window: w, from: &from}
 }
 
-// CheckpointName is the name of the bucket and prefix as the user gave it, or
-// the absolute path of a folder.
+// CheckpointName is the bucket and prefix as the user named them, or the
+// absolute path of a folder.
 func (s *Source) CheckpointName() (string, error) {
 	if !s.onDisk() {
 		return strings.TrimSuffix(s.Name(), "/"), nil
@@ -97,8 +103,8 @@ func (s *Source) DeliveredAt(key string) time.Time {
 	return name.Delivered
 }
 
-// Survey lists without reading: which accounts, Regions and days have log
-// files. See ingest.Surveyor.
+// Survey says which accounts, Regions and days have log files, without reading
+// them; see ingest.Surveyor.
 func (s *Source) Survey(ctx context.Context, w ingest.Window) (ingest.Coverage, error) {
 	var skips ingest.Coverage
 	var fatal error
@@ -117,8 +123,9 @@ func (s *Source) Survey(ctx context.Context, w ingest.Window) (ingest.Coverage, 
 	return out, fatal
 }
 
-// Probe tells whether there is a trail, at the price of a few listings: nil,
-// a *NoTrailError, a start that cannot be listed, or the context's error.
+// Probe reports whether there is a trail, with a few listings. The error is nil
+// if there is one; otherwise it is a *NoTrailError, a start that cannot be
+// listed, or the context's.
 func (s *Source) Probe(ctx context.Context) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -126,14 +133,14 @@ func (s *Source) Probe(ctx context.Context) error {
 	var denied error
 	for it := range run.items {
 		if it.skip != nil && denied == nil {
-			denied = fatal(it.skip)
+			denied = startError(it.skip)
 		}
 	}
-	err := run.stop()
+	err := run.stopListing()
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case run.lister.layout:
+	case run.lister.hasLayout():
 		return nil
 	case err != nil:
 		return err
@@ -148,7 +155,7 @@ func (s *Source) maxInflated() int64 {
 	return DefaultMaxInflated
 }
 
-func (s *Source) workers() int {
+func (s *Source) workerCount() int {
 	switch {
 	case s.Workers > 0:
 		return s.Workers
@@ -159,9 +166,6 @@ func (s *Source) workers() int {
 }
 
 func (s *Source) onDisk() bool {
-	switch s.Store.(type) {
-	case Disk, *Disk:
-		return true
-	}
-	return false
+	_, ok := s.Store.(fileStore)
+	return ok
 }

@@ -12,28 +12,27 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// stream is one reading of a trail: a listing, workers that read what it finds,
-// and the iterating goroutine, which alone keeps the counts.
+// stream is one reading of a trail. A lister finds objects, workers read them,
+// and the goroutine that iterates counts them.
 type stream struct {
 	source *Source
 	ctx    context.Context
 	window ingest.Window
-	from   *ingest.ResumePoint // nil: all is new
+	from   *ingest.ResumePoint // nil: everything is new
 
 	used    bool
 	run     *listerRun
 	results chan Reading
-	// tokens bounds how many objects are inflated at once: there is no use in
-	// more than there are cores, and an inflated object is the largest thing
-	// in memory.
-	tokens chan *scratch
+	// buffers bounds the number of objects that are inflated at once to the
+	// number of cores. More would not be faster, and would take much memory.
+	buffers chan *scanBuffers
 
 	read, skipped    int // objects
 	packed, inflated int64
-	unannounced      int64 // packed bytes whose size the listing did not tell
+	unannounced      int64 // packed bytes of objects whose size the listing did not tell
 	signIns          int
 
-	backlog  map[string]bool // from.Backlog
+	backlog  map[string]bool // keys of from.Backlog
 	coverage ingest.Coverage
 	outcome  ingest.Outcome
 }
@@ -46,7 +45,7 @@ func (st *stream) Events() iter.Seq2[signin.Event, error] {
 				yield(signin.Event{}, err)
 				return
 			}
-			if !r.flatten(yield) {
+			if !r.yieldEvents(yield) {
 				return
 			}
 		}
@@ -56,13 +55,14 @@ func (st *stream) Events() iter.Seq2[signin.Event, error] {
 // Coverage is complete once Events has ended.
 func (st *stream) Coverage() ingest.Coverage { return st.coverage }
 
-// Outcome is complete once Events has ended. Every object that was listed
-// counts as dealt with in its Checkpoint, also one that failed: the caller
-// keeps those as the next backlog.
+// Outcome is complete once Events has ended. In its Checkpoint, every object
+// that was listed counts as dealt with, even one that failed. The caller keeps
+// those as the next backlog.
 func (st *stream) Outcome() ingest.Outcome { return st.outcome }
 
-// flatten yields what a reading holds, its own skip first.
-func (r *Reading) flatten(yield func(signin.Event, error) bool) bool {
+// yieldEvents yields the skip of the object, then its events, then the skips of
+// single records. It reports whether to go on.
+func (r *Reading) yieldEvents(yield func(signin.Event, error) bool) bool {
 	if r.Skip != nil && !yield(signin.Event{}, r.Skip) {
 		return false
 	}
@@ -79,10 +79,9 @@ func (r *Reading) flatten(yield func(signin.Event, error) bool) bool {
 	return true
 }
 
-// readings yields each object as it comes, in no particular order. Every object
-// that was listed and not left out is one Reading, with Skip set if it was not
-// read to its end. A folder that could not be listed is a Reading with an empty
-// Object.Key and Skip set. Any other error is the last thing yielded.
+// readings yields a Reading for every object that was listed and not left out,
+// in no particular order. A folder that could not be listed is a Reading with
+// an empty Object.Key and a Skip. Any other error is the last thing yielded.
 func (st *stream) readings() iter.Seq2[Reading, error] {
 	return func(yield func(Reading, error) bool) {
 		if st.used {
@@ -96,13 +95,13 @@ func (st *stream) readings() iter.Seq2[Reading, error] {
 
 func (st *stream) readAll(yield func(Reading, error) bool) {
 	inner, cancel := context.WithCancel(st.ctx)
-	st.start(inner)
+	st.startWorkers(inner)
 	left := false
 	for r := range st.results {
 		if st.ctx.Err() != nil {
 			break
 		}
-		st.count(&r)
+		st.countReading(&r)
 		if left = !yield(r, nil); left {
 			break
 		}
@@ -111,11 +110,11 @@ func (st *stream) readAll(yield func(Reading, error) bool) {
 	for range st.results {
 		continue
 	}
-	err := st.run.stop()
+	err := st.run.stopListing()
 	if st.ctx.Err() != nil {
 		err = st.ctx.Err()
 	}
-	st.finish(left, err)
+	st.finishRun(left, err)
 	switch {
 	case left:
 	case err != nil:
@@ -125,8 +124,8 @@ func (st *stream) readAll(yield func(Reading, error) bool) {
 	}
 }
 
-// start starts the listing and the workers.
-func (st *stream) start(ctx context.Context) {
+// startWorkers starts the lister and the workers.
+func (st *stream) startWorkers(ctx context.Context) {
 	if st.from != nil {
 		st.backlog = make(map[string]bool, len(st.from.Backlog))
 		for _, key := range st.from.Backlog {
@@ -134,15 +133,15 @@ func (st *stream) start(ctx context.Context) {
 		}
 	}
 	st.run = st.source.startLister(ctx, st.window, st.from, nil)
-	st.tokens = make(chan *scratch, runtime.GOMAXPROCS(0))
-	for range cap(st.tokens) {
-		st.tokens <- &scratch{}
+	st.buffers = make(chan *scanBuffers, runtime.GOMAXPROCS(0))
+	for range cap(st.buffers) {
+		st.buffers <- &scanBuffers{}
 	}
-	workers := st.source.workers()
+	workers := st.source.workerCount()
 	st.results = make(chan Reading, 2*workers)
 	var wg sync.WaitGroup
 	for range workers {
-		wg.Go(func() { st.work(ctx) })
+		wg.Go(func() { st.readObjects(ctx) })
 	}
 	go func() {
 		wg.Wait()
@@ -150,11 +149,11 @@ func (st *stream) start(ctx context.Context) {
 	}()
 }
 
-// work reads objects until there are no more.
-func (st *stream) work(ctx context.Context) {
+// readObjects reads objects until the lister has ended.
+func (st *stream) readObjects(ctx context.Context) {
 	var packed []byte
 	for {
-		var it item
+		var it listItem
 		var ok bool
 		select {
 		case it, ok = <-st.run.items:
@@ -166,13 +165,13 @@ func (st *stream) work(ctx context.Context) {
 		r := Reading{Object: it.object, Skip: it.skip}
 		if it.skip == nil {
 			var err error
-			if r, packed, err = st.source.fetch(ctx, it.object, packed); err != nil {
+			if r, packed, err = st.source.fetchObject(ctx, it.object, packed); err != nil {
 				return
 			}
-			if r.Skip == nil && !st.scan(ctx, &r, packed) {
+			if r.Skip == nil && !st.scanInTurn(ctx, &r, packed) {
 				return
 			}
-			packed = keep(packed, keepPacked)
+			packed = reuseUpTo(packed, mostPacked)
 		}
 		select {
 		case st.results <- r:
@@ -182,20 +181,20 @@ func (st *stream) work(ctx context.Context) {
 	}
 }
 
-// scan waits for a token and scans with it.
-func (st *stream) scan(ctx context.Context, r *Reading, packed []byte) bool {
+// scanInTurn waits for free buffers and scans with them.
+func (st *stream) scanInTurn(ctx context.Context, r *Reading, packed []byte) bool {
 	select {
-	case sc := <-st.tokens:
-		st.source.scan(r, packed, sc)
-		st.tokens <- sc
+	case sc := <-st.buffers:
+		st.source.scanObject(r, packed, sc)
+		st.buffers <- sc
 		return true
 	case <-ctx.Done():
 		return false
 	}
 }
 
-// count counts one reading, and notes what the next run must know of it.
-func (st *stream) count(r *Reading) {
+// countReading counts one reading and shows the progress.
+func (st *stream) countReading(r *Reading) {
 	if r.Skip != nil {
 		st.skipped++
 	} else {
@@ -208,13 +207,13 @@ func (st *stream) count(r *Reading) {
 	}
 	st.signIns += len(r.Events)
 	if st.from != nil {
-		st.note(r)
+		st.noteOutcome(r)
 	}
 	st.showProgress()
 }
 
-// note adds a reading to the outcome.
-func (st *stream) note(r *Reading) {
+// noteOutcome adds a reading to the outcome.
+func (st *stream) noteOutcome(r *Reading) {
 	out, key := &st.outcome, r.Object.Key
 	if at := r.Object.Name.Delivered; at.After(out.Newest) {
 		out.Newest = at
@@ -228,16 +227,16 @@ func (st *stream) note(r *Reading) {
 	}
 }
 
-// finish makes the coverage and the outcome, once all that was started has
-// ended.
-func (st *stream) finish(left bool, err error) {
-	c := st.run.coverage()
+// finishRun completes the coverage and the outcome, once the lister and the
+// workers have ended.
+func (st *stream) finishRun(left bool, err error) {
+	c := st.run.listedCoverage()
 	c.Read, c.Packed, c.Inflated = st.read, st.packed, st.inflated
 	c.Exclude(ingest.ReasonInterrupted, c.Listed-st.read-st.skipped-ingest.Total(c.Excluded))
 	c.Partial = left || st.ctx.Err() != nil
 	st.coverage = c
 	out := &st.outcome
-	out.Checkpoint = st.run.checkpoint(st.from, err == nil && !left)
+	out.Checkpoint = st.run.lister.nextCheckpoint(st.from, err == nil && !left)
 	slices.SortFunc(out.Failed, func(a, b ingest.FailedObject) int { return cmp.Compare(a.Key, b.Key) })
 	slices.Sort(out.Recovered)
 }
@@ -246,7 +245,8 @@ func (st *stream) showProgress() {
 	if st.source.Progress == nil {
 		return
 	}
-	// Read first: what is counted after the end is all there is.
+	// This is read first. If the listing has ended by now, the counts below are
+	// final.
 	final := st.run.ended.Load()
 	l := st.run.lister
 	st.source.Progress(ingest.Progress{

@@ -49,17 +49,17 @@ func (l *checkpointRunner) resume(t *testing.T) ingest.ResumedStream {
 }
 
 // page is what the checkpoint says of a folder.
-func (l *checkpointRunner) page(t *testing.T, folder string) trail.Page {
+func (l *checkpointRunner) page(t *testing.T, folder string) trail.FolderCheckpoint {
 	t.Helper()
 	return pageOf(t, l.from.Checkpoint, folder)
 }
 
-func pageOf(t *testing.T, c ingest.Checkpoint, folder string) trail.Page {
+func pageOf(t *testing.T, c ingest.Checkpoint, folder string) trail.FolderCheckpoint {
 	t.Helper()
 	if c[folder] == nil {
-		return trail.Page{}
+		return trail.FolderCheckpoint{}
 	}
-	p, err := trail.ParsePage(c[folder])
+	p, err := trail.ParseFolderCheckpoint(c[folder])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestBooksLeaveOutWhatIsKnown(t *testing.T) {
 		t.Errorf("excluded %v, remarks %v", c.Excluded, c.Remarks)
 	}
 	p := l.page(t, euFolder)
-	if want := noon(0).Add(99*hour + 5*minute); !p.Through.Equal(want) || len(p.Days) != 2 || len(p.Tail) != 3 {
+	if want := noon(0).Add(99*hour + 5*minute); !p.Watermark.Equal(want) || len(p.Days) != 2 || len(p.Recent) != 3 {
 		t.Errorf("page %+v; want through %s, two days and three objects", p, want)
 	}
 }
@@ -156,7 +156,7 @@ func TestBooksReadAChangedDayAgain(t *testing.T) {
 	came := eu(90*minute, 6)
 	l.add(came)
 	c := l.expect(t, append(early, came)...)
-	want := `4 objects of 2024-03-04 in "mem://` + euFolder + `" were read again: one came or went there that was delivered more than an hour before the newest`
+	want := `4 objects of 2024-03-04 in "mem://` + euFolder + `" were read again: an object that was delivered more than an hour before the newest was added or removed there`
 	if diff := cmp.Diff([]string{want}, c.Remarks); diff != "" || c.Excluded["known"] != 2 {
 		t.Errorf("excluded %v, remarks (-want +got):\n%s", c.Excluded, diff)
 	}
@@ -234,8 +234,8 @@ func TestBooksWithStrangeKeys(t *testing.T) {
 			l.add(more)
 			l.expect(t, more)
 			l.expect(t)
-			if p := l.page(t, euFolder); !p.Through.Equal(noon(0).Add(70 * hour)) {
-				t.Errorf("mark at %s", p.Through)
+			if p := l.page(t, euFolder); !p.Watermark.Equal(noon(0).Add(70 * hour)) {
+				t.Errorf("mark at %s", p.Watermark)
 			}
 
 			alone := newRunner(c.key)

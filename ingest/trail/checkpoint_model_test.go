@@ -308,14 +308,14 @@ func (w *world) commit(c ingest.Checkpoint, owed []string, broken string) {
 			}
 		}
 		p := pageOf(w.t, c, f)
-		if !p.Through.Equal(w.mark[f]) {
-			w.t.Fatalf("mark of %s is %s, want %s", f, p.Through, w.mark[f])
+		if !p.Watermark.Equal(w.mark[f]) {
+			w.t.Fatalf("mark of %s is %s, want %s", f, p.Watermark, w.mark[f])
 		}
 		form, err := p.MarshalJSON()
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		back, err := trail.ParsePage(form)
+		back, err := trail.ParseFolderCheckpoint(form)
 		if diff := cmp.Diff(p, back); diff != "" || err != nil {
 			w.t.Fatalf("page read back: %v (-want +got):\n%s", err, diff)
 		}
