@@ -62,24 +62,13 @@ func (w Window) LastDelivery() time.Time {
 	return w.Until.Add(w.Lateness)
 }
 
-// Progress is how far a source has come.
+// Progress says how far a stream has come.
 type Progress struct {
-	Listed  int   // objects found so far
-	Done    int   // objects dealt with so far
-	Bytes   int64 // packed bytes read so far
-	Packed  int64 // packed bytes of the objects found so far
-	SignIns int   // sign-ins found so far, duplicates included
-	Final   bool  // Listed and Packed will not grow any more
-
-	Reach []Reach // of a source that asks an API Region by Region; the receiver's own
-	Rate  float64 // its requests a second, of late
-	Quota float64 // its requests a second at the most
-}
-
-// Reach is how far back in time a Region of an account has been read.
-type Reach struct {
-	Account string
-	Region  string
-	Back    time.Time // every event from here on has been read; zero: none yet
-	Done    bool      // there will be no more
+	Listed  int    // objects found so far
+	Done    int    // of these, objects read or skipped
+	Bytes   int64  // packed bytes read so far
+	Packed  int64  // packed bytes of the objects found so far
+	SignIns int    // sign-ins found so far, with duplicates
+	Final   bool   // Listed and Packed will not grow any more
+	Text    string // a line about it in the source's own words; empty: the counts say it all
 }

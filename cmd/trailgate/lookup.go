@@ -40,7 +40,10 @@ func (p *process) lookup(ctx context.Context, arg string, f *readFlags, c *clien
 	}
 	s := &lookup.Source{
 		Label: arg, Now: p.now, Clamp: f.lookup.clamp, RegionTimeout: f.lookup.regionTimeout, Workers: f.workers, Table: f.table,
-		Progress: progress, ResumeFile: f.lookup.resume, Asked: strings.TrimSpace(f.since + " to " + f.until),
+		ResumeFile: f.lookup.resume, Asked: strings.TrimSpace(f.since + " to " + f.until),
+	}
+	if progress != nil {
+		s.Progress = func(now lookup.Progress) { progress(now.Progress) }
 	}
 	_, named, _ := strings.Cut(arg, "://")
 	for name := range strings.SplitSeq(strings.Trim(named, "/"), ",") {
@@ -156,24 +159,4 @@ func (f *lookupFlags) apart(paths ...string) error {
 		}
 	}
 	return nil
-}
-
-// reached says how far a source has come that asks Region by Region: the one
-// that is furthest behind tells what has been read of all.
-func reached(now ingest.Progress) string {
-	text := fmt.Sprintf("%d of %d Regions, %d sign-ins, %.1f of %.0f requests/s", now.Done, now.Listed, now.SignIns, now.Rate, now.Quota)
-	var last ingest.Reach
-	for _, r := range now.Reach {
-		switch {
-		case r.Done:
-		case r.Back.IsZero():
-			return text
-		case r.Back.After(last.Back):
-			last = r
-		}
-	}
-	if !last.Back.IsZero() {
-		text += fmt.Sprintf(", all back to %s (%s)", last.Back.UTC().Format(time.DateTime), last.Region)
-	}
-	return text
 }

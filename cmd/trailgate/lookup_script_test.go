@@ -4,14 +4,12 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"trailgate/fixtures/cloudtrail"
 	"trailgate/fixtures/s3"
-	"trailgate/ingest"
 )
 
 // cloudtrail [-quota] [-deny REGION] [-unknown REGION] [-hang REGION] [-storm REGION]
@@ -90,28 +88,5 @@ func pages(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	if n < low || n > high {
 		ts.Fatalf("%d %s, want %d to %d", n, args[0], low, high)
-	}
-}
-
-func TestReached(t *testing.T) {
-	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		name string
-		now  ingest.Progress
-		want string
-	}{
-		{"nothing yet", ingest.Progress{Listed: 2, Rate: 1, Quota: 4, Reach: []ingest.Reach{{Region: "us-east-1", Back: at}, {Region: "us-west-2"}}},
-			"0 of 2 Regions, 0 sign-ins, 1.0 of 4 requests/s"},
-		{"the last one", ingest.Progress{Listed: 3, Done: 1, SignIns: 70, Rate: 3.9, Quota: 4, Reach: []ingest.Reach{
-			{Region: "us-east-1", Back: at.Add(-time.Hour)}, {Region: "us-west-2", Back: at}, {Region: "eu-west-1", Back: at.Add(time.Hour), Done: true}}},
-			"1 of 3 Regions, 70 sign-ins, 3.9 of 4 requests/s, all back to 2026-03-01 12:00:00 (us-west-2)"},
-		{"the end", ingest.Progress{Listed: 1, Done: 1, SignIns: 7, Reach: []ingest.Reach{{Region: "us-east-1", Back: at, Done: true}}},
-			"1 of 1 Regions, 7 sign-ins, 0.0 of 0 requests/s"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if got := reached(c.now); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
 	}
 }

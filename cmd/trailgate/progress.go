@@ -36,9 +36,9 @@ func (g *progress) show(now ingest.Progress) {
 	if g.bar == nil {
 		return
 	}
-	if now.Reach != nil {
+	if now.Text != "" {
 		g.bar.ChangeMax(now.Listed)
-		g.bar.Describe(reached(now))
+		g.bar.Describe(now.Text)
 		g.set(now.Done)
 		return
 	}

@@ -63,17 +63,17 @@ type Account struct {
 // must not share a resume file.
 type Source struct {
 	Accounts      []Account
-	Regions       []string              // only these; none: those that each account has enabled
-	Label         string                // the source as the user named it; empty: lookup:// and the Regions
-	Now           func() time.Time      // the clock, from which the window and the pace are taken
-	Clamp         bool                  // cut a window that reaches past MaxAge, rather than refuse it
-	RegionTimeout time.Duration         // without a page that has anything new; zero: DefaultRegionTimeout
-	Rate          float64               // requests a second in one account and Region at the most; zero: Quota
-	Workers       int                   // Regions asked at once; zero: DefaultWorkers
-	Table         endpoint.Table        // the Regions to ask where an account may not list its own
-	ResumeFile    string                // a file to go on from, with its pages beside it; empty: none is kept
-	Asked         string                // the window in the asker's words, such as "90d": a resume file is bound to them; empty: to its times
-	Progress      func(ingest.Progress) // called between events, from the goroutine that iterates; may be nil
+	Regions       []string         // only these; none: those that each account has enabled
+	Label         string           // the source as the user named it; empty: lookup:// and the Regions
+	Now           func() time.Time // the clock, from which the window and the pace are taken
+	Clamp         bool             // cut a window that reaches past MaxAge, rather than refuse it
+	RegionTimeout time.Duration    // without a page that has anything new; zero: DefaultRegionTimeout
+	Rate          float64          // requests a second in one account and Region at the most; zero: Quota
+	Workers       int              // Regions asked at once; zero: DefaultWorkers
+	Table         endpoint.Table   // the Regions to ask where an account may not list its own
+	ResumeFile    string           // a file to go on from, with its pages beside it; empty: none is kept
+	Asked         string           // the window in the asker's words, such as "90d": a resume file is bound to them; empty: to its times
+	Progress      func(Progress)   // called between events, from the goroutine that iterates; may be nil
 }
 
 // plan is a window as it will be asked for.

@@ -402,8 +402,8 @@ func TestProgress(t *testing.T) {
 		server := &cloudtrail.Server{Clock: now}
 		fill(server, own, "us-east-1", 1000)
 		fill(server, own, "eu-north-1", 120)
-		var all []ingest.Progress
-		src := &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, Progress: func(p ingest.Progress) { all = append(all, p) }}
+		var all []lookup.Progress
+		src := &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, Progress: func(p lookup.Progress) { all = append(all, p) }}
 		read(t.Context(), src, ingest.Window{}, nil)
 		back := map[string]time.Time{}
 		for i, p := range all {

@@ -30,7 +30,7 @@ type run struct {
 	broken   int // records that were skipped
 	refused  []*ingest.SkipError
 	requests []request
-	progress ingest.Progress
+	progress Progress
 }
 
 // request is so many requests to a Region at a time, for the rate.
@@ -97,7 +97,7 @@ func (r *run) open(ctx context.Context) error {
 			add(a, name)
 		}
 	}
-	r.progress.Reach = make([]ingest.Reach, len(r.regions))
+	r.progress.Reach = make([]Reach, len(r.regions))
 	if r.source.ResumeFile == "" {
 		return nil
 	}
@@ -120,7 +120,7 @@ func (r *run) open(ctx context.Context) error {
 				return true, nil
 			}
 			reg = add(r.accounts[i], s.Region)
-			r.progress.Reach = append(r.progress.Reach, ingest.Reach{})
+			r.progress.Reach = append(r.progress.Reach, Reach{})
 		}
 		p, err := reg.replay(s)
 		if err != nil {
@@ -255,7 +255,7 @@ func (r *run) show(p page) {
 	g.Rate /= max(2, span.Seconds())
 	g.SignIns, g.Bytes, g.Final = r.events, r.coverage.Packed, true
 	out := *g
-	out.Reach = slices.Clone(g.Reach)
+	out.Reach, out.Text = slices.Clone(g.Reach), g.String()
 	r.source.Progress(out)
 }
 
