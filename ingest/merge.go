@@ -11,14 +11,14 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Merger brings the sign-ins of several streams together, each once. The zero
+// Merger merges the sign-ins of several streams, and keeps each once. The zero
 // Merger is ready; set Window before the first Add. It is for one goroutine.
 //
-// Two copies are the same sign-in if they have the same eventID, or if the
-// addendum of one names the other's (CloudTrail User Guide, "CloudTrail record
-// contents": a redelivered or updated record has an id of its own and the
-// original's in addendum.originalEventID). Of several copies the fullest is
-// kept; which one does not depend on the order in which they come.
+// Two copies are the same sign-in if they have the same eventID. They are also
+// the same if the addendum of one has the eventID of the other (CloudTrail User
+// Guide, "CloudTrail record contents": a redelivered or updated record has an
+// id of its own, and the original's in addendum.originalEventID). The Merger
+// keeps the fullest copy. The choice does not depend on the order of arrival.
 type Merger struct {
 	Window   Window
 	Coverage Coverage // Seen, SignIns, Duplicates, Outside, Filtered and the skips
@@ -29,10 +29,10 @@ type Merger struct {
 	count     int32
 }
 
-// chunk is how many events a block holds.
+// chunk is the number of events in a block.
 const chunk = 1 << 12
 
-// Add takes one event. One that the window leaves out is counted and dropped.
+// Add adds one event. An event outside the window is counted and dropped.
 func (m *Merger) Add(e signin.Event) {
 	c := &m.Coverage
 	c.Seen++
@@ -93,7 +93,7 @@ func (m *Merger) findIndex(id string) (int32, bool) {
 	return i, ok
 }
 
-// uniteEvents makes one sign-in of two that were taken for different ones.
+// uniteEvents makes one sign-in of two that turned out to be copies.
 func (m *Merger) uniteEvents(i, j int32) {
 	if compareFullness(m.eventAt(j), m.eventAt(i)) > 0 {
 		*m.eventAt(i) = *m.eventAt(j)
@@ -106,9 +106,9 @@ func (m *Merger) uniteEvents(i, j int32) {
 	m.Coverage.Duplicates++
 }
 
-// Sorted gives the sign-ins in order of time, then event id, then account. They
-// are the Merger's own, for reading. The Merger may be added to afterwards; what
-// was given is then stale.
+// Sorted gives the sign-ins in order of time, then event id, then account. The
+// events belong to the Merger and must not be changed. After a further Add the
+// result is out of date.
 func (m *Merger) Sorted() []*signin.Event {
 	order := make([]*signin.Event, 0, m.count)
 	for i := range m.count {
@@ -134,10 +134,11 @@ func (m *Merger) Events() iter.Seq[signin.Event] {
 	}
 }
 
-// compareFullness compares two copies of one sign-in: positive if a is to be kept
-// rather than b. More fields count first; then an update, since it is there to
-// correct, the original before its redelivery, the carrier, the version, and at last every text, so that equal
-// results mean equal copies.
+// compareFullness compares two copies of one sign-in. It is positive if a is to
+// be kept rather than b. The copy with more fields wins. Then an update wins,
+// because it corrects the other; then the original over its redelivery, the
+// carrier, and the version. The texts come last, so that the result is zero
+// only for equal copies.
 func compareFullness(a, b *signin.Event) int {
 	return cmp.Or(
 		cmp.Compare(countFields(a), countFields(b)),
@@ -158,7 +159,7 @@ func boolOrder(b bool) int {
 	return 0
 }
 
-// countFields counts what a copy says.
+// countFields counts the fields that a copy has.
 func countFields(e *signin.Event) int {
 	n := 0
 	for _, s := range textFields(e) {
@@ -174,8 +175,8 @@ func countFields(e *signin.Event) int {
 	return n
 }
 
-// textFields are the fields in which copies may differ. "global" is the place
-// holder of some EventBridge copies for the Region that the others name.
+// textFields are the fields in which copies may differ. Some EventBridge copies
+// have "global" for the Region that the other copies name; it counts as absent.
 func textFields(e *signin.Event) []string {
 	region := e.Region
 	if region == "global" {

@@ -36,8 +36,8 @@ type Stream interface {
 	// iterated once; later iterations yield ErrReadTwice and nothing else.
 	Events() iter.Seq2[signin.Event, error]
 	// Coverage says what was read and what was left out. It is valid once
-	// Events has ended. Merge counts the records; for skipped objects see
-	// Coverage.Skipped, which Merge adds.
+	// Events has ended. It counts objects and bytes. Merge counts the records
+	// and the skips.
 	Coverage() Coverage
 }
 
@@ -72,19 +72,18 @@ type ResumedStream interface {
 // the maps and slices in it.
 type ResumePoint struct {
 	Checkpoint Checkpoint      // what earlier runs have dealt with; empty: nothing
-	LookBack   time.Duration   // how much later than the newest delivery an object may still appear; zero: the source's default
-	Now        time.Time       // the time of the run: a stamp after it does not count as the newest delivery, since it would hide what comes before it; zero: no such bound
+	LookBack   time.Duration   // how long after its time of delivery an object may still appear; zero: the source's default
+	Now        time.Time       // time of the run: a stamp in its future does not count as the newest delivery, because it would hide objects still to come; zero: no such bound
 	Until      time.Time       // objects delivered from then on are left to a later run; zero: no bound
 	Backlog    []string        // keys that earlier runs could not read: each is read again, once, wherever it lies
 	WrittenOff map[string]bool // keys that are not read any more, and are counted as excluded, ReasonWrittenOff
 }
 
-// Outcome is what a resumed stream leaves to the next run. It is the caller's,
-// but for the values of the Checkpoint, which it may share with the
-// ResumePoint's.
+// Outcome is the result of a resumed stream that the next run needs. It belongs
+// to the caller. Only its Checkpoint may be shared with the ResumePoint.
 type Outcome struct {
-	Checkpoint Checkpoint     // the next run's; as it was, after a reading that was left early or ended with an error
-	Newest     time.Time      // the newest delivery that came, by its stamp; zero: none came
+	Checkpoint Checkpoint     // for the next run; unchanged after a reading that was left early or ended with an error
+	Newest     time.Time      // newest delivery among the objects of this reading, by their stamps; zero: there was none
 	Failed     []FailedObject // objects that could not be read now, sorted by key, each once
 	Recovered  []string       // keys of the backlog that were read now, sorted
 }
