@@ -11,23 +11,23 @@ import (
 	"trailgate/ingest"
 )
 
-// Doc is one document that the source under test must hold. A source with
-// files stores Data under Name; one that serves single records takes Records.
-// A Doc is not to be altered.
+// Doc is one document that the source under test must hold. A source with files
+// stores Data under Name. A source with single records uses Records. A Doc must
+// not be changed.
 type Doc struct {
 	Name    string       // a key in the layout of a trail bucket
-	Records [][]byte     // the sign-ins' JSON, each once
-	Data    []byte       // a Records file with these and others, gzip
-	Fault   ingest.Cause // what is wrong with Data; empty: nothing
-	IDs     []string     // event ids that can be read of it in spite of Fault
-	Lost    int          // sign-ins in it that are skipped one by one
+	Records [][]byte     // JSON of the sign-ins, each once
+	Data    []byte       // a log file with these records and another, as gzip
+	Fault   ingest.Cause // the skip that Data must cause; empty: none
+	IDs     []string     // event ids that can be read, even with a Fault
+	Lost    int          // sign-ins that are skipped as single records
 }
 
 // startTime is the time of the first record of the documents.
 func startTime() time.Time { return time.Date(2024, 3, 4, 10, 0, 0, 0, time.UTC) }
 
-// soundDocs are sound documents: accounts × Regions × files, three sign-ins each,
-// an hour between files.
+// soundDocs are documents without a fault: for each of three accounts and two Regions
+// so many files, an hour apart, with three sign-ins each.
 func soundDocs(files int) []Doc {
 	var out []Doc
 	for _, account := range [...]string{"111122223333", "444455556666", "123456789012"} {
@@ -104,13 +104,14 @@ func signIn(account, region string, at time.Time, id string) string {
 		account, account, at.Format(time.RFC3339), region, eventID, account, region)
 }
 
-// otherRecord is a record that is no sign-in.
+// otherRecord is a record that is not a sign-in.
 func otherRecord(account, region string, at time.Time) string {
 	return fmt.Sprintf(`{"eventVersion":"1.08","userIdentity":{"type":"AWSService"},"eventTime":%q,"eventSource":"s3.amazonaws.com",`+
 		`"eventName":"ListBuckets","awsRegion":%q,"eventID":"other","recipientAccountId":%q}`, at.Format(time.RFC3339), region, account)
 }
 
-// gzipText gives the gzip form, or nothing usable if that fails, which a test sees.
+// gzipText gives the gzip form of a text. It is nil if that fails, which then fails
+// the test.
 func gzipText(text string) []byte {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)

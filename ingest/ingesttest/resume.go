@@ -10,14 +10,14 @@ import (
 	"trailgate/ingest"
 )
 
-// checkpointRuns is how a caller goes on from run to run.
+// checkpointRuns is a caller that resumes a source again and again.
 type checkpointRuns struct {
 	checkpoint ingest.Checkpoint
 	seen       map[string]bool // event ids
 }
 
-// resumeOnce opens the source at the checkpoint, reads it, and takes over the
-// outcome as JSON, as a caller's state file does.
+// resumeOnce resumes the source at the checkpoint and reads it. It passes the next
+// checkpoint through JSON, as a state file does.
 func (r *checkpointRuns) resumeOnce(t *testing.T, src ingest.Source, from ingest.ResumePoint, stop func(n int) bool) (outcome, ingest.Outcome) {
 	t.Helper()
 	resumable, ok := src.(ingest.Resumable)
@@ -66,7 +66,7 @@ func (r *checkpointRuns) wantSeen(t *testing.T, ids []string) {
 	sameIDs(t, ids, slices.Collect(maps.Keys(r.seen)))
 }
 
-// testResume reads a source that grows: nothing may be lost, whatever comes twice.
+// testResume reads a source that grows. No sign-in may be lost; copies are allowed.
 func (s Suite) testResume(t *testing.T) {
 	r := checkpointRuns{seen: map[string]bool{}}
 	for _, files := range []int{1, 1, 4, 4, 30, 30} {
@@ -86,7 +86,7 @@ func (s Suite) testResume(t *testing.T) {
 	}
 }
 
-// testResumeLeftEarly leaves early, and the next run begins where this one began.
+// testResumeLeftEarly leaves early. The next run must begin where that run began.
 func (s Suite) testResumeLeftEarly(t *testing.T) {
 	all := soundDocs(5)
 	r := checkpointRuns{seen: map[string]bool{}}
@@ -97,7 +97,8 @@ func (s Suite) testResumeLeftEarly(t *testing.T) {
 	sameIDs(t, eventIDs(all), got.ids)
 }
 
-// testBacklog reads faulty documents, and again once they are sound or written off.
+// testBacklog reads faulty documents, and reads them again when they are mended or
+// written off.
 func (s Suite) testBacklog(t *testing.T) {
 	bad := faultyDocs()
 	all := append(soundDocs(2), bad...)

@@ -1,6 +1,7 @@
-// Package ingesttest is the suite that every ingest.Source passes. In comes a
-// function that makes a source holding given documents; out come test
-// failures. It is for tests only and must not be in the shipped binary.
+// Package ingesttest is the test suite that every ingest.Source must pass. The
+// input is a function that makes a source with given documents. The output is
+// test failures. The package is for tests only, and must not be linked into the
+// command.
 package ingesttest
 
 import (
@@ -18,16 +19,17 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Suite says how to get at the source under test. Open is required.
+// Suite describes the source under test. Open is required.
 type Suite struct {
-	// Open gives a source that holds the documents and nothing else. It may
-	// use t to clean up, and fails it if the source cannot be made.
+	// Open makes a source that holds the documents and nothing else. It may use
+	// t to clean up, and fails t if the source cannot be made.
 	Open func(t *testing.T, docs []Doc) ingest.Source
-	// Faultless says that the source cannot hold broken documents.
+	// Faultless means that the source cannot hold broken documents.
 	Faultless bool
 }
 
-// Run runs the suite as subtests of t.
+// Run runs the suite as subtests of t. A source that is an ingest.Resumable is
+// also resumed.
 func (s Suite) Run(t *testing.T) {
 	t.Run("every sign-in is seen and every count adds up", s.testComplete)
 	t.Run("a window loses no wanted sign-in", s.testWindow)
@@ -49,13 +51,13 @@ func (s Suite) Run(t *testing.T) {
 	}
 }
 
-// outcome is all that one iteration gave.
+// outcome is the result of one iteration.
 type outcome struct {
 	ids   []string // sorted
 	skips map[ingest.Cause]int
 	lost  map[ingest.Cause]int // single records
 	err   error                // the one that ended it
-	after int                  // what came behind that
+	after int                  // number of items after that error
 	cov   ingest.Coverage
 }
 
@@ -249,7 +251,7 @@ func (s Suite) testFaults(t *testing.T) {
 	checkSums(t, got)
 }
 
-// checkSums holds the account of a run against what was yielded.
+// checkSums compares the counts of a run with the events and skips that came.
 func checkSums(t *testing.T, got outcome) {
 	t.Helper()
 	c := got.cov
@@ -259,7 +261,7 @@ func checkSums(t *testing.T, got outcome) {
 	}
 }
 
-// sameIDs compares sorted event ids, each as often as it comes.
+// sameIDs wants each event id as often in got as in want.
 func sameIDs(t *testing.T, want, got []string) {
 	t.Helper()
 	count := map[string]int{}

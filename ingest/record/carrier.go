@@ -8,18 +8,18 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// arrayShape says what an array's elements are.
+// arrayShape says what the elements of an array are.
 type arrayShape uint8
 
 const (
 	top       arrayShape = iota // records or envelopes of any kind
 	records                     // Records: records
-	events                      // Events: what LookupEvents says of an event
+	events                      // Events: elements of a LookupEvents page
 	logEvents                   // logEvents: CloudWatch Logs events
 )
 
-// containerOf tells what the array under a top-level key holds; top if the key
-// is not one that holds records.
+// containerOf gives the shape of the array under a top-level key. It is top if the
+// key does not name an array of records.
 func containerOf(key []byte) arrayShape {
 	switch string(key) {
 	case "Records":
@@ -32,13 +32,13 @@ func containerOf(key []byte) arrayShape {
 	return top
 }
 
-// envelope is what an envelope says of the record in it, to be used where the
-// record does not say so itself. Values are raw JSON.
+// envelope has the fields of a carrier. They are used if the record inside does not
+// have them. Values are raw JSON.
 type envelope struct {
 	id, time, name, source, user, account, region []byte
 }
 
-// emitCandidate decodes a candidate and yields it, if it is a sign-in.
+// emitCandidate decodes a value and yields it if it is a sign-in.
 func (w *walk) emitCandidate(raw []byte, in arrayShape) error {
 	if most := w.s.maxRecord(); len(raw) > most {
 		return w.reportRecord(BadRecord, fmt.Errorf("a record of %d bytes, more than %d", len(raw), most))
@@ -54,9 +54,8 @@ func (w *walk) emitCandidate(raw []byte, in arrayShape) error {
 	return w.emitByKeys(raw)
 }
 
-// emitByKeys finds out what a top-level object that is no container is, by its keys.
-// One that has an eventName is a record, and whatever it holds inside is its own
-// affair.
+// emitByKeys classifies a top-level object by its keys. An object with an eventName
+// is a record, whatever its other members are.
 func (w *walk) emitByKeys(raw []byte) error {
 	var name, detail, lookup, message, dump []byte
 	err := eachField(raw, func(key string, value []byte) {
@@ -87,10 +86,10 @@ func (w *walk) emitByKeys(raw []byte) error {
 	case message != nil:
 		return w.emitLogEvent(raw)
 	}
-	return w.reportRecord(BadLine, errors.New("JSON with the text "+token+" that is no CloudTrail record and no known carrier of one"))
+	return w.reportRecord(BadLine, errors.New("JSON with the text "+token+" that is neither a CloudTrail record nor a known carrier of one"))
 }
 
-// emitLookup deals with an element of a LookupEvents page.
+// emitLookup reads an element of a LookupEvents page.
 func (w *walk) emitLookup(raw []byte) error {
 	var inner []byte
 	var o envelope
@@ -119,7 +118,7 @@ func (w *walk) emitLookup(raw []byte) error {
 	return w.emitNested(inner, signin.Lookup, o)
 }
 
-// emitEventBridge deals with an EventBridge envelope.
+// emitEventBridge reads an EventBridge envelope.
 func (w *walk) emitEventBridge(raw []byte) error {
 	var inner []byte
 	var o envelope
@@ -141,7 +140,7 @@ func (w *walk) emitEventBridge(raw []byte) error {
 	return w.emitNested(inner, signin.EventBridge, o)
 }
 
-// emitLogEvent deals with a CloudWatch Logs event.
+// emitLogEvent reads a CloudWatch Logs event.
 func (w *walk) emitLogEvent(raw []byte) error {
 	var inner []byte
 	err := eachField(raw, func(key string, value []byte) {
@@ -155,7 +154,7 @@ func (w *walk) emitLogEvent(raw []byte) error {
 	return w.emitNested(inner, signin.CloudWatch, envelope{})
 }
 
-// emitDump deals with what log stores wrap records in: Splunk's _raw, Elastic's
+// emitDump reads the envelopes of log stores: Splunk's _raw, Elastic's
 // event.original.
 func (w *walk) emitDump(inner []byte) error {
 	if inner[0] == '{' {
@@ -171,7 +170,7 @@ func (w *walk) emitDump(inner []byte) error {
 	return w.emitNested(inner, signin.Record, envelope{})
 }
 
-// emitNested decodes a record that an envelope holds as an object or as a string.
+// emitNested reads a record that an envelope holds as an object or as a string.
 func (w *walk) emitNested(inner []byte, carrier signin.Carrier, o envelope) error {
 	if len(inner) > 0 && inner[0] == '"' {
 		w.s.inner = unquote(w.s.inner[:0], inner)
@@ -183,23 +182,23 @@ func (w *walk) emitNested(inner []byte, carrier signin.Carrier, o envelope) erro
 	return w.emitRecord(inner, carrier, o)
 }
 
-// holdsObject tells whether a raw value is an object, or a string that holds one.
+// holdsObject reports whether a raw value is an object, or a string that holds one.
 func holdsObject(raw []byte) bool {
 	raw = bytes.TrimLeft(raw, `" `)
 	return len(raw) > 0 && raw[0] == '{'
 }
 
-// reportLostRecord deals with what is no record where one belongs: a text that merely
-// mentions sign-ins is none of ours, but one with a record in it is a sign-in
-// that cannot be read.
+// reportLostRecord handles a value that is not a record although one belongs there.
+// A text that only mentions sign-ins is ignored. A text with a record inside is a
+// sign-in that cannot be read.
 func (w *walk) reportLostRecord(b []byte) error {
 	if bytes.Contains(b, []byte(token)) && bytes.Contains(b, []byte("eventName")) {
-		return w.reportRecord(BadRecord, errors.New("a record inside something that is no record"))
+		return w.reportRecord(BadRecord, errors.New("a record in a place where it cannot be read"))
 	}
 	return nil
 }
 
-// keyText is the text of a quoted key. It aliases the key, if that has no escapes.
+// keyText is the text of a quoted key. It aliases the key if that has no escapes.
 func keyText(quoted []byte) []byte {
 	if bytes.IndexByte(quoted, '\\') >= 0 {
 		return unquote(nil, quoted)
@@ -207,8 +206,8 @@ func keyText(quoted []byte) []byte {
 	return quoted[1 : len(quoted)-1]
 }
 
-// eachField calls each for every member of a JSON object, in order, with the key
-// unquoted and the value raw. Raw values alias the object.
+// eachField calls each for every member of a JSON object, in order. The key is
+// unquoted, and the value is raw JSON that aliases the object.
 func eachField(raw []byte, each func(key string, value []byte)) error {
 	w := walk{buf: raw}
 	if w.skipSpace() != '{' {

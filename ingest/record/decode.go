@@ -8,19 +8,19 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// eventSource is what the sign-in service calls itself, in every partition as
-// far as records are known.
+// eventSource is the eventSource of the sign-in service. All known records of
+// all partitions have it.
 const eventSource = "signin.amazonaws.com"
 
-// rawFields are the raw values of a record's top-level fields. As in encoding/json,
-// the last of several with the same name counts.
+// rawFields are the raw values of a record's top-level fields. If a name comes
+// several times, the last one counts, as in encoding/json.
 type rawFields struct {
 	name, source, id, time, version, region, ip, agent []byte
 	code, message, recipient, vpce                     []byte
 	identity, additional, response, tls, addendum      []byte
 }
 
-// emitRecord decodes a record and yields it, if it is a sign-in.
+// emitRecord decodes a record and yields it if it is a sign-in.
 func (w *walk) emitRecord(raw []byte, carrier signin.Carrier, o envelope) error {
 	if raw[0] == '"' { // a record written as a string
 		return w.emitNested(raw, carrier, o)
@@ -49,7 +49,7 @@ func (w *walk) emitRecord(raw []byte, carrier signin.Carrier, o envelope) error 
 	e := d.decodeEvent(&f)
 	e.Carrier, e.Origin = carrier, w.origin
 	if id := &e.Identity; id.UserName == "" && id.ARN == "" && (id.Type == "" || id.Type == signin.TypeIAMUser) {
-		id.UserName = d.textOf(o.user) // of a role it is the session, of root the account
+		id.UserName = d.textOf(o.user) // for a role it would be the session, for root the account
 	}
 	if e.Time.IsZero() {
 		e.Time = parseTime(w.s.scalarText(o.time))
@@ -67,16 +67,16 @@ func (w *walk) emitRecord(raw []byte, carrier signin.Carrier, o envelope) error 
 	return nil
 }
 
-// textMatch is what a field that decides has to say.
+// textMatch says whether a field has the wanted text.
 type textMatch uint8
 
 const (
-	unreadable textMatch = iota // nothing, for it is absent or of a type that is no text
+	unreadable textMatch = iota // the field is absent or not a text
 	no
 	yes
 )
 
-// matchText tells whether a raw value is the text that is wanted.
+// matchText compares a raw value with the wanted text.
 func (s *Scanner) matchText(raw []byte, want string) textMatch {
 	switch {
 	case string(s.scalarText(raw)) == want:
@@ -126,7 +126,7 @@ func (f *rawFields) setField(key string, value []byte) {
 	}
 }
 
-// fillFrom fills in what the envelope says and the record does not.
+// fillFrom takes fields from the envelope that the record does not have.
 func (f *rawFields) fillFrom(o envelope) {
 	for _, p := range [...]struct {
 		to   *[]byte
@@ -141,13 +141,13 @@ func (f *rawFields) fillFrom(o envelope) {
 	}
 }
 
-// isBlank tells whether a raw value says nothing.
+// isBlank reports whether a raw value is absent, null or an empty string.
 func isBlank(raw []byte) bool {
 	return len(raw) == 0 || string(raw) == "null" || string(raw) == `""`
 }
 
-// decoder reads one record's values, and remembers whether one of them had a
-// type that says nothing.
+// decoder reads the values of one record. It remembers whether a value had a type
+// that cannot be read.
 type decoder struct {
 	s         *Scanner
 	malformed bool
@@ -257,8 +257,8 @@ func (d *decoder) decodeIdentity(raw []byte) signin.Identity {
 	return id
 }
 
-// eachMember calls each for the members of an object; one that was written as a
-// string is read all the same. Anything else but null is malformed.
+// eachMember calls each for the members of an object, which may also be written as
+// a string. Any other value but null is malformed.
 func (d *decoder) eachMember(raw []byte, each func(key string, value []byte)) {
 	if len(raw) > 1 && raw[0] == '"' {
 		raw = bytes.TrimSpace(unquote(nil, raw))
@@ -271,12 +271,12 @@ func (d *decoder) eachMember(raw []byte, each func(key string, value []byte)) {
 	}
 }
 
-// textOf is the text of a scalar: a string's, or a number's or boolean's as it
-// is written. null is absent; an object or array says nothing.
+// textOf is the text of a string, or a number or boolean as it is written. null is
+// absent. An object or array is malformed.
 func (d *decoder) textOf(raw []byte) string { return d.s.internText(d.scalarOf(raw)) }
 
-// stringOf is text of a form that no number or boolean has, such as a host, a
-// Region or an ARN: only a string says something.
+// stringOf is the text of a string only. It is for values that are never numbers or
+// booleans, such as a host, a Region or an ARN.
 func (d *decoder) stringOf(raw []byte) string {
 	if len(raw) > 0 && raw[0] != '"' && string(raw) != "null" {
 		d.malformed = true
@@ -285,7 +285,7 @@ func (d *decoder) stringOf(raw []byte) string {
 	return d.textOf(raw)
 }
 
-// flagOf is a Yes or No, or the boolean that some tools make of it.
+// flagOf reads Yes or No, or the boolean that some tools make of it.
 func (d *decoder) flagOf(raw []byte) signin.Flag {
 	if isBoolean(raw) {
 		return parseFlag(string(raw))
@@ -293,8 +293,8 @@ func (d *decoder) flagOf(raw []byte) signin.Flag {
 	return parseFlag(d.stringOf(raw))
 }
 
-// eventID is an event id, which is not remembered, as it will hardly come again. A
-// boolean is none: all records that have it would be taken for one.
+// eventID reads an event id. It is not remembered, because it hardly ever comes
+// again. A boolean is refused: several records could have the same one.
 func (d *decoder) eventID(raw []byte) string {
 	if isBoolean(raw) {
 		d.malformed = true
@@ -305,8 +305,8 @@ func (d *decoder) eventID(raw []byte) string {
 
 func isBoolean(raw []byte) bool { return string(raw) == "true" || string(raw) == "false" }
 
-// accountID is an account id. One written as a number has lost its leading
-// zeros: an account id has 12 digits. Nothing else but a string is one.
+// accountID reads an account id, which has 12 digits. One that was written as a
+// number gets back its leading zeros. Any other value must be a string.
 func (d *decoder) accountID(raw []byte) string {
 	if len(raw) == 0 || strings.Trim(string(raw), "0123456789") != "" {
 		return d.stringOf(raw)
@@ -335,15 +335,15 @@ func (s *Scanner) scalarText(raw []byte) []byte {
 	return s.scratch
 }
 
-// The remembered strings are bounded in length and number, so that hostile
-// records cannot make the memory grow.
+// The bounds of the remembered strings. Without them, hostile records could make
+// the memory grow.
 const (
 	internLength = 512
 	internCount  = 1 << 15
 )
 
-// internText gives a string of its own, the same for the same text: a year of
-// sign-ins has few different browsers, users and hosts.
+// internText copies a text to a string, and gives the same string for the same text.
+// A year of sign-ins has few different browsers, users and hosts.
 func (s *Scanner) internText(b []byte) string {
 	if len(b) == 0 {
 		return ""

@@ -5,8 +5,8 @@ package record
 // Inflater names the inflater that was built in.
 const Inflater = "klauspost/compress"
 
-// fastInflater is the state of a faster inflater, which this build does not have.
+// fastInflater is the state of a faster inflater. This build does not have one.
 type fastInflater struct{}
 
-// tryInflate reports false: this build has only the one inflater.
+// tryInflate reports false: this build has only one inflater.
 func (*fastInflater) tryInflate(_, _ []byte, _ int64) ([]byte, bool) { return nil, false }

@@ -5,13 +5,13 @@ import (
 	"errors"
 )
 
-// probedLines is how many lines are looked at to tell lines from one document.
+// probedLines is the number of lines that are examined to tell a document of lines
+// from a document that is one value.
 const probedLines = 64
 
-// isLines tells whether the document is made of lines that are JSON each, so
-// that a broken one costs no more than itself. One whole line within the first
-// few says so; two, if the first line ends where a document that is spread over
-// lines for reading breaks off.
+// isLines reports whether each line of the document is JSON by itself, so that a
+// broken line costs only itself. One whole line among the first is enough. Two are
+// needed if the first line may be the beginning of an indented document.
 func (w *walk) isLines() bool {
 	rest := w.buf[w.pos:]
 	need := 1
@@ -34,10 +34,10 @@ func (w *walk) isLines() bool {
 	return false
 }
 
-// trimLine takes white space and byte order marks off a line.
+// trimLine removes white space and byte order marks from both ends of a line.
 func trimLine(line []byte) []byte { return bytes.Trim(line, " \t\r"+byteOrderMark) }
 
-// isWholeJSON tells whether the line is made of complete JSON objects or arrays.
+// isWholeJSON reports whether the line consists of complete JSON objects or arrays.
 func isWholeJSON(line []byte) bool {
 	w := walk{buf: line}
 	for w.pos < len(line) {
@@ -73,7 +73,7 @@ func (w *walk) eachLine() error {
 	return nil
 }
 
-// walkLine deals with one line: a document of its own.
+// walkLine walks one line as a document of its own.
 func (w *walk) walkLine(line []byte) error {
 	if len(line) == 0 {
 		return nil

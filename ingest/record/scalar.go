@@ -31,10 +31,9 @@ func parseFlag(s string) signin.Flag {
 	return signin.Unset
 }
 
-// parseTime reads a time: RFC 3339 as CloudTrail writes it, the form with a space
-// that databases make of it (taken as UTC), or seconds, or milliseconds, since
-// 1970. Zero if it is none of these or no year that CloudTrail has seen or
-// will see.
+// parseTime reads a time. It accepts RFC 3339 as CloudTrail writes it, the form with
+// a space that databases use (taken as UTC), and seconds or milliseconds since 1970.
+// It gives the zero time for any other text, and for a year that boundYear refuses.
 func parseTime(b []byte) time.Time {
 	s := strings.ToUpper(strings.TrimSpace(string(b)))
 	for _, layout := range [...]string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05",
@@ -53,8 +52,8 @@ func parseTime(b []byte) time.Time {
 	return boundYear(time.UnixMilli(int64(n + 0.5)).UTC())
 }
 
-// boundYear keeps a time out of the way of the encodings behind it: a year of
-// four digits, after CloudTrail's beginning.
+// boundYear gives the zero time for years before 2000 and after 9999. CloudTrail has
+// no such events, and some encodings cannot hold such years.
 func boundYear(t time.Time) time.Time {
 	if y := t.Year(); y < 2000 || y > 9999 {
 		return time.Time{}

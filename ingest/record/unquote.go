@@ -6,11 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// unquote appends the text of a quoted JSON string to dst, as encoding/json
-// would read it: an unpaired surrogate and a byte that is not UTF-8 become
-// U+FFFD. What encoding/json would refuse, a control character or an escape
-// that JSON does not have, is kept as it stands: the rest of a sign-in is worth
-// more than the purity of one string.
+// unquote appends the text of a quoted JSON string to dst. It reads an unpaired
+// surrogate and a byte that is not UTF-8 as U+FFFD, as encoding/json does. It keeps
+// control characters and unknown escapes as they are, which encoding/json refuses:
+// one odd string must not cost the whole sign-in.
 func unquote(dst, quoted []byte) []byte {
 	b := quoted[1 : len(quoted)-1]
 	for i := 0; i < len(b); {
@@ -28,7 +27,8 @@ func unquote(dst, quoted []byte) []byte {
 	return dst
 }
 
-// readEscape reads the escape at the start of b and how many bytes it has.
+// readEscape reads the escape at the start of b. It gives the character and the
+// number of bytes of the escape.
 func readEscape(b []byte) (r rune, n int) {
 	switch b[1] {
 	case 'b':

@@ -8,15 +8,15 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// token is the text that no sign-in is without.
+// token is a text that every sign-in contains.
 const token = "ConsoleLogin"
 
-// byteOrderMark is the byte order mark in UTF-8.
+// byteOrderMark is the Unicode byte order mark in UTF-8.
 const byteOrderMark = "\ufeff"
 
-// walk goes through one document: a sequence of JSON values, or of lines that
-// hold some. In memory buf is the whole document and src is nil; over a stream
-// buf is a window on it, and the value at hand begins at keep.
+// walk goes through one document, which is a sequence of JSON values or of
+// lines. For a document in memory, buf is all of it and src is nil. For a stream,
+// buf is a window of it, and the current value begins at keep.
 type walk struct {
 	s      *Scanner
 	origin string
@@ -29,10 +29,11 @@ type walk struct {
 	limit int   // most bytes to keep
 	size  int   // bytes to read at a time, about
 	src   io.Reader
-	err   error // why src gives no more
+	err   error // why src has ended
 
-	// In memory: the next places, at or after pos, of the token and of an
-	// escaped letter, with which it could be spelt; len(buf) where there is none.
+	// For a document in memory: the next places, at or after pos, of the token
+	// and of an escaped letter, with which the token could be spelt; len(buf) if
+	// there is no such place.
 	token, letter int
 }
 
@@ -59,7 +60,7 @@ func (w *walk) walkDocument() {
 		return
 	}
 	if w.err != nil && w.err != io.EOF {
-		// What the bytes in hand look like matters less than why they end.
+		// Why the stream has ended matters more than what its beginning looks like.
 		err = w.err
 	}
 	if err != nil {
@@ -68,7 +69,7 @@ func (w *walk) walkDocument() {
 }
 
 // fillWindow reads until the window is full or the stream has ended. A stream that
-// fits is a document in memory from then on.
+// fits into the window is then a document in memory.
 func (w *walk) fillWindow() {
 	for more := true; more && len(w.buf) < w.size; {
 		more = w.readMore()
@@ -78,9 +79,9 @@ func (w *walk) fillWindow() {
 	}
 }
 
-// nextStart moves to the next top-level value and returns its first byte, or
-// atEnd. A byte order mark counts for as little there as white space does: in
-// files that were put end to end, each may begin with one.
+// nextStart moves to the next top-level value and returns its first byte, or atEnd.
+// It skips byte order marks like white space, because files that were concatenated
+// may each begin with one.
 func (w *walk) nextStart() int {
 	for {
 		w.keep = w.pos
@@ -109,7 +110,7 @@ func (w *walk) reportRecord(kind Kind, err error) error {
 	return nil
 }
 
-// eachValue walks a document made of values, one behind the other.
+// eachValue walks a document that is a sequence of values.
 func (w *walk) eachValue() error {
 	if w.src == nil {
 		w.token, w.letter = -1, -1
@@ -138,10 +139,9 @@ func (w *walk) eachValue() error {
 	}
 }
 
-// isWholeLogFile tells, by its two ends, whether a document in memory is a whole log
-// file, so that what holds no sign-in need not be walked: it begins as one,
-// and its last record is whole and is followed by the end of Records. Any
-// other document is walked to its end.
+// isWholeLogFile reports whether a document in memory is a whole log file, by its
+// two ends. It begins as a log file does. Its last record is whole, and the end of
+// Records follows. Such a document need not be walked if it holds no sign-in.
 func (w *walk) isWholeLogFile() bool {
 	if !bytes.HasPrefix(w.buf, []byte(`{"Records":[`)) {
 		return false
@@ -150,7 +150,7 @@ func (w *walk) isWholeLogFile() bool {
 	if string(last.buf) == `{"Records":[]}` {
 		return true
 	}
-	// No string holds these bytes: in one, the quotes would be escaped.
+	// These bytes are never part of a string, because quotes are escaped there.
 	last.pos = bytes.LastIndex(last.buf, []byte(`{"eventVersion":`))
 	if last.pos < 1 || last.buf[last.pos-1] != ',' && last.buf[last.pos-1] != '[' {
 		return false
@@ -158,7 +158,7 @@ func (w *walk) isWholeLogFile() bool {
 	return last.skipValue() == nil && string(last.buf[last.pos:]) == "]}"
 }
 
-// withOffset turns a syntax error into one with a place.
+// withOffset gives a syntax error its place in the document.
 func (w *walk) withOffset(err error) error {
 	var e *Error
 	if err == errStop || errors.As(err, &e) {
@@ -167,11 +167,11 @@ func (w *walk) withOffset(err error) error {
 	return &Error{Kind: BadJSON, Offset: w.offset(), Err: err}
 }
 
-// walkObject walks a top-level object: a container of records whose elements are
-// dealt with one by one, or else a record or envelope as a whole. What has said
-// its eventName is a record, and an array in it is no container. An eventName
-// behind a container comes too late: log files begin with theirs, and its
-// elements cannot be held back until the end of a stream.
+// walkObject walks a top-level object. A container of records is read element by
+// element; any other object is a record or envelope as a whole. After an eventName
+// the object is a record, and an array in it is not a container. An eventName after
+// a container is ignored: log files begin with theirs, and the elements cannot be
+// held back until the end of a stream.
 func (w *walk) walkObject() error {
 	w.pos++
 	container, named := false, false
@@ -222,7 +222,7 @@ func (w *walk) walkObject() error {
 	}
 }
 
-// expectByte moves behind the byte c.
+// expectByte moves past the byte c.
 func (w *walk) expectByte(c byte) error {
 	switch w.skipSpace() {
 	case int(c):
@@ -234,7 +234,7 @@ func (w *walk) expectByte(c byte) error {
 	return errSyntax
 }
 
-// walkArray walks an array and deals with its elements one by one.
+// walkArray walks an array and reads its elements one by one.
 func (w *walk) walkArray(in arrayShape) error {
 	w.pos++
 	for {
@@ -259,8 +259,8 @@ func (w *walk) walkArray(in arrayShape) error {
 	}
 }
 
-// checkCandidate deals with the value from keep to pos, if it may be a sign-in. In
-// memory, it ends the walk when no further one can come.
+// checkCandidate reads the value from keep to pos, if it may be a sign-in. In memory
+// it ends the walk when no other sign-in can follow.
 func (w *walk) checkCandidate(in arrayShape) error {
 	raw := w.buf[w.keep:w.pos]
 	if w.src != nil {
@@ -281,9 +281,8 @@ func (w *walk) checkCandidate(in arrayShape) error {
 	return nil
 }
 
-// seekToken finds the next place from pos on that makes a value a candidate. What
-// was found ahead is kept, so that a document is searched once, however many
-// candidates it has.
+// seekToken finds the next place from pos on that makes a value a candidate. It
+// remembers both places, so that the document is searched only once.
 func (w *walk) seekToken() int {
 	if w.token < w.pos {
 		w.token = w.pos + tokenIn(w.buf[w.pos:])
@@ -294,10 +293,10 @@ func (w *walk) seekToken() int {
 	return min(w.token, w.letter)
 }
 
-// mayHoldSignIn tells whether a value may be a sign-in or hold one.
+// mayHoldSignIn reports whether a value may be a sign-in or hold one.
 func mayHoldSignIn(b []byte) bool { return tokenIn(b) < len(b) || letterIn(b) < len(b) }
 
-// tokenIn is the first place of the token, len(b) where there is none.
+// tokenIn is the first place of the token, or len(b) without one.
 func tokenIn(b []byte) int {
 	if at := bytes.Index(b, []byte(token)); at >= 0 {
 		return at
@@ -305,7 +304,7 @@ func tokenIn(b []byte) int {
 	return len(b)
 }
 
-// letterIn is the first place of an escaped letter, len(b) where there is none.
+// letterIn is the first place of an escaped letter, or len(b) without one.
 func letterIn(b []byte) int {
 	for from := 0; ; {
 		i := bytes.Index(b[from:], []byte(`\u00`))
@@ -319,8 +318,8 @@ func letterIn(b []byte) int {
 	}
 }
 
-// mentionsToken tells whether a text that is no JSON speaks of sign-ins, be it in
-// UTF-16, as some shells write it.
+// mentionsToken reports whether a text that is not JSON has the token, in UTF-8 or in
+// UTF-16, which some shells write.
 func mentionsToken(b []byte) bool {
 	wide := make([]byte, 0, 2*len(token))
 	for _, c := range []byte(token) {
