@@ -18,7 +18,7 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// event is a small sign-in.
+// event is a sign-in with few fields.
 func event(id string, change ...func(*signin.Event)) signin.Event {
 	e := signin.Event{ID: id, Time: noon, Account: "111122223333", Region: "us-east-1", Carrier: signin.Trail, Origin: "a"}
 	for _, c := range change {
@@ -124,7 +124,7 @@ func TestMergeOrderNeverMatters(t *testing.T) {
 	}
 }
 
-// source yields what it is given.
+// source yields the events and errors that it has.
 type source struct {
 	events []signin.Event
 	errs   []error

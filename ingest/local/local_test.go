@@ -55,7 +55,7 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// outcome is what reading a source gave: sorted ids, and causes.
+// outcome is the result of reading a source: sorted ids and causes.
 type outcome struct {
 	IDs    []string
 	Causes []string
@@ -163,7 +163,7 @@ func TestStdin(t *testing.T) {
 	}
 }
 
-// lines is a reader of many lines, none of which it holds.
+// lines is a reader of many lines that holds only one.
 type lines struct {
 	line []byte
 	left int

@@ -13,7 +13,7 @@ import (
 	"trailgate/ingest/trail"
 )
 
-func TestParsePage(t *testing.T) {
+func TestParseFolderCheckpoint(t *testing.T) {
 	const sum = "AAECAwQFBgcICQoLDA0ODw"
 	cases := []struct {
 		name, text, want string // want: part of the error, or empty
@@ -68,9 +68,9 @@ func TestParsePage(t *testing.T) {
 	}
 }
 
-// What ParsePage takes is written as it can be read again, and no page makes a
-// run fail or give an object twice.
-func FuzzPage(f *testing.F) {
+// FuzzFolderCheckpoint wants each value that can be parsed to be written so that
+// it can be parsed again. No value may make a run fail or give an object twice.
+func FuzzFolderCheckpoint(f *testing.F) {
 	f.Add(`{}`)
 	f.Add(`{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-04 1 AAECAwQFBgcICQoLDA0ODw"],"tail":"AAAAAAAAAAE="}`)
 	f.Add(`{"through":"9999-12-31T23:59:00Z","from":"9999-12-31"}`)

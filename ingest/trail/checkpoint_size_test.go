@@ -14,10 +14,11 @@ import (
 	"trailgate/ingest/trail"
 )
 
-// mill is a trail of so many folders that makes up its keys while it is
-// listed: perTick files every tick. Sparse, it has all of them only in the hour
-// before now, at the same time of the days before, and every eighth hour.
-type mill struct {
+// syntheticTrail is a trail of so many folders that makes up its keys while it is
+// listed, so that it takes no memory. Each folder gets perTick files every tick. If
+// it is sparse, it has only files of the last hour before now, of the same hour of
+// the days before, and of every eighth hour.
+type syntheticTrail struct {
 	folders, perTick int
 	tick             time.Duration
 	sparse           bool
@@ -25,8 +26,8 @@ type mill struct {
 	stamps           [][2]string // day folder and stamp of the last days
 }
 
-// turn lets the time come.
-func (m *mill) turn(now time.Time) {
+// setTime makes the files up to a time.
+func (m *syntheticTrail) setTime(now time.Time) {
 	m.now, m.stamps = now, nil
 	for at := maxTime(m.began, now.AddDate(0, 0, -4).Truncate(24*time.Hour)); !at.After(now); at = at.Add(m.tick) {
 		if into := now.Sub(at) % (24 * time.Hour); !m.sparse || into < time.Hour || into%(8*time.Hour) == 0 {
@@ -42,13 +43,13 @@ func maxTime(a, b time.Time) time.Time {
 	return b
 }
 
-func (m *mill) Origin(key string) string { return "mill://" + key }
+func (m *syntheticTrail) Origin(key string) string { return "mill://" + key }
 
-func (m *mill) Read(_ context.Context, _ string, buf []byte, _ int64) ([]byte, error) {
+func (m *syntheticTrail) Read(_ context.Context, _ string, buf []byte, _ int64) ([]byte, error) {
 	return append(buf[:0], `{"Records":[]}`...), nil
 }
 
-func (m *mill) List(_ context.Context, r trail.ListRequest) iter.Seq2[trail.Entry, error] {
+func (m *syntheticTrail) List(_ context.Context, r trail.ListRequest) iter.Seq2[trail.Entry, error] {
 	return func(yield func(trail.Entry, error) bool) {
 		switch depth := strings.Count(r.Prefix, "/"); {
 		case depth == 1:
@@ -67,7 +68,7 @@ func (m *mill) List(_ context.Context, r trail.ListRequest) iter.Seq2[trail.Entr
 	}
 }
 
-func (m *mill) files(r trail.ListRequest, yield func(trail.Entry, error) bool) {
+func (m *syntheticTrail) files(r trail.ListRequest, yield func(trail.Entry, error) bool) {
 	account := strings.Split(r.Prefix, "/")[1]
 	var buf []byte
 	for _, at := range m.stamps {
@@ -85,13 +86,13 @@ func (m *mill) files(r trail.ListRequest, yield func(trail.Entry, error) bool) {
 	}
 }
 
-// after gives the checkpoint after so many daily runs, and its size.
-func (m *mill) after(t *testing.T, from time.Time, c ingest.Checkpoint, days int) (ingest.Checkpoint, int) {
+// runDaily gives the checkpoint after so many daily runs, and its size in bytes.
+func (m *syntheticTrail) runDaily(t *testing.T, from time.Time, c ingest.Checkpoint, days int) (ingest.Checkpoint, int) {
 	t.Helper()
 	m.began = noon(0)
 	src := &trail.Source{Store: m, Prefix: "AWSLogs"}
 	for n := range days {
-		m.turn(from.AddDate(0, 0, n+1))
+		m.setTime(from.AddDate(0, 0, n+1))
 		listing := src.ListNew(t.Context(), ingest.Window{Since: m.began}, ingest.ResumePoint{Checkpoint: c, Now: m.now})
 		for _, err := range listing.Objects() {
 			if err != nil {
@@ -110,38 +111,39 @@ func (m *mill) after(t *testing.T, from time.Time, c ingest.Checkpoint, days int
 	return c, len(form)
 }
 
-// The size of the books that the documentation of Books gives for 49 million
-// objects a day, at a thousandth of that, and that it stays so for a year. A
-// page depends on no other folder's, so that fewer folders, or fewer files, do
-// for the year; and the rest of a day is but a longer number in a sum.
-func TestBooksStaySmall(t *testing.T) {
+// TestCheckpointStaysSmall checks the sizes that the documentation of
+// FolderCheckpoint gives, at a thousandth of the 49 million objects a day, and
+// that they stay so for a year. The year has fewer folders and files, because
+// the size of a folder does not depend on other folders, nor on files that are
+// folded into a digest.
+func TestCheckpointStaysSmall(t *testing.T) {
 	for _, c := range []struct {
 		name       string
-		full, year mill
+		full, year syntheticTrail
 		documented int // bytes of full
 	}{
-		{"170 folders of 288 files a day", mill{folders: 170, perTick: 1, tick: 5 * time.Minute},
-			mill{folders: 17, perTick: 1, tick: 5 * time.Minute, sparse: true}, 56_000},
-		{"1 folder of 49,000 files a day", mill{folders: 1, perTick: 34, tick: time.Minute},
-			mill{folders: 1, perTick: 7, tick: time.Minute, sparse: true}, 22_000},
+		{"170 folders of 288 files a day", syntheticTrail{folders: 170, perTick: 1, tick: 5 * time.Minute},
+			syntheticTrail{folders: 17, perTick: 1, tick: 5 * time.Minute, sparse: true}, 56_000},
+		{"1 folder of 49,000 files a day", syntheticTrail{folders: 1, perTick: 34, tick: time.Minute},
+			syntheticTrail{folders: 1, perTick: 7, tick: time.Minute, sparse: true}, 22_000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if _, got := c.full.after(t, noon(0), nil, 2); got < c.documented*9/10 || got > c.documented*11/10 {
+			if _, got := c.full.runDaily(t, noon(0), nil, 2); got < c.documented*9/10 || got > c.documented*11/10 {
 				t.Errorf("%d bytes, the documentation says %d", got, c.documented)
 			}
-			books, second := c.year.after(t, noon(0), nil, 2)
-			if _, last := c.year.after(t, noon(2), books, 363); last < second*9/10 || last > second*11/10 {
+			books, second := c.year.runDaily(t, noon(0), nil, 2)
+			if _, last := c.year.runDaily(t, noon(2), books, 363); last < second*9/10 || last > second*11/10 {
 				t.Errorf("%d bytes on the second day, %d a year on", second, last)
 			}
 		})
 	}
 }
 
-// BenchmarkBooks is a run with nothing new over 40 folders of 288 files a day.
-func BenchmarkBooks(b *testing.B) {
-	m := &mill{folders: 40, perTick: 1, tick: 5 * time.Minute, began: noon(0)}
-	m.turn(noon(3))
+// BenchmarkCheckpoint lists 40 folders of 288 files a day in which nothing is new.
+func BenchmarkCheckpoint(b *testing.B) {
+	m := &syntheticTrail{folders: 40, perTick: 1, tick: 5 * time.Minute, began: noon(0)}
+	m.setTime(noon(3))
 	src := &trail.Source{Store: m, Prefix: "AWSLogs"}
 	list := func(from ingest.ResumePoint) *trail.Listing {
 		listing := src.ListNew(b.Context(), ingest.Window{}, from)

@@ -41,20 +41,21 @@ func (l *checkpointRunner) add(keys ...string) {
 	}
 }
 
-// resume opens the source at the checkpoint, with the window's own lateness.
+// resume opens the source at the checkpoint. In contrast to an export it bounds
+// deliveries by the lateness of the window.
 func (l *checkpointRunner) resume(t *testing.T) ingest.ResumedStream {
 	from := l.from
 	from.Until = l.w.LastDelivery()
 	return l.Resume(t.Context(), l.w, from)
 }
 
-// page is what the checkpoint says of a folder.
-func (l *checkpointRunner) page(t *testing.T, folder string) trail.FolderCheckpoint {
+// folder is the checkpoint of a folder.
+func (l *checkpointRunner) folder(t *testing.T, folder string) trail.FolderCheckpoint {
 	t.Helper()
-	return pageOf(t, l.from.Checkpoint, folder)
+	return folderCheckpoint(t, l.from.Checkpoint, folder)
 }
 
-func pageOf(t *testing.T, c ingest.Checkpoint, folder string) trail.FolderCheckpoint {
+func folderCheckpoint(t *testing.T, c ingest.Checkpoint, folder string) trail.FolderCheckpoint {
 	t.Helper()
 	if c[folder] == nil {
 		return trail.FolderCheckpoint{}
@@ -66,8 +67,8 @@ func pageOf(t *testing.T, c ingest.Checkpoint, folder string) trail.FolderCheckp
 	return p
 }
 
-// run gives the keys that were read, sorted, and the coverage; it takes the
-// checkpoint over, as JSON.
+// run gives the keys that were read, sorted, and the coverage. It passes the next
+// checkpoint through JSON.
 func (l *checkpointRunner) run(t *testing.T) ([]string, ingest.Coverage) {
 	t.Helper()
 	l.m.lists = nil
@@ -99,7 +100,7 @@ func (l *checkpointRunner) run(t *testing.T) ([]string, ingest.Coverage) {
 	return got, c
 }
 
-// expect runs and compares.
+// expect runs, and compares the keys that were read.
 func (l *checkpointRunner) expect(t *testing.T, want ...string) ingest.Coverage {
 	t.Helper()
 	slices.Sort(want)
@@ -123,7 +124,7 @@ const (
 	hour   = time.Hour
 )
 
-func TestBooksLeaveOutWhatIsKnown(t *testing.T) {
+func TestCheckpointLeavesOutKnown(t *testing.T) {
 	var old []string
 	for n := range 100 {
 		old = append(old, eu(time.Duration(n)*hour, n))
@@ -143,13 +144,13 @@ func TestBooksLeaveOutWhatIsKnown(t *testing.T) {
 	if c := l.expect(t, fresh...); c.Excluded["known"] != 40 || len(c.Remarks) > 0 {
 		t.Errorf("excluded %v, remarks %v", c.Excluded, c.Remarks)
 	}
-	p := l.page(t, euFolder)
+	p := l.folder(t, euFolder)
 	if want := noon(0).Add(99*hour + 5*minute); !p.Watermark.Equal(want) || len(p.Days) != 2 || len(p.Recent) != 3 {
 		t.Errorf("page %+v; want through %s, two days and three objects", p, want)
 	}
 }
 
-func TestBooksReadAChangedDayAgain(t *testing.T) {
+func TestCheckpointReadsAChangedDayAgain(t *testing.T) {
 	early, late := []string{eu(0, 1), eu(hour, 2), eu(2*hour, 3)}, []string{eu(20*hour, 4), eu(24*hour, 5)}
 	l := newRunner(append(early, late...)...)
 	l.expect(t, append(early, late...)...)
@@ -170,12 +171,12 @@ func TestBooksReadAChangedDayAgain(t *testing.T) {
 	if c := l.expect(t); len(c.Remarks) > 0 {
 		t.Errorf("a day without objects: %v", c.Remarks)
 	}
-	if p := l.page(t, euFolder); len(p.Days) != 1 {
+	if p := l.folder(t, euFolder); len(p.Days) != 1 {
 		t.Errorf("the empty day is still there: %+v", p)
 	}
 }
 
-func TestBooksAndLookBack(t *testing.T) {
+func TestCheckpointAndLookBack(t *testing.T) {
 	first := eu(240*hour, 1)
 	l := newRunner(first)
 	l.from.LookBack = 48 * hour
@@ -194,9 +195,9 @@ func TestBooksAndLookBack(t *testing.T) {
 	}
 }
 
-// Keys as nobody expects them are given once and known from then on, and hide
-// nothing else.
-func TestBooksWithStrangeKeys(t *testing.T) {
+// TestCheckpointWithStrangeKeys wants keys of unexpected form to be given once and
+// known from then on. They must not hide other objects.
+func TestCheckpointWithStrangeKeys(t *testing.T) {
 	file := func(stamp string) string { return accountA + "_CloudTrail_eu-west-1_" + stamp + "_Unique0.json.gz" }
 	for _, c := range []struct{ name, key string }{
 		{"delivered in the future", in("2099/01/01", file("20990101T0000Z"))},
@@ -234,7 +235,7 @@ func TestBooksWithStrangeKeys(t *testing.T) {
 			l.add(more)
 			l.expect(t, more)
 			l.expect(t)
-			if p := l.page(t, euFolder); !p.Watermark.Equal(noon(0).Add(70 * hour)) {
+			if p := l.folder(t, euFolder); !p.Watermark.Equal(noon(0).Add(70 * hour)) {
 				t.Errorf("mark at %s", p.Watermark)
 			}
 
@@ -250,9 +251,9 @@ func TestBooksWithStrangeKeys(t *testing.T) {
 	}
 }
 
-// No stamp that contradicts its place moves the mark, so that nothing which
-// appears within the look-back is hidden by one.
-func TestBooksMark(t *testing.T) {
+// TestCheckpointWatermark wants a stamp that contradicts its folder not to move the
+// watermark. Otherwise it would hide objects within the look-back.
+func TestCheckpointWatermark(t *testing.T) {
 	for _, c := range []struct{ name, key string }{
 		{"stamp of another day", in("2024/03/04", accountA+"_CloudTrail_eu-west-1_20240310T0000Z_Unique0.json.gz")},
 		{"deeper", euFolder + "x/" + eu(132*hour, 7)},
@@ -272,9 +273,9 @@ func TestBooksMark(t *testing.T) {
 	l.expect(t)
 }
 
-// A run whose window ends before the mark gives what is new and forgets
-// nothing of what lies behind its end.
-func TestBooksAndEarlierWindow(t *testing.T) {
+// TestCheckpointAndEarlierWindow runs with a window that ends before the watermark.
+// Objects after its end must stay known.
+func TestCheckpointAndEarlierWindow(t *testing.T) {
 	future := in("2099/01/01", accountA+"_CloudTrail_eu-west-1_20240303T0000Z_Unique0.json.gz")
 	l := newRunner(eu(0, 1), eu(72*hour, 2), future)
 	l.from.LookBack = 96 * hour
@@ -291,7 +292,7 @@ func TestBooksAndEarlierWindow(t *testing.T) {
 	l.expect(t)
 }
 
-func TestBooksAndWindow(t *testing.T) {
+func TestCheckpointAndWindow(t *testing.T) {
 	early, wanted, late := eu(-3*hour, 1), eu(0, 2), eu(3*hour, 3)
 	l := newRunner(early, wanted, late)
 	l.w = ingest.Window{Since: noon(0).Add(-hour), Until: noon(0).Add(hour), Lateness: -1}
@@ -303,18 +304,19 @@ func TestBooksAndWindow(t *testing.T) {
 	}
 	l.w.Until = time.Time{}
 	l.expect(t, late)
-	page := l.page(t, euFolder)
+	page := l.folder(t, euFolder)
 	l.w.Until = noon(0).Add(hour)
 	if c := l.expect(t); c.Excluded["known"] != 3 {
 		t.Errorf("excluded %v", c.Excluded)
 	}
-	if diff := cmp.Diff(page, l.page(t, euFolder)); diff != "" {
+	if diff := cmp.Diff(page, l.folder(t, euFolder)); diff != "" {
 		t.Errorf("a window that ends before the mark changed the page:\n%s", diff)
 	}
 }
 
-// A window that moves on does not make a day that was known look changed.
-func TestBooksAndSlidingWindow(t *testing.T) {
+// TestCheckpointAndSlidingWindow moves the window on. A known day must not look
+// changed because of that.
+func TestCheckpointAndSlidingWindow(t *testing.T) {
 	var keys []string
 	for n := range 24 {
 		keys = append(keys, eu(time.Duration(n-12)*hour, n))
@@ -330,7 +332,7 @@ func TestBooksAndSlidingWindow(t *testing.T) {
 	}
 }
 
-func TestBooksOfParts(t *testing.T) {
+func TestCheckpointOfParts(t *testing.T) {
 	keys := []string{eu(0, 1), eu(5*hour, 2), eu(30*hour, 3)}
 	for _, c := range []struct {
 		prefix string
@@ -355,7 +357,7 @@ func TestBooksOfParts(t *testing.T) {
 	}
 }
 
-func TestOwed(t *testing.T) {
+func TestBacklog(t *testing.T) {
 	early, known, fresh, gone := eu(-500*hour, 1), eu(-2*hour, 2), eu(0, 3), eu(hour, 4)
 	l := newRunner(early, known)
 	l.w.Since = noon(0).Add(-24 * hour)
@@ -380,8 +382,8 @@ func TestOwed(t *testing.T) {
 	l.from.Backlog = nil
 	l.expect(t)
 
-	// An owed object of a day that is known as a whole neither changes the
-	// day nor counts twice.
+	// An object of the backlog whose day is known as a whole must not change
+	// the day, nor count twice.
 	l.add(eu(10*hour, 5))
 	l.expect(t, eu(10*hour, 5))
 	l.from.Backlog = []string{known}
@@ -394,8 +396,9 @@ func TestOwed(t *testing.T) {
 	}
 }
 
-// A key in the state that leads out of the folder is not followed.
-func TestOwedLink(t *testing.T) {
+// TestBacklogLink wants keys of the backlog that lead out of the folder not to be
+// read.
+func TestBacklogLink(t *testing.T) {
 	root, elsewhere := t.TempDir(), t.TempDir()
 	put(t, root, eu(0, 1), logFile(t, "inside"))
 	put(t, elsewhere, "secret", logFile(t, "secret"))
@@ -413,8 +416,7 @@ func TestOwedLink(t *testing.T) {
 	}
 }
 
-// fallen is a Store that ends for good at one prefix, once another is being
-// listed.
+// fallen is a Store that fails at one prefix, once another is being listed.
 type fallen struct {
 	*memory
 	prefix, other string
@@ -436,7 +438,7 @@ func (f fallen) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.E
 	return f.memory.List(ctx, r)
 }
 
-func TestBooksOfUnsoundListings(t *testing.T) {
+func TestCheckpointOfUnsoundListings(t *testing.T) {
 	us := logKey("AWSLogs/", accountA, "us-east-1", noon(0), 1)
 	l := newRunner(eu(0, 1), us)
 	l.expect(t, eu(0, 1), us)
@@ -444,7 +446,7 @@ func TestBooksOfUnsoundListings(t *testing.T) {
 	l.add(eu(hour, 2), logKey("AWSLogs/", accountA, "us-east-1", noon(0), 2))
 	l.m.denied = []string{euFolder}
 	l.expect(t, "", logKey("AWSLogs/", accountA, "us-east-1", noon(0), 2))
-	if diff := cmp.Diff(pageOf(t, before, euFolder), l.page(t, euFolder)); diff != "" || len(l.from.Checkpoint) != 2 {
+	if diff := cmp.Diff(folderCheckpoint(t, before, euFolder), l.folder(t, euFolder)); diff != "" || len(l.from.Checkpoint) != 2 {
 		t.Errorf("the page of a folder that could not be listed changed:\n%s", diff)
 	}
 	l.m.denied = nil

@@ -6,8 +6,8 @@ import (
 	"trailgate/ingest"
 )
 
-// Readings is what a stream of this package flattens into events: each object
-// by itself.
+// Readings gives the objects of a stream of this package one by one, before
+// Events flattens them.
 func Readings(s ingest.Stream) iter.Seq2[Reading, error] {
 	st, ok := s.(*stream)
 	if !ok {

@@ -60,12 +60,12 @@ func logKey(prefix, account, region string, delivered time.Time, n int) string {
 	return prefix + path.Join(account, "CloudTrail", region, delivered.Format("2006/01/02"), file)
 }
 
-// noon is 2024-03-04 12:00, and so many days later.
+// noon is 2024-03-04 12:00, plus so many days.
 func noon(days int) time.Time {
 	return time.Date(2024, 3, 4, 12, 0, 0, 0, time.UTC).AddDate(0, 0, days)
 }
 
-// memory is a Store in memory that counts what it is asked.
+// memory is a Store in memory that counts its requests.
 type memory struct {
 	objects map[string][]byte
 	denied  []string // prefixes that cannot be listed
@@ -150,7 +150,7 @@ func remove(t testing.TB, root, key string) {
 	}
 }
 
-// listed is all that listing a source to its end gave.
+// listed is the result of listing a source to its end.
 type listed struct {
 	keys  []string // sorted
 	skips []string // as text, sorted
@@ -179,7 +179,7 @@ func objects(t testing.TB, s *trail.Source, w ingest.Window) listed {
 	return listed{keys, skips, err, listing.Coverage()}
 }
 
-// outcome is all that reading a source gave.
+// outcome is the result of reading a source.
 type outcome struct {
 	ids   []string // sorted
 	skips []*ingest.SkipError

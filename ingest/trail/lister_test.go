@@ -289,9 +289,8 @@ func TestSearchBound(t *testing.T) {
 	}
 }
 
-// Whatever a user names as a prefix, an empty store holds no trail, and one
-// with a trail gives either objects below the prefix or says that there is
-// none.
+// FuzzPrefix lists any prefix. An empty store must give a NoTrailError. A store
+// with a trail must give objects below the prefix, or a NoTrailError.
 func FuzzPrefix(f *testing.F) {
 	key := logKey("p/AWSLogs/"+orgID+"/", accountA, "us-east-1", noon(0), 1)
 	for end := range key {

@@ -77,7 +77,8 @@ func TestFaultyObjects(t *testing.T) {
 	}
 }
 
-// Plain objects must not leave one worker's buffer with another.
+// TestPlainAndPackedMixed wants a plain object not to leave its worker's buffer with
+// another worker.
 func TestPlainAndPackedMixed(t *testing.T) {
 	m := &memory{objects: map[string][]byte{}}
 	var want []string
@@ -167,8 +168,8 @@ func TestCancelWhileDownloading(t *testing.T) {
 	})
 }
 
-// A goroutine that outlives its iterator keeps the bubble from ending, which
-// fails the test.
+// TestNoLeakAfterLeaving leaves iterators early. A goroutine that is still running
+// then keeps the synctest bubble from ending, which fails the test.
 func TestNoLeakAfterLeaving(t *testing.T) {
 	m := many(3000, logFile(t, "one"))
 	synctest.Test(t, func(t *testing.T) {
@@ -190,7 +191,7 @@ func TestNoLeakAfterLeaving(t *testing.T) {
 	})
 }
 
-// many is a Store of so many files with the same bytes.
+// many is a Store with so many files of the same bytes.
 func many(n int, body []byte) *memory {
 	m := &memory{objects: map[string][]byte{}}
 	for i := range n {
