@@ -201,12 +201,14 @@ func Merge(ctx context.Context, w Window, sources ...Source) (*Merger, error) {
 }
 
 // MergeStreams reads the streams one after the other and brings their sign-ins
-// together in order of time. The context is the one they were opened with. The
-// Merger holds the result even with an error: what was read before the context
-// ended, with Coverage.Partial set, or what the other streams gave. A stream
-// that failed as a whole is a skip of CauseSource, and the error is the first
-// such. The Merger is for reading from then on: it no longer holds what tells
-// copies apart, because that takes much memory.
+// together in order of time. The context must be that with which they were
+// opened.
+//
+// The Merger is valid even with an error. If the context has ended, it has the
+// events up to then, and Coverage.Partial is set. If a stream has failed as a
+// whole, it has the events of the others. The failure is a skip of CauseSource,
+// and the first one is also the error. No event may be added to the Merger
+// afterwards: it has dropped the index by event id, which takes much memory.
 func MergeStreams(ctx context.Context, w Window, streams ...Stream) (*Merger, error) {
 	m := &Merger{Window: w}
 	defer func() { m.indexByID = nil }()

@@ -45,7 +45,7 @@ const (
 
 	CauseNoID   Cause = "no-event-id"   // a sign-in without eventID
 	CauseNoTime Cause = "no-event-time" // a sign-in without a readable eventTime
-	CauseRecord Cause = "broken-record" // a record or line that is not what it should be
+	CauseRecord Cause = "broken-record" // a record or line that cannot be read
 )
 
 // Skip turns an error of package record about an object into a skip. An error

@@ -19,10 +19,10 @@ import (
 type Source interface {
 	// Name is the source as the user named it.
 	Name() string
-	// Open prepares one reading of the source. It does no I/O and starts
-	// nothing: a stream that is never read needs no clean-up. The window lets
-	// a source leave unread what cannot hold a wanted event. It need not drop
-	// every other event; Merge does that.
+	// Open prepares one reading of the source. It does no I/O and starts no
+	// goroutine: a stream that is never read needs no clean-up. The source may
+	// leave objects unread that cannot hold an event of the window. It need
+	// not drop every event outside the window; Merge does that.
 	Open(ctx context.Context, w Window) Stream
 }
 
@@ -41,37 +41,39 @@ type Stream interface {
 	Coverage() Coverage
 }
 
-// ErrReadTwice is what a Stream yields when its events are asked for again. A
-// stream is one reading; for another one, open the source again.
+// ErrReadTwice is yielded by a Stream whose events are iterated again. A stream
+// is one reading; to read again, open the source again.
 var ErrReadTwice = errors.New("a stream can be read only once: open the source again")
 
-// Resumable is a source that can leave out what earlier runs have read.
+// Resumable is a source that can leave out the objects that earlier runs have
+// read.
 type Resumable interface {
 	Source
 	// CheckpointName is the name under which a caller keeps the source's
 	// checkpoint. It is the same wherever the command is run. It is empty if
 	// there is nothing to keep.
 	CheckpointName() (string, error)
-	// Resume prepares one reading of what is new since from. It does no I/O.
-	// A checkpoint that cannot be understood is the stream's last error.
+	// Resume prepares one reading of the objects that are new since from. It
+	// does no I/O. A checkpoint that cannot be parsed is an error of the
+	// stream.
 	Resume(ctx context.Context, w Window, from ResumePoint) ResumedStream
 	// DeliveredAt is the time of delivery that the key of an object carries.
 	// It is zero if the key carries none.
 	DeliveredAt(key string) time.Time
 }
 
-// ResumedStream is one reading of what is new.
+// ResumedStream is one reading of the new objects of a source.
 type ResumedStream interface {
 	Stream
-	// Outcome is what the next run must know. It is valid once Events has
-	// ended.
+	// Outcome has the checkpoint for the next run, and the failed objects. It
+	// is valid once Events has ended.
 	Outcome() Outcome
 }
 
 // ResumePoint says where earlier runs have stopped. The source does not change
 // the maps and slices in it.
 type ResumePoint struct {
-	Checkpoint Checkpoint      // what earlier runs have dealt with; empty: nothing
+	Checkpoint Checkpoint      // the Outcome's of the run before; empty: everything is new
 	LookBack   time.Duration   // how long after its time of delivery an object may still appear; zero: the source's default
 	Now        time.Time       // time of the run: a stamp in its future does not count as the newest delivery, because it would hide objects still to come; zero: no such bound
 	Until      time.Time       // objects delivered from then on are left to a later run; zero: no bound
@@ -96,18 +98,18 @@ type FailedObject struct {
 	Reason string // the cause in words, with no mention of the key
 }
 
-// Checkpoint says what of a source has been dealt with. Each entry is one
-// JSON value of the source's own form, such as one for each folder. The key of
-// an entry is chosen by the source. A caller may store the entries anywhere
-// and in any order, and must not change them.
+// Checkpoint says which objects of a source have been dealt with. Only the
+// source knows the form of the entries and of their keys; trail, for example,
+// has one entry for each folder. A caller may store the entries anywhere and in
+// any order, and must not change them.
 type Checkpoint map[string]json.RawMessage
 
-// Surveyor is a source that can say what it holds without reading it.
+// Surveyor is a source that can list its objects without reading them.
 type Surveyor interface {
 	// Survey lists the source. The objects that it finds are counted as listed
 	// and excluded, ReasonListedOnly. Objects or folders that could not be
 	// listed are counted and named as skips. The error is that of the whole
-	// survey; the Coverage holds what was listed before it.
+	// survey; the Coverage then has the objects that were listed before it.
 	Survey(ctx context.Context, w Window) (Coverage, error)
 }
 
@@ -121,8 +123,8 @@ type Bounded interface {
 	Bound(w Window) (Window, error)
 }
 
-// Journaled is a source that can keep what it has read in files, so that the
-// next reading goes on where this one was interrupted.
+// Journaled is a source that can write the records it reads to files. If a
+// reading is interrupted, the next one continues from these files.
 type Journaled interface {
 	// JournalFiles are the paths of the files, the first as the user named it.
 	// There are none if the source keeps no files.

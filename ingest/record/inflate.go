@@ -58,7 +58,7 @@ func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 
 // sizeHint is the room to make for inflating. The last member's trailer gives the
 // size; a little more is added so that the end is met without growing. The trailer
-// may be forged, so the hint is capped by what deflate can do.
+// may be forged, so the hint is capped by maxRatio.
 func sizeHint(packed []byte, limit int64) int {
 	if len(packed) < 18 {
 		return 0

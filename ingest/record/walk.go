@@ -37,7 +37,7 @@ type walk struct {
 	token, letter int
 }
 
-// walkDocument walks the whole document and yields what it finds.
+// walkDocument walks the whole document and yields its sign-ins and errors.
 func (w *walk) walkDocument() {
 	if w.src != nil {
 		w.fillWindow()
@@ -60,7 +60,7 @@ func (w *walk) walkDocument() {
 		return
 	}
 	if w.err != nil && w.err != io.EOF {
-		// Why the stream has ended matters more than what its beginning looks like.
+		// The error of the stream explains more than the form of its beginning.
 		err = w.err
 	}
 	if err != nil {

@@ -99,8 +99,8 @@ func (w *walk) skipSpace() int {
 	}
 }
 
-// skipValue moves past the value that begins at pos. It checks only what it needs to
-// find the end: strings, escapes and depth.
+// skipValue moves past the value that begins at pos. To find the end, it checks
+// strings, escapes and depth, and nothing else.
 func (w *walk) skipValue() error {
 	switch w.skipSpace() {
 	case atEnd:
@@ -228,7 +228,7 @@ func closingQuote(b []byte, i int) int {
 		if b[i] == '"' {
 			return i + 1
 		}
-		i += 2 // a backslash and what it escapes
+		i += 2 // a backslash and the escaped byte
 	}
 	return -1
 }

@@ -12,7 +12,7 @@ import (
 	"trailgate/ingest"
 )
 
-// seenState is what a checkpoint says of an object.
+// seenState says whether a checkpoint knows an object.
 type seenState uint8
 
 const (

@@ -75,12 +75,12 @@ type modelTrail struct {
 
 	objects map[string]bool      // all that are there; false: unreadable
 	stamp   map[string]time.Time // of all that ever were
-	newest  map[string]time.Time // by folder, of what is there
+	newest  map[string]time.Time // by folder, among objects that exist
 	given   map[string]int
-	owed    []string
+	backlog []string
 
 	checkpoint ingest.Checkpoint
-	seen       map[string]map[string]bool // by folder: what its last sound listing held
+	seen       map[string]map[string]bool // by folder: objects of its last complete listing
 	mark       map[string]time.Time       // by folder: the newest of these ever
 }
 
@@ -193,10 +193,10 @@ func (w *modelTrail) dueObjects(folder string) []string {
 	return out
 }
 
-// reading is what one run gave.
+// reading is the result of one run.
 type reading struct {
 	given   map[string]int // objects by key
-	owed    []string       // of these, the unreadable ones
+	backlog []string       // of these, the unreadable ones
 	failed  int            // folders
 	skipped int            // objects and folders
 	left    bool
@@ -223,9 +223,9 @@ func (w *modelTrail) readUntil(stream ingest.Stream, stop int) reading {
 		}
 		out.given[key]++
 		switch sound, there := w.objects[key]; {
-		case !there && r.Skip != nil && r.Skip.Cause == ingest.CauseVanished && slices.Contains(w.owed, key):
+		case !there && r.Skip != nil && r.Skip.Cause == ingest.CauseVanished && slices.Contains(w.backlog, key):
 		case there && !sound && r.Skip != nil:
-			out.owed = append(out.owed, key)
+			out.backlog = append(out.backlog, key)
 		case there && sound && r.Skip == nil && len(r.Events) == 1 && r.Events[0].ID == key:
 		default:
 			w.t.Fatalf("%s, there %t, sound %t: skip %v, %d events", key, there, sound, r.Skip, len(r.Events))
@@ -247,7 +247,7 @@ func (w *modelTrail) runOnce(broken string, stop int) {
 	c, out := stream.Coverage(), stream.Outcome()
 	if got.left {
 		if diff := cmp.Diff(before, entriesOf(out.Checkpoint)); diff != "" || !c.Partial {
-			w.t.Fatalf("a run that was left has booked:\n%s", diff)
+			w.t.Fatalf("a run that was left has changed the checkpoint:\n%s", diff)
 		}
 		return
 	}
@@ -260,18 +260,18 @@ func (w *modelTrail) runOnce(broken string, stop int) {
 	}
 	if diff := cmp.Diff(w.wantedObjects(broken), got.given, cmpopts.IgnoreMapEntries(func(key string, n int) bool {
 		// A broken folder may give any of its objects.
-		return folderOf(key) == broken && n == 1 && !slices.Contains(w.owed, key)
+		return folderOf(key) == broken && n == 1 && !slices.Contains(w.backlog, key)
 	})); diff != "" {
 		w.t.Fatalf("at %s, broken %q: objects given (-want +got):\n%s", w.now, broken, diff)
 	}
-	w.takeOver(out.Checkpoint, got.owed, broken)
+	w.takeOver(out.Checkpoint, got.backlog, broken)
 }
 
 // resumeTrail opens the trail at the checkpoint.
 func (w *modelTrail) resumeTrail() ingest.ResumedStream {
 	src := &trail.Source{Store: w.store}
 	return src.Resume(w.t.Context(), ingest.Window{Since: noon(-1)},
-		ingest.ResumePoint{Checkpoint: w.checkpoint, LookBack: w.lookBack, Now: w.now, Backlog: w.owed})
+		ingest.ResumePoint{Checkpoint: w.checkpoint, LookBack: w.lookBack, Now: w.now, Backlog: w.backlog})
 }
 
 // wantedObjects are the objects that a run must give, each once.
@@ -285,15 +285,15 @@ func (w *modelTrail) wantedObjects(broken string) map[string]int {
 			out[key] = 1
 		}
 	}
-	for _, key := range w.owed {
+	for _, key := range w.backlog {
 		out[key] = 1
 	}
 	return out
 }
 
 // takeOver takes over the results of a run that ended well, as a caller does.
-func (w *modelTrail) takeOver(c ingest.Checkpoint, owed []string, broken string) {
-	w.checkpoint, w.owed = c, owed
+func (w *modelTrail) takeOver(c ingest.Checkpoint, backlog []string, broken string) {
+	w.checkpoint, w.backlog = c, backlog
 	for _, f := range w.folders() {
 		if f == broken {
 			continue
@@ -377,11 +377,11 @@ func (w *modelTrail) finishRuns() {
 	}
 	w.t.Logf("%d objects, %d still there, %d of these given more than once", w.made, len(w.objects), twice)
 	again := w.resumeTrail()
-	if got := drain(again); len(got.ids) > len(w.owed) || got.err != nil || len(got.skips) > 0 {
+	if got := drain(again); len(got.ids) > len(w.backlog) || got.err != nil || len(got.skips) > 0 {
 		w.t.Errorf("with nothing new %d objects were read, error %v, skips %v", len(got.ids), got.err, got.skips)
 	}
 	if diff := cmp.Diff(w.checkpoint, again.Outcome().Checkpoint); diff != "" {
-		w.t.Errorf("with nothing new the books changed:\n%s", diff)
+		w.t.Errorf("with nothing new the checkpoint changed:\n%s", diff)
 	}
 }
 

@@ -205,7 +205,7 @@ func TestCheckpointWithStrangeKeys(t *testing.T) {
 		{"stamp of the future", in("2024/03/04", file("20990101T0000Z"))},
 		{"stamp of another day", in("2024/03/04", file("20240310T0000Z"))},
 		{"stamp before its day", in("2024/03/04", file("20240201T0000Z"))},
-		{"stamp that is no time", in("2024/03/04", file("20249999T9999Z"))},
+		{"stamp that is not a time", in("2024/03/04", file("20249999T9999Z"))},
 		{"stamp of year one", in("2024/03/04", file("00010101T0000Z"))},
 		{"year nought", in("0000/01/01", file("00000101T0000Z"))},
 		{"last year", in("9999/12/31", file("99991231T2359Z"))},
@@ -352,7 +352,7 @@ func TestCheckpointOfParts(t *testing.T) {
 		}
 		l.Prefix = ""
 		if got, _ := l.run(t); len(c.want) < 3 && len(got) != 3 {
-			t.Errorf("books of %q alone: the whole then gave %v", c.prefix, got)
+			t.Errorf("after the part %q alone, the whole gave %v", c.prefix, got)
 		}
 	}
 }
@@ -410,7 +410,7 @@ func TestBacklogLink(t *testing.T) {
 			src := &trail.Source{Store: store}
 			got := drain(src.Resume(t.Context(), ingest.Window{}, ingest.ResumePoint{Backlog: []string{key}}))
 			if len(got.skips) != 1 || len(got.ids) != 1 || got.err != nil || got.cov.Listed != 2 {
-				t.Errorf("owed %q: %v, skips %v, listed %d", key, got.ids, got.skips, got.cov.Listed)
+				t.Errorf("backlog %q: %v, skips %v, listed %d", key, got.ids, got.skips, got.cov.Listed)
 			}
 		}
 	}
@@ -447,7 +447,7 @@ func TestCheckpointOfUnsoundListings(t *testing.T) {
 	l.m.denied = []string{euFolder}
 	l.expect(t, "", logKey("AWSLogs/", accountA, "us-east-1", noon(0), 2))
 	if diff := cmp.Diff(folderCheckpoint(t, before, euFolder), l.folder(t, euFolder)); diff != "" || len(l.from.Checkpoint) != 2 {
-		t.Errorf("the page of a folder that could not be listed changed:\n%s", diff)
+		t.Errorf("the entry of a folder that could not be listed changed:\n%s", diff)
 	}
 	l.m.denied = nil
 	l.w.Accounts = []string{accountB}
@@ -464,13 +464,13 @@ func TestCheckpointOfUnsoundListings(t *testing.T) {
 		t.Error("nothing is a trail")
 	}
 	if diff := cmp.Diff(l.from.Checkpoint, stream.Outcome().Checkpoint); diff != "" {
-		t.Errorf("a run without a trail has booked:\n%s", diff)
+		t.Errorf("a run without a trail has changed the checkpoint:\n%s", diff)
 	}
 	l.add(eu(2*hour, 3))
 	l.Source.Prefix, l.Source.Store = "", fallen{l.m, "AWSLogs/" + accountA + "/CloudTrail/us-east-1/", euFolder, make(chan struct{})}
 	stream = l.Resume(t.Context(), ingest.Window{}, l.from)
 	got := drain(stream)
 	if diff := cmp.Diff(l.from.Checkpoint, stream.Outcome().Checkpoint); diff != "" || !errors.Is(got.err, errFallen) {
-		t.Errorf("a run that ended with error %v has booked:\n%s", got.err, diff)
+		t.Errorf("a run that ended with error %v has changed the checkpoint:\n%s", got.err, diff)
 	}
 }

@@ -84,7 +84,7 @@ func TestNoTrail(t *testing.T) {
 		{"no such Region", "AWSLogs/111122223333/CloudTrail/us-east-1", foreign, nil},
 		{"no such file", logKey("AWSLogs/", accountA, "us-east-1", noon(0), 1), foreign, nil},
 		{"account without CloudTrail", "AWSLogs/111122223333/", foreign, []string{"vpcflowlogs/"}},
-		{"digests are no trail", "AWSLogs/111122223333/CloudTrail-Digest", map[string][]byte{
+		{"digests are not a trail", "AWSLogs/111122223333/CloudTrail-Digest", map[string][]byte{
 			"AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2024/03/04/x": nil}, []string{"us-east-1/"}},
 	}
 	for _, c := range cases {

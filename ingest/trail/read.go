@@ -9,7 +9,7 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Reading is what was read of one object: its sign-ins, and its skips.
+// Reading has the sign-ins of one object, and its skips.
 type Reading struct {
 	Object   Object
 	Events   []signin.Event      // in their order in the object

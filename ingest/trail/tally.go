@@ -14,7 +14,7 @@ import (
 // listTally collects the counts of one listing. It is safe for concurrent use.
 type listTally struct {
 	listed atomic.Int64 // objects and skips sent, or about to be sent
-	packed atomic.Int64 // packed bytes of these objects, as far as known
+	packed atomic.Int64 // packed bytes of these objects, where the listing gives the size
 
 	mu        sync.Mutex
 	coverage  ingest.Coverage   // Excluded, Folders, Shards and Remarks only
