@@ -11,19 +11,20 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// gap is the space between columns.
+// gap separates two columns.
 const gap = "  "
 
-// How narrow a column of text, and one of prose, gets to fit a terminal, and
-// how wide one of prose gets on any.
+// The limits for the widths of columns. To fit a terminal, a column of text is not
+// made narrower than narrowest, and prose not narrower than narrowestProse. Prose
+// is never wider than widestProse.
 const (
 	narrowest      = 10
 	narrowestProse = 30
 	widestProse    = 80
 )
 
-// openTable starts a streamed table with columns of fixed widths: no borders,
-// a rule under the head.
+// openTable starts a streamed table with columns of fixed widths. It has a line
+// under the head and no borders.
 func openTable(w io.Writer, g grid, widths []int) (*tablewriter.Table, error) {
 	align := make(tw.Alignment, len(g.head))
 	columns := tw.NewMapper[int, int]()
@@ -65,16 +66,16 @@ func openTable(w io.Writer, g grid, widths []int) (*tablewriter.Table, error) {
 	return t, nil
 }
 
-// fit gives each column the width of its widest cell, and where that is more
-// than the terminal has, takes from the prose, then from the widest columns of
-// text.
-func fit(g grid, rows [][]string, terminal int) []int {
+// columnWidths returns for each column the width of its widest cell. If the terminal
+// is narrower than the sum, the prose is made narrower, and then the widest columns
+// of text.
+func columnWidths(g grid, rows [][]string, terminal int) []int {
 	widths := make([]int, len(g.head))
 	excess := -len(gap) - terminal
 	for i, h := range g.head {
-		widths[i] = width(h)
+		widths[i] = textWidth(h)
 		for _, row := range rows {
-			widths[i] = max(widths[i], width(row[i]))
+			widths[i] = max(widths[i], textWidth(row[i]))
 		}
 		if g.prose > 0 && i == g.prose {
 			widths[i] = min(widths[i], widestProse)
@@ -85,7 +86,7 @@ func fit(g grid, rows [][]string, terminal int) []int {
 		return widths
 	}
 	for ; excess > 0; excess-- {
-		i := widest(g, widths)
+		i := widestColumn(g, widths)
 		if i < 0 {
 			break
 		}
@@ -94,8 +95,9 @@ func fit(g grid, rows [][]string, terminal int) []int {
 	return widths
 }
 
-// widest is the column to take from, or -1. Numbers and times stay whole.
-func widest(g grid, widths []int) int {
+// widestColumn returns the column to make narrower, or -1. Numbers and times are
+// never cut.
+func widestColumn(g grid, widths []int) int {
 	if g.prose > 0 && widths[g.prose] > narrowestProse {
 		return g.prose
 	}
@@ -111,14 +113,16 @@ func widest(g grid, widths []int) int {
 	return found
 }
 
-// trimmer drops the spaces at the end of lines and keeps the first error.
+// trimmer removes the spaces at the end of lines. After the first error it keeps
+// that error and writes nothing more.
 type trimmer struct {
 	w      *bufio.Writer
 	spaces int
 	err    error
 }
 
-// Write takes all of p, whatever happens below: see err.
+// Write always takes all of p. The error is also kept in err, because the library
+// that calls Write does not return every error.
 func (t *trimmer) Write(p []byte) (int, error) {
 	all := len(p)
 	for len(p) > 0 && t.err == nil {
@@ -127,13 +131,13 @@ func (t *trimmer) Write(p []byte) (int, error) {
 			n = len(p)
 		}
 		if n > 0 {
-			t.pad()
-			t.keep(p[:n])
+			t.writeSpaces()
+			t.writeBytes(p[:n])
 		}
 		if n < len(p) {
 			if p[n] == '\n' {
 				t.spaces = 0
-				t.keep(p[n : n+1])
+				t.writeBytes(p[n : n+1])
 			} else {
 				t.spaces++
 			}
@@ -144,13 +148,13 @@ func (t *trimmer) Write(p []byte) (int, error) {
 	return all, t.err
 }
 
-func (t *trimmer) pad() {
+func (t *trimmer) writeSpaces() {
 	for ; t.spaces > 0; t.spaces-- {
-		t.keep([]byte{' '})
+		t.writeBytes([]byte{' '})
 	}
 }
 
-func (t *trimmer) keep(p []byte) {
+func (t *trimmer) writeBytes(p []byte) {
 	if t.err == nil {
 		_, t.err = t.w.Write(p)
 	}

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// leastWidth is how wide a terminal has to be for a table whose cells are all
-// whole, but for the prose, which may be narrow.
+// leastWidth returns how wide a terminal must be for the table. The column of
+// prose may be narrow. All other cells must be whole.
 func leastWidth(g grid, rows [][]string) int {
 	all := -len(gap)
-	for i, w := range fit(g, rows, 0) {
+	for i, w := range columnWidths(g, rows, 0) {
 		if i == g.prose {
 			w = narrowestProse
 		}
@@ -18,14 +18,14 @@ func leastWidth(g grid, rows [][]string) int {
 	return all
 }
 
-// block writes a row as a few lines: what it is about, what was seen, and the
-// prose. Nothing is cut, however narrow the terminal.
-func (p *printer) block(g grid, row []string) {
+// writeBlock writes a row as a few lines: the leading columns, the others, and the
+// prose. Nothing is cut, even on a narrow terminal.
+func (p *printer) writeBlock(g grid, row []string) {
 	lead := slices.Clone(row[:g.lead])
 	if k := slices.Index(g.head, "severity"); k >= 0 && k < g.lead {
-		lead[k] = p.tint(lead[k], severityColor(lead[k]))
+		lead[k] = p.colorize(lead[k], severityColor(lead[k]))
 	}
-	p.put(strings.Join(lead, gap) + "\n")
+	p.write(strings.Join(lead, gap) + "\n")
 	var rest []string
 	for i := g.lead; i < len(row); i++ {
 		if i != g.prose && row[i] != "" {
@@ -34,8 +34,8 @@ func (p *printer) block(g grid, row []string) {
 	}
 	const indent = "    "
 	for _, text := range []string{strings.Join(rest, ", "), row[g.prose]} {
-		for _, l := range wrap(text, max(p.Width-len(indent), narrowestProse)) {
-			p.put(indent + l + "\n")
+		for _, l := range wrapText(text, max(p.Width-len(indent), narrowestProse)) {
+			p.write(indent + l + "\n")
 		}
 	}
 }

@@ -3,31 +3,34 @@ package report
 import (
 	"slices"
 	"strings"
+
+	"trailgate/report/row"
 )
 
-// proseGaps is how many ranges of days without files a table names.
-const proseGaps = 6
+// maxRanges is the largest number of ranges of days in a cell for people.
+const maxRanges = 6
 
-// coverageSections is the report of the coverage verb: what is there, by
-// account and Region, and what is not.
+// coverageSections returns the report of the coverage verb: for each account and
+// Region, which log files exist and which days have none.
 func coverageSections(c Coverage, n notation, verbose bool) []section {
-	all := []section{{lines: append([]line{{extent(c), strong}}, coverageLines(c, true)...)}}
+	all := []section{{lines: append([]line{{extentText(c), strong}}, coverageLines(c, true)...)}}
 	if len(c.Places) > 0 {
-		all = append(all, section{title: "Log files", grid: placeGrid(c.Places, n, verbose)})
+		all = append(all, section{title: "Log files", grid: coverageGrid(c.Places, n, verbose)})
 	}
 	return append(all, skipSections(c, n, verbose)...)
 }
 
-// extent is the headline: how many accounts, Regions and days have log files.
-func extent(c Coverage) string {
-	with := slices.DeleteFunc(slices.Clone(c.Places), func(p Place) bool { return p.Objects == 0 })
+// extentText returns the headline: how many accounts, Regions and days have log
+// files.
+func extentText(c Coverage) string {
+	with := slices.DeleteFunc(slices.Clone(c.Places), func(p row.Coverage) bool { return p.Objects == 0 })
 	switch {
 	case len(c.Places) == 0:
 		return "No log files in a trail's layout were found."
 	case len(with) == 0:
-		return "No log files in the window, of " + breadth(c.Places) + "."
+		return "No log files in the window, of " + placeCounts(c.Places) + "."
 	}
-	var from, to Date
+	var from, to row.Date
 	holes := 0
 	for _, p := range with {
 		if from == 0 || p.FirstDay != 0 && p.FirstDay < from {
@@ -38,7 +41,7 @@ func extent(c Coverage) string {
 			holes++
 		}
 	}
-	text := "Log files of " + breadth(with)
+	text := "Log files of " + placeCounts(with)
 	if from != 0 {
 		text += ", " + from.String()
 		if from != to {
@@ -47,31 +50,31 @@ func extent(c Coverage) string {
 	}
 	switch {
 	case holes > 0:
-		text += "; days are missing in " + plural(holes, "place") + "."
+		text += "; days are missing in " + countNoun(holes, "place") + "."
 	default:
 		text += ", without a missing day."
 	}
 	return text
 }
 
-// breadth counts accounts and Regions.
-func breadth(places []Place) string {
+// placeCounts says how many accounts and Regions there are.
+func placeCounts(places []row.Coverage) string {
 	accounts, regions := map[string]bool{}, map[string]bool{}
 	for _, p := range places {
 		accounts[p.AccountID], regions[p.Region] = true, true
 	}
-	return plural(len(accounts), "account") + " in " + plural(len(regions), "Region")
+	return countNoun(len(accounts), "account") + " in " + countNoun(len(regions), "Region")
 }
 
-func placeGrid(all []Place, n notation, verbose bool) grid {
+func coverageGrid(all []row.Coverage, n notation, verbose bool) grid {
 	return grid{
 		head:  []string{"account_id", "region", "objects", "first_day", "last_day", "days", "days_without_files"},
 		right: []int{2, 5},
 		prose: 6,
-		rows: cells(slices.Values(all), func(p Place) []string {
-			ranges := gaps(p.DaysWithoutFiles)
-			if extra := len(ranges) - proseGaps; extra > 0 && n.people && !verbose {
-				ranges = append(ranges[:proseGaps], "… and "+thousands(extra)+" more (--verbose lists all)")
+		rows: gridRows(slices.Values(all), func(p row.Coverage) []string {
+			ranges := dayRanges(p.DaysWithoutFiles)
+			if extra := len(ranges) - maxRanges; extra > 0 && n.people && !verbose {
+				ranges = append(ranges[:maxRanges], "… and "+groupDigits(extra)+" more (--verbose lists all)")
 			}
 			return []string{p.AccountID, p.Region, n.count(p.Objects), p.FirstDay.String(), p.LastDay.String(),
 				n.count(p.DaysWithFiles), strings.Join(ranges, ", ")}

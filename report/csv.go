@@ -4,36 +4,40 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 	"unicode"
+
+	"trailgate/report/internal/columns"
+	"trailgate/report/internal/safetext"
 )
 
-// WriteCSV writes rows as CSV: a line of column names, then a line a row,
-// quoted as RFC 4180 says, each line ended by LF. Absent values are empty,
-// lists are joined with a semicolon.
+// writeCSV writes one table as CSV. The first line has the names of the columns.
+// Cells are quoted as RFC 4180 says, and each line ends with LF. An absent value
+// is empty. The elements of a list are joined with a semicolon.
 //
-// Text is made harmless for the programs that open such files. It is Clean, so
-// no control character is left and a row is always one line; and a text that a
-// spreadsheet would run as a formula begins with an apostrophe: one whose first
-// character, spaces, quotes and invisible characters aside, is = + - @, a tab or a
-// carriage return, full-width forms included. So does each part of a cell behind
-// a semicolon, which separates cells in many countries. JSON and Parquet have
-// the text as it was. Nothing is collected; rows may be read once.
-func WriteCSV[R Row](w io.Writer, rows iter.Seq[R]) error {
-	all := fields[R]()
-	out := csv.NewWriter(w)
-	record := make([]string, len(all))
-	for i := range all {
-		record[i] = all[i].Name
+// Texts are made safe for the programs that open such files. They are Clean, so a
+// row is always one line. A text that a spreadsheet would run as a formula gets an
+// apostrophe before it; see isFormula. The same is done to each part between
+// semicolons, because spreadsheets in many countries split cells there.
+//
+// It reads the rows once and collects none.
+func writeCSV(w io.Writer, r Report, o Options) error {
+	t, err := streamRows(r, o.Rows)
+	if err != nil {
+		return fmt.Errorf("write csv: %w", err)
 	}
-	err := out.Write(record)
-	if rows != nil && err == nil {
-		for v := range values(rows) {
-			for i := range all {
-				record[i] = all[i].text(v, ";")
-				if t := all[i].Type; t == typeText || t == typeTexts {
-					record[i] = inert(record[i])
+	out := csv.NewWriter(w)
+	record := make([]string, len(t.fields))
+	for i := range t.fields {
+		record[i] = t.fields[i].Name
+	}
+	err = out.Write(record)
+	if err == nil {
+		for v := range t.values {
+			for i := range t.fields {
+				record[i] = t.fields[i].Plain(v, ";")
+				if kind := t.fields[i].Type; kind == columns.TypeText || kind == columns.TypeTexts {
+					record[i] = inertText(record[i])
 				}
 			}
 			if err = out.Write(record); err != nil {
@@ -51,30 +55,33 @@ func WriteCSV[R Row](w io.Writer, rows iter.Seq[R]) error {
 	return nil
 }
 
-// inert is text that neither a terminal nor a spreadsheet acts on.
-func inert(s string) string {
-	if !strings.Contains(s, ";") && !formula(s) {
+// inertText returns the text in a form that neither a terminal nor a spreadsheet
+// acts on.
+func inertText(s string) string {
+	if !strings.Contains(s, ";") && !isFormula(s) {
 		return Clean(s)
 	}
-	// Quotes would not help: a program that splits at semicolons heeds only those
-	// that stand right behind one.
+	// Quotes would not protect the parts. A program that splits at semicolons
+	// respects only a quote that follows a semicolon directly.
 	parts := strings.Split(s, ";")
 	for i, p := range parts {
-		if formula(p) {
+		if isFormula(p) {
 			parts[i] = "'" + p
 		}
 	}
 	return Clean(strings.Join(parts, ";"))
 }
 
-// formula tells whether a spreadsheet may run the text. Some trim what stands
-// before the sign, and some take full-width signs for the plain ones.
-func formula(s string) bool {
+// isFormula reports whether a spreadsheet may run the text. That is so if the
+// first character is one of = + - @, a tab or a carriage return. Some programs
+// ignore spaces, quotes and invisible characters before it. Some take full-width
+// signs for the usual ones.
+func isFormula(s string) bool {
 	for _, r := range s {
 		switch {
 		case strings.ContainsRune("=+-@\t\r\n＝＋－＠﹢﹣﹦﹫−", r):
 			return true
-		case unicode.IsSpace(r), hazard(r), strings.ContainsRune("\"'`´‘’“”«»＂＇", r):
+		case unicode.IsSpace(r), safetext.IsDangerous(r), strings.ContainsRune("\"'`´‘’“”«»＂＇", r):
 		default:
 			return false
 		}

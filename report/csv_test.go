@@ -7,16 +7,17 @@ import (
 	"strings"
 	"testing"
 
-	"trailgate/report"
+	"trailgate/report/internal/rowtest"
+	"trailgate/report/row"
 )
 
 // cell writes a user name as CSV and reads it back.
 func cell(t *testing.T, s string) string {
 	t.Helper()
-	row := bare()
-	row.UserName = s
+	signIn := rowtest.Minimal()
+	signIn.UserName = s
 	var b bytes.Buffer
-	if err := report.WriteCSV(&b, slices.Values([]report.SignIn{row})); err != nil {
+	if err := writeRowsAs("csv", &b, slices.Values([]row.SignIn{signIn})); err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(b.String(), "\n"); n != 2 {
@@ -74,11 +75,11 @@ func TestCSVFormulas(t *testing.T) {
 }
 
 func TestCSVNumbersStayNumbers(t *testing.T) {
-	f := finding()
-	f.Surprise = ptr(-1.5)
+	f := rowtest.Finding()
+	f.Surprise = rowtest.Pointer(-1.5)
 	f.Expected = []string{"=x", "y", "-z"}
 	var b bytes.Buffer
-	if err := report.WriteCSV(&b, slices.Values([]report.Finding{f})); err != nil {
+	if err := writeRowsAs("csv", &b, slices.Values([]row.Finding{f})); err != nil {
 		t.Fatal(err)
 	}
 	records, err := csv.NewReader(&b).ReadAll()

@@ -1,22 +1,25 @@
-// Package report writes rows in the formats that people and programs read.
-// In come rows (sign-ins, findings, endpoints, principals, places) and the
-// summary and coverage of a run; out go the bytes of one format: a table for
-// people or its tab-separated twin for pipes, JSON, JSON Lines, CSV, Markdown,
-// HTML or Parquet, of which it also reads its own, and the statements with which
-// engines make tables of such files.
+// Package report writes what a run has found, in the formats that people and
+// programs read.
 //
-// It knows rows, not CloudTrail: it decodes, classifies and judges nothing,
-// opens no file, reads no clock, and imports nothing of this project. It
-// never reorders rows; the caller sorts them by a complete key, and then the
-// same input gives the same bytes. Rows are streamed: no format collects
-// sign-ins or findings.
+// A Report goes in: the summary and the coverage of a run, and its rows. The
+// bytes of one format come out. Formats is the list of formats, and each format
+// has a file of its own. To add one, write such a file and add a line to the
+// list.
 //
-// Text in rows comes from records, which strangers can write to. Formats for
-// people make control characters, invisible characters and markup harmless;
-// JSON and Parquet carry the text exactly (but for invalid UTF-8, which
-// becomes U+FFFD), and JSON spells dangerous characters as \u escapes.
+// The package knows rows and not CloudTrail: it does not decode, classify or
+// judge. It opens no file and reads no clock. Package convert makes a Report from
+// events and findings.
 //
-// The functions share nothing, so several goroutines may write reports at
-// once, each to a writer of its own. Errors are those of the writer, wrapped
-// with the name of the format, unless a function says otherwise.
+// Rows are written in the order in which they come. If the caller sorts them by a
+// complete key, the same input gives the same bytes. Sign-ins and findings are
+// streamed, so a report may be larger than the memory.
+//
+// The text in rows comes from log records, and anybody can write to those. The
+// formats for people replace dangerous characters and escape markup. JSON and
+// Parquet have the exact text, but a byte that is not UTF-8 becomes U+FFFD. JSON
+// writes dangerous characters as \u escapes.
+//
+// Several goroutines may write reports at the same time, each to a writer of its
+// own. Unless a function says otherwise, an error is the error of the writer,
+// wrapped with the name of the format.
 package report

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/report"
+	"trailgate/report/internal/rowtest"
+	"trailgate/report/row"
 )
 
 type write func(io.Writer) error
@@ -18,38 +20,38 @@ type write func(io.Writer) error
 func formats() map[string]write {
 	human, twin := report.Options{Aligned: true, Width: 140}, report.Options{}
 	return map[string]write{
-		"report.txt": func(w io.Writer) error { return report.WriteTable(w, sample(), human) },
+		"report.txt": func(w io.Writer) error { return writeAs("table", w, sample(), human) },
 		"report-color.txt": func(w io.Writer) error {
-			return report.WriteTable(w, sample(), report.Options{Aligned: true, Color: true, Verbose: true})
+			return writeAs("table", w, sample(), report.Options{Aligned: true, Color: true, Verbose: true})
 		},
-		"report.tsv": func(w io.Writer) error { return report.WriteTable(w, sample(), twin) },
+		"report.tsv": func(w io.Writer) error { return writeAs("table", w, sample(), twin) },
 		"signins.txt": func(w io.Writer) error {
-			return report.WriteTable(w, sample(), report.Options{Aligned: true, Rows: report.SignIns})
+			return writeAs("table", w, sample(), report.Options{Aligned: true, Rows: row.SignIns})
 		},
-		"signins.tsv":   func(w io.Writer) error { return report.WriteTable(w, sample(), report.Options{Rows: report.SignIns}) },
-		"findings.tsv":  func(w io.Writer) error { return report.WriteTable(w, sample(), report.Options{Rows: report.Findings}) },
-		"report.json":   func(w io.Writer) error { return report.WriteJSON(w, sample()) },
-		"signins.jsonl": func(w io.Writer) error { return report.WriteJSONL(w, sample().SignIns) },
-		"findings.csv":  func(w io.Writer) error { return report.WriteCSV(w, sample().Findings) },
+		"signins.tsv":   func(w io.Writer) error { return writeAs("table", w, sample(), report.Options{Rows: row.SignIns}) },
+		"findings.tsv":  func(w io.Writer) error { return writeAs("table", w, sample(), report.Options{Rows: row.Findings}) },
+		"report.json":   func(w io.Writer) error { return writeAs("json", w, sample(), report.Options{}) },
+		"signins.jsonl": func(w io.Writer) error { return writeRowsAs("jsonl", w, sample().SignIns) },
+		"findings.csv":  func(w io.Writer) error { return writeRowsAs("csv", w, sample().Findings) },
 		"principals.csv": func(w io.Writer) error {
-			return report.WriteCSV(w, slices.Values(principals(2)))
+			return writeRowsAs("csv", w, slices.Values(rowtest.Principals(2)))
 		},
-		"report.md": func(w io.Writer) error { return report.WriteMarkdown(w, sample(), report.Options{}) },
+		"report.md": func(w io.Writer) error { return writeAs("markdown", w, sample(), report.Options{}) },
 		"endpoints.md": func(w io.Writer) error {
-			return report.WriteMarkdown(w, sample(), report.Options{Rows: report.Endpoints})
+			return writeAs("markdown", w, sample(), report.Options{Rows: row.Endpoints})
 		},
-		"report.html":   func(w io.Writer) error { return report.WriteHTML(w, sample(), report.Options{}) },
-		"coverage.txt":  func(w io.Writer) error { return report.WriteCoverage(w, surveyed(), human) },
-		"coverage.tsv":  func(w io.Writer) error { return report.WriteCoverage(w, surveyed(), twin) },
-		"coverage.json": func(w io.Writer) error { return report.WriteCoverageJSON(w, surveyed()) },
-		"coverage.csv":  func(w io.Writer) error { return report.WriteCSV(w, slices.Values(surveyed().Places)) },
-		"coverage.md":   func(w io.Writer) error { return report.WriteCoverageMarkdown(w, surveyed(), report.Options{}) },
-		"coverage.html": func(w io.Writer) error { return report.WriteCoverageHTML(w, surveyed(), report.Options{}) },
+		"report.html":   func(w io.Writer) error { return writeAs("html", w, sample(), report.Options{}) },
+		"coverage.txt":  func(w io.Writer) error { return writeCoverageAs("table", w, surveyed(), human) },
+		"coverage.tsv":  func(w io.Writer) error { return writeCoverageAs("table", w, surveyed(), twin) },
+		"coverage.json": func(w io.Writer) error { return writeCoverageAs("json", w, surveyed(), report.Options{}) },
+		"coverage.csv":  func(w io.Writer) error { return writeRowsAs("csv", w, slices.Values(surveyed().Places)) },
+		"coverage.md":   func(w io.Writer) error { return writeCoverageAs("markdown", w, surveyed(), report.Options{}) },
+		"coverage.html": func(w io.Writer) error { return writeCoverageAs("html", w, surveyed(), report.Options{}) },
 		"schema.txt": func(w io.Writer) error {
-			return report.WriteSchema(w, report.Findings, report.Options{Aligned: true, Width: 100})
+			return report.WriteSchema(w, row.Findings, report.Options{Aligned: true, Width: 100})
 		},
-		"schema.tsv":  func(w io.Writer) error { return report.WriteSchema(w, report.Places, twin) },
-		"schema.json": func(w io.Writer) error { return report.WriteSchemaJSON(w, report.Endpoints) },
+		"schema.tsv":  func(w io.Writer) error { return report.WriteSchema(w, row.Coverages, twin) },
+		"schema.json": func(w io.Writer) error { return report.WriteSchemaJSON(w, row.Endpoints) },
 	}
 }
 
@@ -93,20 +95,20 @@ func TestEmpty(t *testing.T) {
 		f    write
 		want string
 	}{
-		"json":  {func(w io.Writer) error { return report.WriteJSON(w, report.Document{}) }, "\"findings\": [],\n  \"signins\": []\n}\n"},
-		"jsonl": {func(w io.Writer) error { return report.WriteJSONL[report.SignIn](w, nil) }, ""},
-		"csv":   {func(w io.Writer) error { return report.WriteCSV[report.Endpoint](w, nil) }, "scope,endpoint,sign_ins,failures,principals,first,last\n"},
-		"table": {func(w io.Writer) error { return report.WriteTable(w, report.Document{}, human) }, "No console sign-ins were found.\n"},
+		"json":  {func(w io.Writer) error { return writeAs("json", w, report.Report{}, report.Options{}) }, "\"findings\": [],\n  \"signins\": []\n}\n"},
+		"jsonl": {func(w io.Writer) error { return writeRowsAs[row.SignIn]("jsonl", w, nil) }, ""},
+		"csv":   {func(w io.Writer) error { return writeRowsAs[row.Endpoint]("csv", w, nil) }, "scope,endpoint,sign_ins,failures,principals,first,last\n"},
+		"table": {func(w io.Writer) error { return writeAs("table", w, report.Report{}, human) }, "No console sign-ins were found.\n"},
 		"rows": {func(w io.Writer) error {
-			return report.WriteTable(w, report.Document{}, report.Options{Rows: report.SignIns})
+			return writeAs("table", w, report.Report{}, report.Options{Rows: row.SignIns})
 		},
 			"event_time\toutcome\tscope\tendpoint\tbasis\tconfidence\tnotes\taccount_id\tprincipal\tsource_ip\n"},
 		"aligned rows": {func(w io.Writer) error {
-			return report.WriteTable(w, report.Document{}, report.Options{Aligned: true, Rows: report.Endpoints})
+			return writeAs("table", w, report.Report{}, report.Options{Aligned: true, Rows: row.Endpoints})
 		}, "scope  endpoint  sign_ins  failures  principals  first  last\n"},
-		"markdown": {func(w io.Writer) error { return report.WriteMarkdown(w, report.Document{}, human) }, "**No console sign-ins were found.**\n"},
-		"html":     {func(w io.Writer) error { return report.WriteHTML(w, report.Document{}, human) }, "No console sign-ins were found."},
-		"coverage": {func(w io.Writer) error { return report.WriteCoverage(w, report.Coverage{Complete: true}, human) },
+		"markdown": {func(w io.Writer) error { return writeAs("markdown", w, report.Report{}, human) }, "**No console sign-ins were found.**\n"},
+		"html":     {func(w io.Writer) error { return writeAs("html", w, report.Report{}, human) }, "No console sign-ins were found."},
+		"coverage": {func(w io.Writer) error { return writeCoverageAs("table", w, report.Coverage{Complete: true}, human) },
 			"No log files in a trail's layout were found.\nListed, but did not read, 0 objects.\n"},
 	} {
 		if got := string(run(t, c.f)); !strings.Contains(got, c.want) {
@@ -117,7 +119,7 @@ func TestEmpty(t *testing.T) {
 
 func TestColumnsAgree(t *testing.T) {
 	var contract []string
-	for _, c := range report.Columns(report.SignIns) {
+	for _, c := range row.Columns(row.SignIns) {
 		contract = append(contract, c.Name)
 	}
 	want := strings.Fields(`event_time event_id original_event_id account_id recorded_region partition scope endpoint basis confidence notes
@@ -128,21 +130,21 @@ func TestColumnsAgree(t *testing.T) {
 		t.Errorf("signins (-want +got):\n%s", diff)
 	}
 	contract = nil
-	for _, c := range report.Columns(report.Findings) {
+	for _, c := range row.Columns(row.Findings) {
 		contract = append(contract, c.Name)
 	}
 	want = append(strings.Fields("finding_id rule severity reason observed expected surprise"), want...)
 	if diff := cmp.Diff(want, contract); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	for _, k := range []report.Kind{report.SignIns, report.Findings, report.Endpoints, report.Principals, report.Places} {
-		for _, c := range report.Columns(k) {
+	for _, k := range []row.Kind{row.SignIns, row.Findings, row.Endpoints, row.Principals, row.Coverages} {
+		for _, c := range row.Columns(k) {
 			if c.Name == "" || c.Doc == "" || c.Type == "" {
 				t.Errorf("%s: column %+v lacks something", k, c)
 			}
 		}
 	}
-	if got := report.Columns("nothing"); got != nil {
+	if got := row.Columns("nothing"); got != nil {
 		t.Errorf("columns of no kind: %v", got)
 	}
 }
@@ -150,9 +152,9 @@ func TestColumnsAgree(t *testing.T) {
 func TestUnknownRows(t *testing.T) {
 	o := report.Options{Rows: "nothing"}
 	for name, err := range map[string]error{
-		"table":    report.WriteTable(io.Discard, sample(), o),
-		"markdown": report.WriteMarkdown(io.Discard, sample(), o),
-		"html":     report.WriteHTML(io.Discard, sample(), o),
+		"table":    writeAs("table", io.Discard, sample(), o),
+		"markdown": writeAs("markdown", io.Discard, sample(), o),
+		"html":     writeAs("html", io.Discard, sample(), o),
 		"schema":   report.WriteSchema(io.Discard, "nothing", o),
 		"json":     report.WriteSchemaJSON(io.Discard, "nothing"),
 	} {
@@ -162,33 +164,21 @@ func TestUnknownRows(t *testing.T) {
 	}
 }
 
-var errFull = errors.New("disk full")
-
-// broken takes n bytes and then fails.
-type broken struct{ n int }
-
-func (b *broken) Write(p []byte) (int, error) {
-	if b.n -= len(p); b.n < 0 {
-		return 0, errFull
-	}
-	return len(p), nil
-}
-
 func TestWriteErrors(t *testing.T) {
 	all := formats()
-	all["parquet"] = func(w io.Writer) error { return report.WriteParquet(w, many(100, 1), report.ParquetOptions{}) }
-	all["many.jsonl"] = func(w io.Writer) error { return report.WriteJSONL(w, many(1000, 1)) }
-	all["many.csv"] = func(w io.Writer) error { return report.WriteCSV(w, many(1000, 1)) }
-	for _, o := range []report.Options{{Rows: report.SignIns}, {Rows: report.SignIns, Aligned: true}} {
+	all["parquet"] = func(w io.Writer) error { return writeRowsAs("parquet", w, rowtest.Many(100, 1)) }
+	all["many.jsonl"] = func(w io.Writer) error { return writeRowsAs("jsonl", w, rowtest.Many(1000, 1)) }
+	all["many.csv"] = func(w io.Writer) error { return writeRowsAs("csv", w, rowtest.Many(1000, 1)) }
+	for _, o := range []report.Options{{Rows: row.SignIns}, {Rows: row.SignIns, Aligned: true}} {
 		name := "many.tsv"
 		if o.Aligned {
 			name = "many.txt"
 		}
-		all[name] = func(w io.Writer) error { return report.WriteTable(w, report.Document{SignIns: many(3000, 1)}, o) }
+		all[name] = func(w io.Writer) error { return writeAs("table", w, report.Report{SignIns: rowtest.Many(3000, 1)}, o) }
 	}
 	for name, f := range all {
 		for _, room := range []int{0, 100, 70_000} {
-			if err := f(&broken{room}); room < 70_000 && !errors.Is(err, errFull) {
+			if err := f(&rowtest.FullDisk{Room: room}); room < 70_000 && !errors.Is(err, rowtest.ErrFull) {
 				t.Errorf("%s, room for %d bytes: error %v", name, room, err)
 			}
 		}

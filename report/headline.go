@@ -5,49 +5,48 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"trailgate/report/row"
 )
 
-// How much of a long list a line of prose names.
+// The largest numbers of accounts and Regions that a sentence names.
 const (
 	proseAccounts = 5
 	proseRegions  = 6
 )
 
-// listedOnly is the reason in Objects.LeftOutBy for what a survey lists.
-const listedOnly = "listed-only"
-
-// headline is the run in a sentence or two.
-func headline(s Summary) []line {
+// summaryLines returns the run in one or a few sentences.
+func summaryLines(s Summary) []line {
 	var b strings.Builder
 	if s.SignIns == 0 {
 		b.WriteString("No console sign-ins were found.")
 	} else {
-		fmt.Fprintf(&b, "%s by %s in %s", plural(s.SignIns, "sign-in"), plural(s.Principals, "principal"),
-			plural(len(s.Accounts), "account"))
+		fmt.Fprintf(&b, "%s by %s in %s", countNoun(s.SignIns, "sign-in"), countNoun(s.Principals, "principal"),
+			countNoun(len(s.Accounts), "account"))
 		if !s.First.IsZero() && !s.Last.IsZero() {
-			from, to := DateOf(s.First).String(), DateOf(s.Last).String()
+			from, to := row.DateOf(s.First).String(), row.DateOf(s.Last).String()
 			b.WriteString(", " + from)
 			if from != to {
 				b.WriteString(" to " + to)
 			}
 		}
-		fmt.Fprintf(&b, ": %s regional, %s global, %s unknown; %s failed.", thousands(s.Scopes.Regional),
-			thousands(s.Scopes.Global), thousands(s.Scopes.Unknown), thousands(s.Failures))
+		fmt.Fprintf(&b, ": %s regional, %s global, %s unknown; %s failed.", groupDigits(s.Scopes.Regional),
+			groupDigits(s.Scopes.Global), groupDigits(s.Scopes.Unknown), groupDigits(s.Failures))
 	}
 	all := []line{{b.String(), strong}}
-	if w := window(s); w != "" {
+	if w := windowText(s); w != "" {
 		all = append(all, line{w, plain})
 	}
-	return append(all, judgement(s)...)
+	return append(all, findingLines(s)...)
 }
 
-func window(s Summary) string {
+func windowText(s Summary) string {
 	var parts []string
 	if !s.Since.IsZero() {
-		parts = append(parts, "from "+moment(s.Since))
+		parts = append(parts, "from "+humanTime(s.Since))
 	}
 	if !s.Until.IsZero() {
-		parts = append(parts, "until "+moment(s.Until))
+		parts = append(parts, "until "+humanTime(s.Until))
 	}
 	if parts == nil {
 		return ""
@@ -55,15 +54,15 @@ func window(s Summary) string {
 	return "Asked for: " + strings.Join(parts, " ") + " UTC."
 }
 
-func judgement(s Summary) []line {
+func findingLines(s Summary) []line {
 	var all []line
 	switch {
 	case s.Findings > 0:
-		text := plural(s.Findings, "finding")
+		text := countNoun(s.Findings, "finding")
 		var parts []string
 		for _, severity := range [...]string{"critical", "high", "medium", "low"} {
 			if n := s.Severities[severity]; n > 0 {
-				parts = append(parts, thousands(n)+" "+severity)
+				parts = append(parts, groupDigits(n)+" "+severity)
 			}
 		}
 		if parts != nil {
@@ -78,24 +77,24 @@ func judgement(s Summary) []line {
 		if s.NotJudged == 1 {
 			verb = " was not judged."
 		}
-		all = append(all, line{plural(s.NotJudged, "sign-in") + verb, plain})
+		all = append(all, line{countNoun(s.NotJudged, "sign-in") + verb, plain})
 	}
 	return all
 }
 
-// coverageLines say how complete the run is. A survey lists objects and is not
-// to read them.
+// coverageLines say how complete the run is. A survey lists objects and does not
+// read them, so it says less.
 func coverageLines(c Coverage, survey bool) []line {
 	o, r := c.Objects, c.Records
-	text := fmt.Sprintf("Read %s of %s (%s packed, %s of JSON)", thousands(o.Read), plural(o.Listed, "object"),
-		volume(c.Bytes.Packed), volume(c.Bytes.Inflated))
+	text := fmt.Sprintf("Read %s of %s (%s packed, %s of JSON)", groupDigits(o.Read), countNoun(o.Listed, "object"),
+		byteCount(c.Bytes.Packed), byteCount(c.Bytes.Inflated))
 	failed := "read, or not to their end"
 	if survey {
-		text = "Listed, but did not read, " + plural(o.Listed, "object")
+		text = "Listed, but did not read, " + countNoun(o.Listed, "object")
 		failed = "listed"
 	}
 	if len(c.Sources) > 0 {
-		text += " from " + list(c.Sources)
+		text += " from " + joinWords(c.Sources)
 	}
 	all := []line{{text + ".", plain}}
 	if c.Partial {
@@ -104,11 +103,11 @@ func coverageLines(c Coverage, survey bool) []line {
 	var lost []string
 	if o.Skipped > 0 {
 		lost = append(lost, fmt.Sprintf("%s of %s could not be %s%s",
-			thousands(o.Skipped), plural(o.Listed, "object"), failed, inParens(tally(o.SkippedBy))))
+			groupDigits(o.Skipped), countNoun(o.Listed, "object"), failed, inParens(joinCounts(o.SkippedBy))))
 	}
 	if r.Skipped > 0 {
 		lost = append(lost, fmt.Sprintf("%s of a sign-in could not be read%s",
-			plural(r.Skipped, "record"), inParens(tally(r.SkippedBy))))
+			countNoun(r.Skipped, "record"), inParens(joinCounts(r.SkippedBy))))
 	}
 	switch {
 	case lost != nil:
@@ -121,7 +120,7 @@ func coverageLines(c Coverage, survey bool) []line {
 	case !c.Partial:
 		all = append(all, line{"INCOMPLETE: not everything that was listed was read.", bad})
 	}
-	for _, text := range []string{leftOut(o, survey), surplus(r)} {
+	for _, text := range []string{leftOutText(c, survey), surplusText(r)} {
 		if text != "" {
 			all = append(all, line{text, plain})
 		}
@@ -136,27 +135,28 @@ func inParens(s string) string {
 	return " (" + s + ")"
 }
 
-func leftOut(o Objects, survey bool) string {
+func leftOutText(c Coverage, survey bool) string {
 	var parts []string
+	o := c.Objects
 	n, by := o.Excluded, maps.Clone(o.LeftOutBy)
 	if survey {
-		n -= by[listedOnly]
-		delete(by, listedOnly)
+		n -= by[c.ListedOnly]
+		delete(by, c.ListedOnly)
 	}
 	if n > 0 {
-		parts = append(parts, plural(n, "object")+inParens(tally(by)))
+		parts = append(parts, countNoun(n, "object")+inParens(joinCounts(by)))
 	}
-	if n := total(o.FoldersBy); n > 0 {
-		parts = append(parts, plural(n, "folder")+inParens(tally(o.FoldersBy)))
+	if n := sumCounts(o.FoldersBy); n > 0 {
+		parts = append(parts, countNoun(n, "folder")+inParens(joinCounts(o.FoldersBy)))
 	}
 	if parts == nil {
 		return ""
 	}
-	return "Left out: " + list(parts) + "."
+	return "Left out: " + joinWords(parts) + "."
 }
 
-// surplus explains why more records were seen than are in the result.
-func surplus(r Records) string {
+// surplusText explains why the run saw more records than the result has.
+func surplusText(r Records) string {
 	var parts []string
 	for _, p := range [...]struct {
 		n    int
@@ -166,18 +166,18 @@ func surplus(r Records) string {
 		{r.Filtered, "of accounts or Regions not asked for"},
 	} {
 		if p.n > 0 {
-			parts = append(parts, thousands(p.n)+" "+p.what)
+			parts = append(parts, groupDigits(p.n)+" "+p.what)
 		}
 	}
 	if parts == nil {
 		return ""
 	}
-	return fmt.Sprintf("Of %s seen, %s left out: %s.", plural(r.Seen, "sign-in record"),
-		thousands(r.Seen-r.SignIns), list(parts))
+	return fmt.Sprintf("Of %s seen, %s left out: %s.", countNoun(r.Seen, "sign-in record"),
+		groupDigits(r.Seen-r.SignIns), joinWords(parts))
 }
 
-// Absences says in words which Regions have no log files; verbose: all of them.
-// Empty: there are none.
+// Absences returns a sentence with the Regions that have no log files, or an empty
+// text if every Region has some. If verbose, it names all of them.
 func Absences(all []Absence, verbose bool) string {
 	if len(all) == 0 {
 		return ""
@@ -186,16 +186,16 @@ func Absences(all []Absence, verbose bool) string {
 	cut := false
 	for i, a := range all {
 		if !verbose && i == proseAccounts {
-			parts = append(parts, "and "+plural(len(all)-i, "account")+" more")
+			parts = append(parts, "and "+countNoun(len(all)-i, "account")+" more")
 			cut = true
 			break
 		}
 		regions := a.Regions
 		if extra := len(regions) - proseRegions; !verbose && extra > 0 {
-			regions = append(slices.Clone(regions[:proseRegions]), thousands(extra)+" more")
+			regions = append(slices.Clone(regions[:proseRegions]), groupDigits(extra)+" more")
 			cut = true
 		}
-		parts = append(parts, a.AccountID+": "+list(regions))
+		parts = append(parts, a.AccountID+": "+joinWords(regions))
 	}
 	text := "No log files, so a sign-in there would not have been seen: " + strings.Join(parts, "; ")
 	if cut {

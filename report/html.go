@@ -9,46 +9,47 @@ import (
 	"io"
 	"iter"
 	"slices"
+
+	"trailgate/report/row"
 )
 
-// How many rows the HTML page shows; it says so where there are more.
+// The largest numbers of rows on the page. The page says how many more there are.
 const (
 	htmlPrincipals = 1000
 	htmlFindings   = 1000
 	htmlSignIns    = 2000
 )
 
-// WriteHTML writes the report as one page that needs nothing else: no script,
-// no picture, no network, and a content security policy that allows none. It
-// holds what WriteTable holds and the sign-ins, up to a limit that the page
-// states; with Options.Rows, one table with all its rows. Every text is Clean
-// and escaped. Aligned, Color and Width count for nothing.
-func WriteHTML(w io.Writer, d Document, o Options) error {
+// writeHTML writes the report as one page. It has what the table has, and the
+// sign-ins up to a limit. The page needs nothing else: it has no script and no
+// picture, uses no network, and its content security policy forbids all of these.
+// Every text is Clean and escaped. Aligned, Color and Width are ignored.
+func writeHTML(w io.Writer, r Report, o Options) error {
 	o.Aligned = true
-	parts, err := partsOf(d, o, limits{htmlPrincipals, htmlFindings, htmlSignIns})
+	parts, err := chooseSections(r, o, limits{htmlPrincipals, htmlFindings, htmlSignIns})
 	if err != nil {
 		return fmt.Errorf("write html: %w", err)
 	}
 	title := "Console sign-ins"
-	if s := d.Summary; !s.First.IsZero() && !s.Last.IsZero() {
-		title += ", " + span(DateOf(s.First), DateOf(s.Last))
+	if s := r.Summary; !s.First.IsZero() && !s.Last.IsZero() {
+		title += ", " + dayRange(row.DateOf(s.First), row.DateOf(s.Last))
 	}
-	return writeHTML(w, title, foot(d.Summary), parts)
+	return writePage(w, title, footText(r.Summary), parts)
 }
 
-// WriteCoverageHTML writes what WriteCoverage writes as one page.
-func WriteCoverageHTML(w io.Writer, c Coverage, o Options) error {
-	return writeHTML(w, "Coverage of the trail", "", coverageSections(c, notation{people: true}, o.Verbose))
+// writeCoverageHTML writes the coverage as one page.
+func writeCoverageHTML(w io.Writer, r Report, o Options) error {
+	return writePage(w, "Coverage of the trail", "", coverageSections(r.Coverage, notation{people: true}, o.Verbose))
 }
 
-func foot(s Summary) string {
+func footText(s Summary) string {
 	if s.Tool == "" {
 		return ""
 	}
 	return "Written by " + s.Tool + " " + s.Version
 }
 
-// page is what the template sees.
+// page is the data of the template.
 type page struct {
 	Title, Foot string
 	Policy      string
@@ -68,7 +69,7 @@ type pageLine struct{ Text, Class string }
 
 type pageCell struct{ Text, Class string }
 
-func writeHTML(w io.Writer, title, foot string, parts []section) error {
+func writePage(w io.Writer, title, foot string, parts []section) error {
 	t, err := template.New("page").Parse(pageText)
 	if err != nil {
 		return fmt.Errorf("write html: %w", err)
@@ -81,7 +82,7 @@ func writeHTML(w io.Writer, title, foot string, parts []section) error {
 		Style: template.CSS(pageStyle),
 	}
 	for _, s := range parts {
-		p.Parts = append(p.Parts, pageOf(s))
+		p.Parts = append(p.Parts, pagePartOf(s))
 	}
 	b := bufio.NewWriterSize(w, 1<<16)
 	if err = t.Execute(b, p); err == nil {
@@ -93,7 +94,7 @@ func writeHTML(w io.Writer, title, foot string, parts []section) error {
 	return nil
 }
 
-func pageOf(s section) pagePart {
+func pagePartOf(s section) pagePart {
 	part := pagePart{Title: s.title, More: s.more}
 	for _, l := range s.lines {
 		part.Lines = append(part.Lines, pageLine{Clean(l.text), l.tone.class()})
@@ -102,7 +103,7 @@ func pageOf(s section) pagePart {
 		return part
 	}
 	severity := slices.Index(s.grid.head, "severity")
-	row := func(texts []string) []pageCell {
+	cellsOf := func(texts []string) []pageCell {
 		all := make([]pageCell, len(texts))
 		for i, text := range texts {
 			all[i].Text = Clean(text)
@@ -115,10 +116,10 @@ func pageOf(s section) pagePart {
 		}
 		return all
 	}
-	part.Head = row(s.grid.head)
+	part.Head = cellsOf(s.grid.head)
 	part.Rows = func(yield func([]pageCell) bool) {
 		for r := range s.grid.rows {
-			if !yield(row(r)) {
+			if !yield(cellsOf(r)) {
 				return
 			}
 		}

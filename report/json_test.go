@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/report"
+	"trailgate/report/internal/rowtest"
+	"trailgate/report/row"
 )
 
 // decoded is what a reader of JSON gets from a row, told from the struct by
@@ -38,7 +40,7 @@ func value(v any, nullable bool) any {
 		return string([]rune(x))
 	case time.Time:
 		return x.UTC().Format("2006-01-02T15:04:05.000Z")
-	case report.Date:
+	case row.Date:
 		return x.String()
 	case []string:
 		all := []any{}
@@ -59,9 +61,9 @@ func value(v any, nullable bool) any {
 }
 
 func TestJSONLRoundTrip(t *testing.T) {
-	rows := append(slices.Collect(many(2000, 5)), full(), bare(), hostile())
+	rows := append(slices.Collect(rowtest.Many(2000, 5)), rowtest.Full(), rowtest.Minimal(), rowtest.Hostile())
 	var b bytes.Buffer
-	if err := report.WriteJSONL(&b, slices.Values(rows)); err != nil {
+	if err := writeRowsAs("jsonl", &b, slices.Values(rows)); err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(&b)
@@ -87,7 +89,7 @@ func TestJSONLRoundTrip(t *testing.T) {
 
 func TestMarshalJSON(t *testing.T) {
 	// A finding is not the sign-in that it embeds.
-	b, err := json.Marshal(finding())
+	b, err := json.Marshal(rowtest.Finding())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +97,7 @@ func TestMarshalJSON(t *testing.T) {
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(decoded(reflect.ValueOf(finding()), map[string]any{}), got); diff != "" {
+	if diff := cmp.Diff(decoded(reflect.ValueOf(rowtest.Finding()), map[string]any{}), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -105,7 +107,7 @@ func TestJSONDocument(t *testing.T) {
 	d := sample()
 	d.Summary.Accounts = []string{"\u202e1"}
 	d.Coverage.Remarks = []string{"\x7f\u009b <b> & \U000e0041"}
-	if err := report.WriteJSON(&b, d); err != nil {
+	if err := writeAs("json", &b, d, report.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var got struct {
@@ -139,9 +141,9 @@ func FuzzJSON(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		row := bare()
-		row.EventID = s
-		b, err := row.MarshalJSON()
+		signIn := rowtest.Minimal()
+		signIn.EventID = s
+		b, err := signIn.MarshalJSON()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,20 +4,22 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"iter"
+
+	"trailgate/report/internal/columns"
 )
 
-// WriteJSONL writes rows as JSON Lines: one object a line, the columns in
-// their order, absent values as null. Text is exact and harmless to a terminal
-// as in WriteJSON. Nothing is collected; rows may be read once.
-func WriteJSONL[R Row](w io.Writer, rows iter.Seq[R]) error {
-	b := bufio.NewWriterSize(w, 1<<16)
-	if rows == nil {
-		return nil
+// writeJSONL writes one table as JSON Lines: one object a line, with the columns
+// in their order and absent values as null. It reads the rows once and collects
+// none.
+func writeJSONL(w io.Writer, r Report, o Options) error {
+	t, err := streamRows(r, o.Rows)
+	if err != nil {
+		return fmt.Errorf("write jsonl: %w", err)
 	}
-	enc := newEncoder[R]()
-	for v := range values(rows) {
-		if _, err := b.Write(append(enc.encode(v), '\n')); err != nil {
+	b := bufio.NewWriterSize(w, 1<<16)
+	enc := columns.NewEncoder(t.fields)
+	for v := range t.values {
+		if _, err := b.Write(append(enc.Encode(v), '\n')); err != nil {
 			return fmt.Errorf("write jsonl: %w", err)
 		}
 	}

@@ -8,28 +8,27 @@ import (
 	"strings"
 )
 
-// WriteMarkdown writes what WriteTable writes as GitHub-flavoured Markdown:
-// sentences and tables, or one table with Options.Rows. No text can leave its
-// cell, make markup or HTML, or become a link or a mention: characters that
-// mean something in Markdown are escaped, control and invisible ones Clean.
-// Aligned, Color and Width count for nothing.
-func WriteMarkdown(w io.Writer, d Document, o Options) error {
+// writeMarkdown writes the report, or one table, as GitHub-flavored Markdown. A text
+// from a record cannot leave its cell, and cannot become markup, HTML, a link or a
+// mention. To that end every character with a meaning in Markdown is escaped, and
+// dangerous characters are Clean. Aligned, Color and Width are ignored.
+func writeMarkdown(w io.Writer, r Report, o Options) error {
 	o.Aligned = true
-	parts, err := partsOf(d, o, limits{tablePrincipals, tableFindings, 0})
+	parts, err := chooseSections(r, o, limits{tablePrincipals, tableFindings, 0})
 	if err != nil {
 		return fmt.Errorf("write markdown: %w", err)
 	}
-	return writeMarkdown(w, parts)
+	return writeMarkdownSections(w, parts)
 }
 
-// WriteCoverageMarkdown writes what WriteCoverage writes as Markdown.
-func WriteCoverageMarkdown(w io.Writer, c Coverage, o Options) error {
-	return writeMarkdown(w, coverageSections(c, notation{people: true}, o.Verbose))
+// writeCoverageMarkdown writes the coverage as Markdown.
+func writeCoverageMarkdown(w io.Writer, r Report, o Options) error {
+	return writeMarkdownSections(w, coverageSections(r.Coverage, notation{people: true}, o.Verbose))
 }
 
-func writeMarkdown(w io.Writer, parts []section) error {
+func writeMarkdownSections(w io.Writer, parts []section) error {
 	b := bufio.NewWriterSize(w, 1<<16)
-	// bufio.Writer keeps its first error, and Flush gives it.
+	// A bufio.Writer keeps its first error, and Flush returns it.
 	for i, s := range parts {
 		if i > 0 {
 			fmt.Fprintln(b)
@@ -87,7 +86,7 @@ func markdownTable(b *bufio.Writer, g grid) error {
 	return nil
 }
 
-// markdownText escapes text so that it shows as it is.
+// markdownText escapes a text so that the page shows it as it is.
 func markdownText(s string) string {
 	var b strings.Builder
 	for _, r := range Clean(s) {
@@ -107,11 +106,11 @@ func markdownText(s string) string {
 			b.WriteRune(r)
 		}
 	}
-	return unlinked(b.String())
+	return breakLinks(b.String())
 }
 
-// unlinked breaks what GitHub would turn into a link by itself.
-func unlinked(s string) string {
+// breakLinks escapes the parts of a text that GitHub would turn into a link.
+func breakLinks(s string) string {
 	s = strings.ReplaceAll(s, "://", "&#58;//")
 	if i := strings.Index(strings.ToLower(s), "www."); i < 0 {
 		return s

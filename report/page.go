@@ -1,6 +1,6 @@
 package report
 
-// pageText is the template of the page. It needs nothing from elsewhere.
+// pageText is the template of the page. The page loads nothing from elsewhere.
 const pageText = `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -44,7 +44,8 @@ const pageText = `<!DOCTYPE html>
 </html>
 `
 
-// pageStyle is the page's only style sheet: the page's policy names its hash.
+// pageStyle is the only style sheet of the page. The content security policy of
+// the page has its hash, so no other style sheet can be used.
 const pageStyle = `
 :root { color-scheme: light dark; --ink: #1d2329; --paper: #ffffff; --line: #d5dae0; --head: #f1f3f5; --good: #1a6b34; --warn: #8a5a00; --bad: #b3261e; }
 @media (prefers-color-scheme: dark) {

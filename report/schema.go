@@ -6,44 +6,21 @@ import (
 	"io"
 	"reflect"
 	"slices"
+
+	"trailgate/report/row"
 )
 
-// Columns gives the columns of a kind of rows, in their order, with type and
-// meaning: the same list that every format is made from. The caller owns the
-// slice. Of a kind that does not exist there are none.
-func Columns(k Kind) []Column {
-	var t reflect.Type
-	switch k {
-	case SignIns:
-		t = reflect.TypeFor[SignIn]()
-	case Findings:
-		t = reflect.TypeFor[Finding]()
-	case Endpoints:
-		t = reflect.TypeFor[Endpoint]()
-	case Principals:
-		t = reflect.TypeFor[Principal]()
-	case Places:
-		t = reflect.TypeFor[Place]()
-	default:
-		return nil
-	}
-	var all []Column
-	for _, f := range fieldsOf(t) {
-		all = append(all, f.Column)
-	}
-	return all
-}
-
-// WriteSchema writes the columns of a kind with their meaning as a table;
-// Options as for WriteTable, but Rows counts for nothing.
-func WriteSchema(w io.Writer, k Kind, o Options) error {
-	columns := Columns(k)
+// WriteSchema writes the columns of a kind of rows as a table for people: name,
+// type, whether a value may be null, and meaning. Options.Rows and Verbose are
+// ignored. An unknown kind is an error.
+func WriteSchema(w io.Writer, k row.Kind, o Options) error {
+	columns := row.Columns(k)
 	if columns == nil {
 		return fmt.Errorf("write schema: rows %q: no such table", string(k))
 	}
-	return writeParts(w, []section{{grid: grid{
+	return writeSections(w, []section{{grid: grid{
 		head: []string{"column", "type", "nullable", "meaning"},
-		rows: cells(slices.Values(columns), func(c Column) []string {
+		rows: gridRows(slices.Values(columns), func(c row.Column) []string {
 			null := "no"
 			if c.Nullable {
 				null = "yes"
@@ -54,18 +31,19 @@ func WriteSchema(w io.Writer, k Kind, o Options) error {
 	}}}, o)
 }
 
-// WriteSchemaJSON writes the columns of a kind as one JSON document.
-func WriteSchemaJSON(w io.Writer, k Kind) error {
-	columns := Columns(k)
+// WriteSchemaJSON writes the columns of a kind of rows as one JSON document. An
+// unknown kind is an error.
+func WriteSchemaJSON(w io.Writer, k row.Kind) error {
+	columns := row.Columns(k)
 	if columns == nil {
 		return fmt.Errorf("write schema: rows %q: no such table", string(k))
 	}
 	j := jsonWriter{w: bufio.NewWriter(w)}
-	j.put("{")
-	j.members("  ", reflect.ValueOf(struct {
-		Rows    Kind     `json:"rows"`
-		Columns []Column `json:"columns"`
+	j.writeText("{")
+	j.writeMembers("  ", reflect.ValueOf(struct {
+		Rows    row.Kind     `json:"rows"`
+		Columns []row.Column `json:"columns"`
 	}{k, columns}))
-	j.put("\n}\n")
-	return j.end("schema")
+	j.writeText("\n}\n")
+	return j.finish("schema")
 }

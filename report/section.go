@@ -7,15 +7,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"trailgate/report/internal/columns"
+	"trailgate/report/row"
 )
 
-// section is a part of a report for people. Its texts may hold whatever a
-// record held: each renderer makes them harmless in its own way.
+// section is one part of a report for people. Its texts are as the records have
+// them. Every format makes them safe in its own way.
 type section struct {
 	title string
 	lines []line
 	grid  grid
-	more  func() string // asked after the rows: what the table leaves out
+	more  func() string // what the table leaves out; called after the rows were read
 }
 
 type line struct {
@@ -23,7 +26,7 @@ type line struct {
 	tone tone
 }
 
-// tone is how a line is meant.
+// tone says whether a line is good or bad news.
 type tone uint8
 
 const (
@@ -33,23 +36,23 @@ const (
 	bad
 )
 
-// grid is a table; without a head there is none.
+// grid is a table. If it has no head, it is not written.
 type grid struct {
 	head     []string
 	right    []int // columns of numbers
-	prose    int   // column whose text goes on in further rows rather than be cut; 0: none
-	lead     int   // columns that begin a block, where the terminal is too narrow for a table; 0: a table always
-	whole    bool  // never cut a cell, however narrow the terminal
-	streamed bool  // rows may be many, and can be read only once
+	prose    int   // a column that continues in further rows and is never cut; 0 means no such column
+	lead     int   // on a narrow terminal, each row becomes a block that begins with so many columns; 0 means always a table
+	whole    bool  // no cell is ever cut, even on a narrow terminal
+	streamed bool  // there may be many rows, and they can be read only once
 	rows     iter.Seq[[]string]
 }
 
-// notation says how numbers and times are written: for people, or plain.
+// notation says how numbers and times are written: for people or for programs.
 type notation struct{ people bool }
 
 func (n notation) count(i int) string {
 	if n.people {
-		return thousands(i)
+		return groupDigits(i)
 	}
 	return strconv.Itoa(i)
 }
@@ -59,26 +62,27 @@ func (n notation) time(t time.Time) string {
 	case t.IsZero():
 		return ""
 	case n.people:
-		return moment(t)
+		return humanTime(t)
 	}
-	return t.UTC().Format(millisecond)
+	return t.UTC().Format(columns.TimeLayout)
 }
 
-// day is the day of a time, or nothing for none.
-func day(t time.Time) string {
+// dayText returns the day of a time, or an empty text for the zero time.
+func dayText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return DateOf(t).String()
+	return row.DateOf(t).String()
 }
 
-// limits says how many rows each table of a report shows.
+// limits says how many rows each table of a report has at most. Zero sign-ins mean
+// that the report does not have that table.
 type limits struct{ principals, findings, signins int }
 
-// sections is the whole report: headline and coverage, then the tables.
-func sections(d Document, n notation, l limits, verbose bool) []section {
+// reportSections returns the whole report: summary and coverage, then the tables.
+func reportSections(d Report, n notation, l limits, verbose bool) []section {
 	all := []section{
-		{lines: append(headline(d.Summary), coverageLines(d.Coverage, false)...)},
+		{lines: append(summaryLines(d.Summary), coverageLines(d.Coverage, false)...)},
 	}
 	if len(d.Endpoints) > 0 {
 		all = append(all, section{title: "Endpoints", grid: endpointGrid(d.Endpoints, n)})
@@ -86,44 +90,37 @@ func sections(d Document, n notation, l limits, verbose bool) []section {
 	if len(d.Principals) > 0 {
 		shown := d.Principals[:min(len(d.Principals), l.principals)]
 		all = append(all, section{title: "Principals", grid: principalGrid(shown, n),
-			more: remainder(len(d.Principals)-len(shown), Principals)})
+			more: moreText(len(d.Principals)-len(shown), row.Principals)})
 	}
 	if d.Summary.Findings > 0 && d.Findings != nil {
-		all = append(all, section{title: "Findings", grid: findingGrid(first(d.Findings, l.findings), n),
-			more: remainder(d.Summary.Findings-l.findings, Findings)})
+		all = append(all, section{title: "Findings", grid: findingGrid(firstRows(d.Findings, l.findings), n),
+			more: moreText(d.Summary.Findings-l.findings, row.Findings)})
 	}
 	all = append(all, skipSections(d.Coverage, n, verbose)...)
 	if l.signins > 0 && d.SignIns != nil {
-		all = append(all, section{title: "Sign-ins", grid: signInGrid(first(d.SignIns, l.signins), n),
-			more: remainder(d.Summary.SignIns-l.signins, SignIns)})
+		all = append(all, section{title: "Sign-ins", grid: signInGrid(firstRows(d.SignIns, l.signins), n),
+			more: moreText(d.Summary.SignIns-l.signins, row.SignIns)})
 	}
 	return all
 }
 
-// only is one table with all its rows.
-func only(d Document, k Kind, n notation) (section, error) {
+// tableSection returns one table with all its rows.
+func tableSection(d Report, k row.Kind, n notation) (section, error) {
 	switch k {
-	case SignIns:
+	case row.SignIns:
 		return section{grid: signInGrid(orNone(d.SignIns), n)}, nil
-	case Findings:
+	case row.Findings:
 		return section{grid: findingGrid(orNone(d.Findings), n)}, nil
-	case Endpoints:
+	case row.Endpoints:
 		return section{grid: endpointGrid(d.Endpoints, n)}, nil
-	case Principals:
+	case row.Principals:
 		return section{grid: principalGrid(d.Principals, n)}, nil
 	}
 	return section{}, fmt.Errorf("rows %q: no such table", string(k))
 }
 
-func orNone[R any](rows iter.Seq[R]) iter.Seq[R] {
-	if rows == nil {
-		return func(func(R) bool) {}
-	}
-	return rows
-}
-
-// first gives the first n rows and reads no further.
-func first[R any](rows iter.Seq[R], n int) iter.Seq[R] {
+// firstRows yields the first n rows and does not read the others.
+func firstRows[R any](rows iter.Seq[R], n int) iter.Seq[R] {
 	return func(yield func(R) bool) {
 		if n < 1 {
 			return
@@ -137,76 +134,76 @@ func first[R any](rows iter.Seq[R], n int) iter.Seq[R] {
 	}
 }
 
-func remainder(left int, k Kind) func() string {
+func moreText(left int, k row.Kind) func() string {
 	if left < 1 {
 		return nil
 	}
-	return func() string { return "… and " + thousands(left) + " more (--rows " + string(k) + " lists all)" }
+	return func() string { return "… and " + groupDigits(left) + " more (--rows " + string(k) + " lists all)" }
 }
 
-func endpointGrid(all []Endpoint, n notation) grid {
+func endpointGrid(all []row.Endpoint, n notation) grid {
 	return grid{
 		head:  []string{"scope", "endpoint", "sign_ins", "failures", "principals", "first", "last"},
 		right: []int{2, 3, 4},
-		rows: cells(slices.Values(all), func(e Endpoint) []string {
+		rows: gridRows(slices.Values(all), func(e row.Endpoint) []string {
 			return []string{e.Scope, e.Endpoint, n.count(e.SignIns), n.count(e.Failures), n.count(e.Principals),
 				n.time(e.First), n.time(e.Last)}
 		}),
 	}
 }
 
-// principalGrid leaves out for people what the key says too, and the time of
-// day: the key itself has to fit into a terminal.
-func principalGrid(all []Principal, n notation) grid {
+// principalGrid has fewer columns for people: no type of identity, which the key
+// shows too, and no time of day. The long key then fits into a terminal.
+func principalGrid(all []row.Principal, n notation) grid {
 	if n.people {
 		return grid{
 			head:  []string{"principal", "sign_ins", "failures", "endpoints", "usual_endpoint", "first", "last", "findings"},
 			right: []int{1, 2, 3, 7},
-			rows: cells(slices.Values(all), func(p Principal) []string {
+			rows: gridRows(slices.Values(all), func(p row.Principal) []string {
 				return []string{p.Principal, n.count(p.SignIns), n.count(p.Failures), n.count(p.Endpoints), p.UsualEndpoint,
-					day(p.First), day(p.Last), n.count(p.Findings)}
+					dayText(p.First), dayText(p.Last), n.count(p.Findings)}
 			}),
 		}
 	}
 	return grid{
 		head: []string{"principal", "identity_type", "sign_ins", "failures", "endpoints", "usual_endpoint",
 			"first", "last", "findings"},
-		rows: cells(slices.Values(all), func(p Principal) []string {
+		rows: gridRows(slices.Values(all), func(p row.Principal) []string {
 			return []string{p.Principal, p.IdentityType, n.count(p.SignIns), n.count(p.Failures),
 				n.count(p.Endpoints), p.UsualEndpoint, n.time(p.First), n.time(p.Last), n.count(p.Findings)}
 		}),
 	}
 }
 
-func findingGrid(all iter.Seq[Finding], n notation) grid {
+func findingGrid(all iter.Seq[row.Finding], n notation) grid {
 	return grid{
 		head:     []string{"event_time", "severity", "rule", "principal", "observed", "expected", "account_id", "reason"},
 		prose:    7,
 		lead:     4,
 		streamed: true,
-		rows: cells(all, func(f Finding) []string {
+		rows: gridRows(all, func(f row.Finding) []string {
 			return []string{n.time(f.EventTime), f.Severity, f.Rule, f.Principal, f.Observed,
 				strings.Join(f.Expected, ", "), f.AccountID, f.Reason}
 		}),
 	}
 }
 
-func signInGrid(all iter.Seq[SignIn], n notation) grid {
+func signInGrid(all iter.Seq[row.SignIn], n notation) grid {
 	return grid{
 		head: []string{"event_time", "outcome", "scope", "endpoint", "basis", "confidence", "notes", "account_id",
 			"principal", "source_ip"},
 		streamed: true,
-		rows: cells(all, func(s SignIn) []string {
+		rows: gridRows(all, func(s row.SignIn) []string {
 			return []string{n.time(s.EventTime), s.Outcome, s.Scope, s.Endpoint, s.Basis, s.Confidence,
 				strings.Join(s.Notes, ","), s.AccountID, s.Principal, s.SourceIP}
 		}),
 	}
 }
 
-func cells[R any](rows iter.Seq[R], of func(R) []string) iter.Seq[[]string] {
+func gridRows[R any](rows iter.Seq[R], cells func(R) []string) iter.Seq[[]string] {
 	return func(yield func([]string) bool) {
 		for r := range rows {
-			if !yield(of(r)) {
+			if !yield(cells(r)) {
 				return
 			}
 		}

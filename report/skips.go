@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// skipSections tell in plain words what was not read, and what else the
-// reader must know.
+// skipSections say in plain words what was not read, and what else the reader has
+// to know.
 func skipSections(c Coverage, n notation, verbose bool) []section {
 	var all []section
 	if len(c.Objects.SkippedBy)+len(c.Records.SkippedBy) > 0 {
@@ -20,7 +20,7 @@ func skipSections(c Coverage, n notation, verbose bool) []section {
 	if verbose && len(c.Skips) > 0 {
 		s := section{title: "Not read, one by one", grid: skipGrid(c.Skips)}
 		if c.SkipsUnlisted > 0 {
-			s.more = func() string { return "… and " + thousands(c.SkipsUnlisted) + " more that were counted only" }
+			s.more = func() string { return "… and " + groupDigits(c.SkipsUnlisted) + " more that were counted only" }
 		}
 		all = append(all, s)
 	}
@@ -47,7 +47,7 @@ func causeGrid(c Coverage, n notation) grid {
 				what string
 			}{{c.Objects.SkippedBy, "objects"}, {c.Records.SkippedBy, "records"}} {
 				for _, cause := range slices.Sorted(maps.Keys(part.by)) {
-					if !yield([]string{cause, n.count(part.by[cause]), part.what, meaning(cause)}) {
+					if !yield([]string{cause, n.count(part.by[cause]), part.what, c.causeMeaning(cause)}) {
 						return
 					}
 				}
@@ -60,7 +60,7 @@ func skipGrid(skips []Skip) grid {
 	return grid{
 		head:  []string{"cause", "what", "origin", "reason"},
 		whole: true,
-		rows: cells(slices.Values(skips), func(s Skip) []string {
+		rows: gridRows(slices.Values(skips), func(s Skip) []string {
 			what := "object"
 			if s.Record {
 				what = "record"
@@ -70,42 +70,11 @@ func skipGrid(skips []Skip) grid {
 	}
 }
 
-// meaning puts a cause into plain words; of one that it does not know it says
-// the word itself.
-func meaning(cause string) string {
-	switch cause {
-	case "access-denied":
-		return "the store refused to hand it out"
-	case "vanished":
-		return "gone between listing and reading"
-	case "transport":
-		return "could not be fetched whole, in spite of retries"
-	case "truncated":
-		return "the gzip stream ends early"
-	case "corrupt":
-		return "no gzip stream, or a checksum that does not match"
-	case "trailing-garbage":
-		return "bytes after the end of the gzip stream"
-	case "empty":
-		return "no bytes at all"
-	case "too-large":
-		return "over the size cap once inflated"
-	case "broken-json":
-		return "not JSON, at least from some point on"
-	case "unknown-format":
-		return "holds no form of CloudTrail records"
-	case "throttled":
-		return "refused for the rate of requests"
-	case "listing":
-		return "a folder could not be listed"
-	case "source":
-		return "a whole source failed"
-	case "no-event-id":
-		return "a sign-in without eventID"
-	case "no-event-time":
-		return "a sign-in without a readable eventTime"
-	case "broken-record":
-		return "a sign-in whose record is broken, or lacks what makes it one"
+// causeMeaning returns the words for a cause. If there are none, it returns the
+// cause itself as words.
+func (c Coverage) causeMeaning(cause string) string {
+	if words, ok := c.Meanings[cause]; ok {
+		return words
 	}
 	return strings.ReplaceAll(cause, "-", " ")
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/olekukonko/tablewriter"
 )
 
-// How many rows the tables of the report for people show.
+// The largest numbers of rows in the tables of the report for people.
 const (
 	tablePrincipals = 20
 	tableFindings   = 50
 )
 
-// sample is how many streamed rows decide the widths of the columns. Cells of
-// later rows that are wider are shortened, with an ellipsis.
-const sample = 1000
+// sampleRows is how many streamed rows are read before the first is written. The
+// widths of the columns come from them. A wider cell in a later row is shortened.
+const sampleRows = 1000
 
-// The escape sequences of a coloured report.
+// The escape sequences of a colored report.
 const (
 	colorOff    = "\x1b[0m"
 	colorStrong = "\x1b[1m"
@@ -30,51 +30,49 @@ const (
 	colorBad    = "\x1b[31m"
 )
 
-// WriteTable writes the report for people: a headline in plain words, how
-// complete the run is, the endpoints, the principals, the findings, and what
-// was not read; or, with Options.Rows, one table with all its rows. Sign-ins
-// and findings are streamed, once, in the order they come in. Unless Aligned,
-// it is the same content with cells separated by tabs. Every text is Clean.
-// Rows of a kind that is no table are an error before the first byte.
-func WriteTable(w io.Writer, d Document, o Options) error {
-	parts, err := partsOf(d, o, limits{tablePrincipals, tableFindings, 0})
+// writeTable writes the report for people: a summary in plain words, how complete
+// the run is, the endpoints, the principals, the findings, and what was not read.
+// Sign-ins and findings are read once. If the output is not aligned, it has the
+// same content with cells separated by tabs.
+func writeTable(w io.Writer, r Report, o Options) error {
+	parts, err := chooseSections(r, o, limits{tablePrincipals, tableFindings, 0})
 	if err != nil {
 		return fmt.Errorf("write table: %w", err)
 	}
-	return writeParts(w, parts, o)
+	return writeSections(w, parts, o)
 }
 
-// WriteCoverage writes the report of what a trail holds, for people: accounts
-// and Regions with their log files, days without any, Regions without any.
-// Options as for WriteTable; Rows counts for nothing.
-func WriteCoverage(w io.Writer, c Coverage, o Options) error {
-	return writeParts(w, coverageSections(c, notation{o.Aligned}, o.Verbose), o)
+// writeCoverageTable writes for people what a trail has: accounts and Regions with
+// their log files, days without log files, and Regions without log files.
+func writeCoverageTable(w io.Writer, r Report, o Options) error {
+	return writeSections(w, coverageSections(r.Coverage, notation{o.Aligned}, o.Verbose), o)
 }
 
-func partsOf(d Document, o Options, l limits) ([]section, error) {
+// chooseSections returns the whole report, or only the table that Options ask for.
+func chooseSections(d Report, o Options, l limits) ([]section, error) {
 	n := notation{people: o.Aligned}
 	if o.Rows == "" {
-		return sections(d, n, l, o.Verbose), nil
+		return reportSections(d, n, l, o.Verbose), nil
 	}
-	s, err := only(d, o.Rows, n)
+	s, err := tableSection(d, o.Rows, n)
 	return []section{s}, err
 }
 
-func writeParts(w io.Writer, parts []section, o Options) error {
+func writeSections(w io.Writer, parts []section, o Options) error {
 	p := printer{out: &trimmer{w: bufio.NewWriterSize(w, 1<<16)}, Options: o}
 	for i, s := range parts {
 		if i > 0 {
-			p.put("\n")
+			p.write("\n")
 		}
 		if s.title != "" {
-			p.tinted(s.title, strong)
+			p.writeLine(s.title, strong)
 		}
 		for _, l := range s.lines {
-			p.tinted(l.text, l.tone)
+			p.writeLine(l.text, l.tone)
 		}
-		p.table(s.grid)
+		p.writeGrid(s.grid)
 		if s.more != nil {
-			p.tinted(s.more(), plain)
+			p.writeLine(s.more(), plain)
 		}
 	}
 	if p.err == nil {
@@ -86,20 +84,21 @@ func writeParts(w io.Writer, parts []section, o Options) error {
 	return nil
 }
 
-// printer writes the parts as text and keeps the first error.
+// printer writes sections as text. After the first error it keeps that error and
+// writes nothing more.
 type printer struct {
 	Options
 	out *trimmer
 	err error
 }
 
-func (p *printer) put(s string) {
+func (p *printer) write(s string) {
 	if p.err == nil {
 		_, p.err = p.out.Write([]byte(s))
 	}
 }
 
-func (p *printer) tinted(s string, t tone) {
+func (p *printer) writeLine(s string, t tone) {
 	color := ""
 	switch t {
 	case strong:
@@ -110,28 +109,28 @@ func (p *printer) tinted(s string, t tone) {
 		color = colorBad
 	case plain:
 	}
-	p.put(p.tint(Clean(s), color) + "\n")
+	p.write(p.colorize(Clean(s), color) + "\n")
 }
 
-func (p *printer) tint(s, color string) string {
+func (p *printer) colorize(s, color string) string {
 	if !p.Color || !p.Aligned || color == "" || s == "" {
 		return s
 	}
 	return color + s + colorOff
 }
 
-func (p *printer) table(g grid) {
+func (p *printer) writeGrid(g grid) {
 	switch {
 	case g.head == nil || p.err != nil:
 	case p.Aligned:
-		p.aligned(g)
+		p.writeAligned(g)
 	default:
-		p.put(strings.Join(g.head, "\t") + "\n")
+		p.write(strings.Join(g.head, "\t") + "\n")
 		for row := range g.rows {
 			for i := range row {
 				row[i] = Clean(row[i])
 			}
-			p.put(strings.Join(row, "\t") + "\n")
+			p.write(strings.Join(row, "\t") + "\n")
 			if p.err != nil {
 				return
 			}
@@ -139,13 +138,14 @@ func (p *printer) table(g grid) {
 	}
 }
 
-// aligned draws a table whose widths the first rows decide, so that rows can
-// be streamed, and all rows where they are in memory anyway.
-func (p *printer) aligned(g grid) {
+// writeAligned writes a table with aligned columns. If the rows are streamed, the
+// widths come from the first rows. If they are in memory anyway, they come from
+// all rows.
+func (p *printer) writeAligned(g grid) {
 	next, stop := iter.Pull(g.rows)
 	defer stop()
 	var head [][]string
-	for !g.streamed || len(head) < sample {
+	for !g.streamed || len(head) < sampleRows {
 		row, ok := next()
 		if !ok {
 			break
@@ -154,14 +154,14 @@ func (p *printer) aligned(g grid) {
 	}
 	if g.lead > 0 && p.Width > 0 && p.Width < leastWidth(g, head) {
 		for _, row := range head {
-			p.block(g, row)
+			p.writeBlock(g, row)
 		}
 		for row, ok := next(); ok && p.err == nil; row, ok = next() {
-			p.block(g, cleanRow(row))
+			p.writeBlock(g, cleanRow(row))
 		}
 		return
 	}
-	widths := fit(g, head, p.Width)
+	widths := columnWidths(g, head, p.Width)
 	t, err := openTable(p.out, g, widths)
 	if err != nil {
 		p.err = err
@@ -169,9 +169,9 @@ func (p *printer) aligned(g grid) {
 	}
 	for i := 0; p.err == nil; i++ {
 		if i < len(head) {
-			p.row(t, g, widths, head[i])
+			p.writeRow(t, g, widths, head[i])
 		} else if r, ok := next(); ok {
-			p.row(t, g, widths, cleanRow(r))
+			p.writeRow(t, g, widths, cleanRow(r))
 		} else {
 			break
 		}
@@ -181,11 +181,11 @@ func (p *printer) aligned(g grid) {
 	}
 }
 
-// row appends a row, and further rows where its prose goes on.
-func (p *printer) row(t *tablewriter.Table, g grid, widths []int, row []string) {
+// writeRow writes a row, and further rows if its prose continues.
+func (p *printer) writeRow(t *tablewriter.Table, g grid, widths []int, row []string) {
 	prose := []string{""}
 	if g.prose > 0 {
-		prose = wrap(row[g.prose], widths[g.prose])
+		prose = wrapText(row[g.prose], widths[g.prose])
 	}
 	for _, text := range prose {
 		if g.prose > 0 {
@@ -195,7 +195,7 @@ func (p *printer) row(t *tablewriter.Table, g grid, widths []int, row []string) 
 			row[k] = Shorten(row[k], widths[k])
 		}
 		if k := slices.Index(g.head, "severity"); k >= 0 {
-			row[k] = p.tint(row[k], severityColor(row[k]))
+			row[k] = p.colorize(row[k], severityColor(row[k]))
 		}
 		if p.err = t.Append(row); p.err == nil {
 			p.err = p.out.err

@@ -12,33 +12,35 @@ import (
 	"unicode/utf8"
 
 	"trailgate/report"
+	"trailgate/report/internal/rowtest"
+	"trailgate/report/row"
 )
 
-func table(t *testing.T, d report.Document, o report.Options) string {
+func table(t *testing.T, d report.Report, o report.Options) string {
 	t.Helper()
-	return string(run(t, func(w io.Writer) error { return report.WriteTable(w, d, o) }))
+	return string(run(t, func(w io.Writer) error { return writeAs("table", w, d, o) }))
 }
 
 func TestHeadline(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*report.Document)
+		change func(*report.Report)
 		want   string
 	}{
-		"one of each": {func(d *report.Document) {
+		"one of each": {func(d *report.Report) {
 			d.Summary = report.Summary{SignIns: 1, Principals: 1, Accounts: []string{"111122223333"}, Scopes: report.Scopes{Global: 1},
 				First: at("2026-03-01T10:00:00Z"), Last: at("2026-03-01T10:00:00Z")}
 		}, "1 sign-in by 1 principal in 1 account, 2026-03-01: 0 regional, 1 global, 0 unknown; 0 failed.\n"},
-		"none, with a window": {func(d *report.Document) { d.Summary = report.Summary{Since: at("2026-03-01T00:00:00Z")} },
+		"none, with a window": {func(d *report.Report) { d.Summary = report.Summary{Since: at("2026-03-01T00:00:00Z")} },
 			"No console sign-ins were found.\nAsked for: from 2026-03-01 00:00:00 UTC.\n"},
-		"judged, nothing found": {func(d *report.Document) { d.Summary.Findings = 0 }, "\nNo findings.\n"},
-		"all read": {func(d *report.Document) {
+		"judged, nothing found": {func(d *report.Report) { d.Summary.Findings = 0 }, "\nNo findings.\n"},
+		"all read": {func(d *report.Report) {
 			d.Coverage = report.Coverage{Complete: true, Objects: report.Objects{Listed: 7, Read: 7}}
 		}, "Read 7 of 7 objects (0 B packed, 0 B of JSON).\nEverything that was listed was read.\n"},
-		"not all of it": {func(d *report.Document) {
+		"not all of it": {func(d *report.Report) {
 			d.Coverage = report.Coverage{Objects: report.Objects{Listed: 7, Read: 6, Skipped: 1, SkippedBy: map[string]int{"trailing-garbage": 1}}}
 		}, "\nINCOMPLETE: 1 of 7 objects could not be read, or not to their end (1 trailing-garbage).\n"},
-		"interrupted": {func(d *report.Document) { d.Coverage = report.Coverage{Partial: true} }, "\nPARTIAL: the run was interrupted"},
-		"incomplete for a reason that was not counted": {func(d *report.Document) { d.Coverage = report.Coverage{} },
+		"interrupted": {func(d *report.Report) { d.Coverage = report.Coverage{Partial: true} }, "\nPARTIAL: the run was interrupted"},
+		"incomplete for a reason that was not counted": {func(d *report.Report) { d.Coverage = report.Coverage{} },
 			"\nINCOMPLETE: not everything"},
 	} {
 		d := sample()
@@ -50,7 +52,7 @@ func TestHeadline(t *testing.T) {
 }
 
 func TestCoverageHeadline(t *testing.T) {
-	empty := []report.Place{{AccountID: "111122223333", Region: "eu-north-1"}, {AccountID: "123456789012", Region: "eu-north-1"},
+	empty := []row.Coverage{{AccountID: "111122223333", Region: "eu-north-1"}, {AccountID: "123456789012", Region: "eu-north-1"},
 		{AccountID: "123456789012", Region: "us-east-1", DaysWithoutFiles: days("2026-03-01")}}
 	for name, c := range map[string]struct {
 		c    report.Coverage
@@ -63,7 +65,7 @@ func TestCoverageHeadline(t *testing.T) {
 		"a folder that could not be listed": {surveyed(),
 			"\nListed, but did not read, 410 objects from s3://example-trail/logs.\nINCOMPLETE: 1 of 410 objects could not be listed (1 listing).\nLeft out: 12 objects (10 digest, 2 insight) and 40 folders"},
 	} {
-		got := string(run(t, func(w io.Writer) error { return report.WriteCoverage(w, c.c, report.Options{Aligned: true}) }))
+		got := string(run(t, func(w io.Writer) error { return writeCoverageAs("table", w, c.c, report.Options{Aligned: true}) }))
 		if !strings.Contains(got, c.want) || strings.Contains(got, "was read") {
 			t.Errorf("%s: got\n%s\nwant in it\n%s", name, got, c.want)
 		}
@@ -83,7 +85,7 @@ func TestNoColorUnlessAsked(t *testing.T) {
 
 func TestTwinHasEveryCell(t *testing.T) {
 	d := sample()
-	lines := strings.Split(strings.TrimSuffix(table(t, d, report.Options{Rows: report.Principals}), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(table(t, d, report.Options{Rows: row.Principals}), "\n"), "\n")
 	if len(lines) != 1+len(d.Principals) {
 		t.Fatalf("%d lines for %d principals", len(lines), len(d.Principals))
 	}
@@ -97,9 +99,9 @@ func TestTwinHasEveryCell(t *testing.T) {
 // TestAlignedStream goes past the rows that decide the widths: later rows that
 // are wider are cut visibly, and none is lost or moved.
 func TestAlignedStream(t *testing.T) {
-	rows := func(yield func(report.SignIn) bool) {
+	rows := func(yield func(row.SignIn) bool) {
 		for i := range 2500 {
-			s := full()
+			s := rowtest.Full()
 			s.Principal = "p" + strconv.Itoa(i)
 			if i == 2000 {
 				s.Principal = strings.Repeat("w", 100) + "END"
@@ -109,7 +111,7 @@ func TestAlignedStream(t *testing.T) {
 			}
 		}
 	}
-	got := table(t, report.Document{SignIns: rows}, report.Options{Aligned: true, Rows: report.SignIns})
+	got := table(t, report.Report{SignIns: rows}, report.Options{Aligned: true, Rows: row.SignIns})
 	lines := strings.Split(strings.TrimSuffix(got, "\n"), "\n")
 	if len(lines) != 2502 {
 		t.Fatalf("%d lines", len(lines))
@@ -128,7 +130,7 @@ func TestAlignedStream(t *testing.T) {
 }
 
 func TestWidth(t *testing.T) {
-	for _, rows := range []report.Kind{report.SignIns, report.Findings, report.Endpoints, report.Principals} {
+	for _, rows := range []row.Kind{row.SignIns, row.Findings, row.Endpoints, row.Principals} {
 		for _, l := range strings.Split(table(t, sample(), report.Options{Aligned: true, Width: 140, Rows: rows}), "\n") {
 			if n := utf8.RuneCountInString(l); n > 142 {
 				t.Errorf("%s: %d columns: %q", rows, n, l)
@@ -138,10 +140,10 @@ func TestWidth(t *testing.T) {
 }
 
 func TestProseIsNotCut(t *testing.T) {
-	f := finding()
+	f := rowtest.Finding()
 	f.Reason = strings.Repeat("word ", 60) + "END"
-	got := table(t, report.Document{Findings: slices.Values([]report.Finding{f})},
-		report.Options{Aligned: true, Width: 120, Rows: report.Findings})
+	got := table(t, report.Report{Findings: slices.Values([]row.Finding{f})},
+		report.Options{Aligned: true, Width: 120, Rows: row.Findings})
 	if n := strings.Count(got, "word"); n != 60 || !strings.Contains(got, "END") {
 		t.Errorf("%d of 60 words in\n%s", n, got)
 	}
@@ -151,24 +153,24 @@ func TestProseIsNotCut(t *testing.T) {
 // or more of them than it shows.
 func TestStreamsAreReadOnce(t *testing.T) {
 	for name, c := range map[string]struct {
-		write func(io.Writer, report.Document) error
+		write func(io.Writer, report.Report) error
 		want  int
 	}{
-		"json": {report.WriteJSON, 3000},
-		"table": {func(w io.Writer, d report.Document) error {
-			return report.WriteTable(w, d, report.Options{Aligned: true})
+		"json": {func(w io.Writer, d report.Report) error { return writeAs("json", w, d, report.Options{}) }, 3000},
+		"table": {func(w io.Writer, d report.Report) error {
+			return writeAs("table", w, d, report.Options{Aligned: true})
 		}, 0},
-		"rows": {func(w io.Writer, d report.Document) error {
-			return report.WriteTable(w, d, report.Options{Rows: report.SignIns, Aligned: true})
+		"rows": {func(w io.Writer, d report.Report) error {
+			return writeAs("table", w, d, report.Options{Rows: row.SignIns, Aligned: true})
 		}, 3000},
-		"html": {func(w io.Writer, d report.Document) error { return report.WriteHTML(w, d, report.Options{}) }, 2000},
+		"html": {func(w io.Writer, d report.Report) error { return writeAs("html", w, d, report.Options{}) }, 2000},
 	} {
 		d, n, starts := sample(), 0, 0
 		d.Summary.SignIns = 3000
-		d.SignIns = func(yield func(report.SignIn) bool) {
+		d.SignIns = func(yield func(row.SignIn) bool) {
 			starts++
 			for range 3000 {
-				if n++; !yield(full()) {
+				if n++; !yield(rowtest.Full()) {
 					return
 				}
 			}
@@ -187,7 +189,7 @@ func TestStreamsAreReadOnce(t *testing.T) {
 }
 
 func TestHTMLPolicy(t *testing.T) {
-	got := string(run(t, func(w io.Writer) error { return report.WriteHTML(w, sample(), report.Options{}) }))
+	got := string(run(t, func(w io.Writer) error { return writeAs("html", w, sample(), report.Options{}) }))
 	_, rest, _ := strings.Cut(got, "<style>")
 	style, _, _ := strings.Cut(rest, "</style>")
 	sum := sha256.Sum256([]byte(style))
@@ -217,8 +219,8 @@ func TestMarkdownCells(t *testing.T) {
 		"*a* _b_ ~c~ $d$ \\":    `\*a\* \_b\_ \~c\~ \$d\$ \\`,
 		"AWSReservedSSO_a-b.c!": `AWSReservedSSO\_a-b.c!`,
 	} {
-		d := report.Document{Principals: []report.Principal{{Principal: in}}}
-		got := string(run(t, func(w io.Writer) error { return report.WriteMarkdown(w, d, report.Options{Rows: report.Principals}) }))
+		d := report.Report{Principals: []row.Principal{{Principal: in}}}
+		got := string(run(t, func(w io.Writer) error { return writeAs("markdown", w, d, report.Options{Rows: row.Principals}) }))
 		if !strings.Contains(got, "\n| "+want+" | 0 |") {
 			t.Errorf("%q: want %q in\n%s", in, want, got)
 		}
@@ -228,11 +230,11 @@ func TestMarkdownCells(t *testing.T) {
 func TestDates(t *testing.T) {
 	for s, want := range map[string]string{"2026-03-01T00:00:00Z": "2026-03-01", "2026-02-28T23:59:59.999Z": "2026-02-28",
 		"2026-03-01T00:30:00+02:00": "2026-02-28", "1969-12-31T23:00:00Z": "1969-12-31"} {
-		if got := report.DateOf(at(s)).String(); got != want {
+		if got := row.DateOf(at(s)).String(); got != want {
 			t.Errorf("%s: %s, want %s", s, got, want)
 		}
 	}
-	if got := report.Date(0).String(); got != "" {
+	if got := row.Date(0).String(); got != "" {
 		t.Errorf("zero date: %q", got)
 	}
 }
@@ -240,11 +242,11 @@ func TestDates(t *testing.T) {
 // A terminal that is too narrow for the table of findings gets blocks, in which
 // nothing is cut.
 func TestFindingsOnANarrowTerminal(t *testing.T) {
-	f := report.Finding{Rule: "endpoint.new", Severity: "medium", Reason: "first sign-in at eu-north-1 in 143; " + strings.Repeat("words ", 20) + "end.",
-		Observed: "eu-north-1", Expected: []string{"us-west-2"}, SignIn: report.SignIn{AccountID: "111122223333", Principal: "111122223333/user/somebody.with.a.long.name"}}
-	d := report.Document{Findings: func(yield func(report.Finding) bool) { yield(f) }}
+	f := row.Finding{Rule: "endpoint.new", Severity: "medium", Reason: "first sign-in at eu-north-1 in 143; " + strings.Repeat("words ", 20) + "end.",
+		Observed: "eu-north-1", Expected: []string{"us-west-2"}, SignIn: row.SignIn{AccountID: "111122223333", Principal: "111122223333/user/somebody.with.a.long.name"}}
+	d := report.Report{Findings: func(yield func(row.Finding) bool) { yield(f) }}
 	got := string(run(t, func(w io.Writer) error {
-		return report.WriteTable(w, d, report.Options{Aligned: true, Width: 80, Rows: report.Findings})
+		return writeAs("table", w, d, report.Options{Aligned: true, Width: 80, Rows: row.Findings})
 	}))
 	for _, want := range []string{f.Principal, "endpoint.new", "observed eu-north-1, expected us-west-2", "end."} {
 		if !strings.Contains(got, want) {

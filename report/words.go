@@ -6,10 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"trailgate/report/row"
 )
 
-// thousands writes a count with separators: 1,204.
-func thousands(n int) string {
+// groupDigits writes a count with separators: 1,204.
+func groupDigits(n int) string {
 	s := strconv.Itoa(n)
 	head := (len(s)-1)%3 + 1
 	if n < 0 {
@@ -24,16 +26,16 @@ func thousands(n int) string {
 	return b.String()
 }
 
-// plural counts things in words: "1 sign-in", "1,204 sign-ins".
-func plural(n int, one string) string {
+// countNoun writes a count with its noun: "1 sign-in", "1,204 sign-ins".
+func countNoun(n int, noun string) string {
 	if n == 1 {
-		return "1 " + one
+		return "1 " + noun
 	}
-	return thousands(n) + " " + one + "s"
+	return groupDigits(n) + " " + noun + "s"
 }
 
-// volume writes bytes in decimal units: "999 B", "1.2 GB".
-func volume(n int64) string {
+// byteCount writes a number of bytes in decimal units: "999 B", "1.2 GB".
+func byteCount(n int64) string {
 	if n < 1000 {
 		return strconv.FormatInt(n, 10) + " B"
 	}
@@ -47,8 +49,8 @@ func volume(n int64) string {
 	return strconv.FormatFloat(f/1000, 'f', 1, 64) + " PB"
 }
 
-// list joins words: "a", "a and b", "a, b and c".
-func list(words []string) string {
+// joinWords joins words as in a sentence: "a", "a and b", "a, b and c".
+func joinWords(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}
@@ -56,8 +58,9 @@ func list(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
-// tally writes counts by word, most first: "2 truncated, 1 access-denied".
-func tally(m map[string]int) string {
+// joinCounts writes counts with their names, the largest first: "2 truncated, 1
+// access-denied".
+func joinCounts(m map[string]int) string {
 	keys := slices.SortedFunc(maps.Keys(m), func(a, b string) int {
 		if m[a] != m[b] {
 			return m[b] - m[a]
@@ -66,12 +69,12 @@ func tally(m map[string]int) string {
 	})
 	parts := make([]string, 0, len(keys))
 	for _, k := range keys {
-		parts = append(parts, thousands(m[k])+" "+k)
+		parts = append(parts, groupDigits(m[k])+" "+k)
 	}
 	return strings.Join(parts, ", ")
 }
 
-func total(m map[string]int) int {
+func sumCounts(m map[string]int) int {
 	n := 0
 	for _, v := range m {
 		n += v
@@ -79,29 +82,32 @@ func total(m map[string]int) int {
 	return n
 }
 
-// moment writes a moment for people: 2026-03-01 10:00:07, in UTC.
-func moment(t time.Time) string {
+// humanTime writes a moment as people write it, in UTC: 2026-03-01 10:00:07. The
+// zero time is an empty text.
+func humanTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.UTC().Format(time.DateTime)
 }
 
-// gaps writes sorted days as ranges: 2026-03-05…07, 2026-03-30…04-02.
-func gaps(days []Date) []string {
+// dayRanges writes sorted days as ranges: 2026-03-05…07, 2026-03-30…04-02.
+func dayRanges(days []row.Date) []string {
 	var out []string
 	for i := 0; i < len(days); {
 		j := i + 1
 		for j < len(days) && days[j] == days[j-1]+1 {
 			j++
 		}
-		out = append(out, span(days[i], days[j-1]))
+		out = append(out, dayRange(days[i], days[j-1]))
 		i = j
 	}
 	return out
 }
 
-func span(from, to Date) string {
+// dayRange writes a range of days. The second day does not repeat the year and the
+// month if the first has the same.
+func dayRange(from, to row.Date) string {
 	a, b := from.String(), to.String()
 	switch {
 	case a == b:

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,9 +15,6 @@ import (
 	"trailgate/report"
 	"trailgate/report/convert"
 )
-
-// auditFormats are what audit can write.
-const auditFormats = "table, json, jsonl, csv, markdown, html, parquet"
 
 func newAudit(p *process) *cobra.Command {
 	read := defaultReadFlags()
@@ -46,7 +41,7 @@ lookup://REGION,REGION.`,
   trailgate audit s3://my-trail-bucket --since 1d --policy policy.yaml --fail-on high \
       --baseline learned.json --save-baseline learned.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := out.check(p, cmd.Flags(), "table", "json", "jsonl", "csv", "markdown", "html", "parquet"); err != nil {
+			if err := out.check(p, cmd.Flags()); err != nil {
 				return err
 			}
 			window, err := read.window(p.now())
@@ -61,7 +56,7 @@ lookup://REGION,REGION.`,
 		},
 	}
 	read.register(cmd.Flags())
-	out.register(cmd.Flags(), auditFormats)
+	out.register(cmd.Flags(), p.reportFormats())
 	out.registerRows(cmd.Flags())
 	expect.register(cmd.Flags())
 	return cmd
@@ -87,8 +82,10 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 		return failed // nothing usable, or nothing that was asked for
 	}
 	r := newResult(m, w, p.now(), read, j)
-	j.describe(&r.document, out.rows == "" && slices.Contains([]string{"table", "markdown", "html"}, out.format))
-	err = out.write(p, m.Coverage.Partial, func(to io.Writer) error { return r.write(to, out, out.options(p, &read.messageFlags)) })
+	j.describe(&r.document, out.grouped())
+	err = out.write(p, m.Coverage.Partial, func(to io.Writer) error {
+		return report.Write(to, out.chosen, r.document, out.options(p, &read.messageFlags))
+	})
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
@@ -121,12 +118,12 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	return nil
 }
 
-// result is what a run has found, ready to be written in any format.
+// result is what a run has found. Its document can be written in any format.
 type result struct {
 	merged   *ingest.Merger
 	classify analyzer.Classifier
 	summary  analyzer.Summary
-	document report.Document
+	document report.Report
 }
 
 func newResult(m *ingest.Merger, w ingest.Window, now time.Time, read *readFlags, j *judgement) *result {
@@ -137,76 +134,14 @@ func newResult(m *ingest.Merger, w ingest.Window, now time.Time, read *readFlags
 		j.add(&e, v)
 	}
 	j.conclude()
-	r.document = report.Document{
-		Summary:    convert.Summary(&r.summary, w, m.Coverage.Partial, version),
+	r.document = report.Report{
+		Summary:    convert.Summary(&r.summary, w),
 		Coverage:   convert.Coverage(&m.Coverage, w, now, read.table),
 		SignIns:    convert.SignIns(m.Events(), r.classify),
 		Endpoints:  convert.Endpoints(&r.summary),
 		Principals: convert.Principals(&r.summary),
 	}
+	s := &r.document.Summary
+	s.Tool, s.Version, s.Partial = "trailgate", version, m.Coverage.Partial
 	return r
-}
-
-// write writes the format that was asked for.
-func (r *result) write(to io.Writer, out *outputFlags, o report.Options) error {
-	d := r.document
-	switch out.format {
-	case "table":
-		return report.WriteTable(to, d, o)
-	case "json":
-		return report.WriteJSON(to, d)
-	case "markdown":
-		return report.WriteMarkdown(to, d, o)
-	case "html":
-		return report.WriteHTML(to, d, o)
-	}
-	switch report.Kind(out.rows) {
-	case report.Findings:
-		return writeRows(to, out.format, d.Findings, r.metadata())
-	case report.Endpoints:
-		return writeRows(to, out.format, each(d.Endpoints), r.metadata())
-	case report.Principals:
-		return writeRows(to, out.format, each(d.Principals), r.metadata())
-	}
-	return writeRows(to, out.format, d.SignIns, r.metadata())
-}
-
-// metadata stands in Parquet files: whoever finds one can tell what made it,
-// and what it does not hold.
-func (r *result) metadata() map[string]string {
-	m := map[string]string{
-		"trailgate.version":         version,
-		"trailgate.complete":        fmt.Sprint(r.document.Coverage.Complete),
-		"trailgate.objects_skipped": fmt.Sprint(r.document.Coverage.Objects.Skipped),
-		"trailgate.records_skipped": fmt.Sprint(r.document.Coverage.Records.Skipped),
-	}
-	for name, t := range map[string]time.Time{"since": r.document.Summary.Since, "until": r.document.Summary.Until} {
-		if !t.IsZero() {
-			m["trailgate."+name] = t.Format(time.RFC3339)
-		}
-	}
-	return m
-}
-
-// writeRows writes rows in one of the formats of rows.
-func writeRows[R report.Row](to io.Writer, format string, rows iter.Seq[R], metadata map[string]string) error {
-	switch format {
-	case "jsonl":
-		return report.WriteJSONL(to, rows)
-	case "csv":
-		return report.WriteCSV(to, rows)
-	case "parquet":
-		return report.WriteParquet(to, rows, report.ParquetOptions{Version: version, Metadata: metadata})
-	}
-	return errors.New("no such format of rows")
-}
-
-func each[R any](rows []R) iter.Seq[R] {
-	return func(yield func(R) bool) {
-		for _, r := range rows {
-			if !yield(r) {
-				return
-			}
-		}
-	}
 }

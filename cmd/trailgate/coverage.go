@@ -25,7 +25,7 @@ to when, and which days have none. A sign-in in a gap would not be seen.
 Days are days of delivery, the folders of the trail.`,
 		Example: `  trailgate coverage s3://my-trail-bucket --since 90d`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := out.check(p, cmd.Flags(), "table", "json", "jsonl", "csv", "markdown", "html", "parquet"); err != nil {
+			if err := out.check(p, cmd.Flags()); err != nil {
 				return err
 			}
 			window, err := read.window(p.now())
@@ -44,7 +44,7 @@ Days are days of delivery, the folders of the trail.`,
 	read.messageFlags.register(s)
 	read.awsFlags.register(s)
 	read.awsFlags.registerRoles(s)
-	out.register(s, auditFormats)
+	out.register(s, p.reportFormats())
 	cmd.SetFlagErrorFunc(refuseFlags(map[string]string{
 		"region": "coverage tells of every Region of a trail, since a sign-in may be recorded in any; the rows of the others do not change",
 		"resume": "coverage only lists what is there, so an interrupted run has nothing to continue from",
@@ -77,8 +77,13 @@ func survey(ctx context.Context, p *process, args []string, read *readFlags, out
 	if failed != nil && (ctx.Err() == nil || all.Listed == 0) {
 		return failed
 	}
-	c := convert.Coverage(&all, w, p.now(), read.table)
-	err = out.write(p, all.Partial, func(to io.Writer) error { return writeCoverage(to, c, out, out.options(p, &read.messageFlags)) })
+	document := report.Report{
+		Summary:  report.Summary{Version: version},
+		Coverage: convert.Coverage(&all, w, p.now(), read.table),
+	}
+	err = out.write(p, all.Partial, func(to io.Writer) error {
+		return report.WriteCoverage(to, out.chosen, document, out.options(p, &read.messageFlags))
+	})
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
@@ -90,18 +95,4 @@ func survey(ctx context.Context, p *process, args []string, read *readFlags, out
 		return errSkipped
 	}
 	return nil
-}
-
-func writeCoverage(to io.Writer, c report.Coverage, out *outputFlags, o report.Options) error {
-	switch out.format {
-	case "table":
-		return report.WriteCoverage(to, c, o)
-	case "json":
-		return report.WriteCoverageJSON(to, c)
-	case "markdown":
-		return report.WriteCoverageMarkdown(to, c, o)
-	case "html":
-		return report.WriteCoverageHTML(to, c, o)
-	}
-	return writeRows(to, out.format, each(c.Places), map[string]string{"trailgate.version": version})
 }

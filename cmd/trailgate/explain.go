@@ -40,7 +40,7 @@ then says what the verdict on each sign-in in it is, and why. With --policy or
   trailgate explain - < record.json`,
 		Args: oneArg("a sign-in URL, a host, or a record"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := out.check(p, cmd.Flags(), "table", "json"); err != nil {
+			if err := out.check(p, cmd.Flags()); err != nil {
 				return err
 			}
 			if err := read.readTable(); err != nil {
@@ -69,7 +69,7 @@ then says what the verdict on each sign-in in it is, and why. With --policy or
 			return err
 		},
 	}
-	out.register(cmd.Flags(), "table (words), json")
+	out.register(cmd.Flags(), tableAndJSON())
 	expect.registerExpectations(cmd.Flags())
 	cmd.Flags().StringVar(&read.regionsFile, "regions-file", "", "`file` with Regions that the built-in table lacks, each line PARTITION REGION")
 	return cmd
@@ -217,7 +217,7 @@ func nilIfEmpty(s string) *string {
 // document on a line. Any other format is words, with an empty line between two
 // explanations.
 func (x explanation) write(w io.Writer, n int, format string) error {
-	if format == "json" {
+	if format == report.JSON {
 		x.Notes, x.RecordedIn = append([]string{}, x.Notes...), append([]string{}, x.RecordedIn...)
 		return report.WriteValue(w, x)
 	}

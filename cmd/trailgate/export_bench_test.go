@@ -14,8 +14,9 @@ import (
 
 	"trailgate/fixtures"
 	"trailgate/fixtures/s3"
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/parquet"
+	"trailgate/report/row"
 )
 
 // BenchmarkExport compares the first export of a trail with an audit of it, in
@@ -175,23 +176,23 @@ func BenchmarkExportHourly(b *testing.B) {
 // hourly gives a lake 24 files in each of the 365 days up to the trail's last.
 func hourly(b *testing.B, root string) {
 	b.Helper()
-	table := &lake.Table{Name: string(report.SignIns)}
+	table := &lake.Table{Name: string(row.SignIns)}
 	for n := range 365 {
 		day := time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -n)
 		var body bytes.Buffer
-		err := report.WriteParquet(&body, func(yield func(report.SignIn) bool) {
+		err := parquet.Write(&body, func(yield func(row.SignIn) bool) {
 			for i := range 12 {
 				id := fmt.Sprintf("%08d-0000-4000-8000-%012d", n, i)
-				if !yield(report.SignIn{EventID: id, EventTime: day.Add(time.Duration(i) * time.Minute), EventDate: report.DateOf(day)}) {
+				if !yield(row.SignIn{EventID: id, EventTime: day.Add(time.Duration(i) * time.Minute), EventDate: row.DateOf(day)}) {
 					return
 				}
 			}
-		}, report.ParquetOptions{Version: version, Bloom: []string{"event_id", "principal"}})
+		}, parquet.Options{Version: version, Bloom: []string{"event_id", "principal"}})
 		if err != nil {
 			b.Fatal(err)
 		}
 		for hour := range 24 {
-			key := table.Key(lake.Partition{Day: lake.Day(report.DateOf(day))}, int64(1_000_000+hour), "0123456789ab")
+			key := table.Key(lake.Partition{Day: row.Date(row.DateOf(day))}, int64(1_000_000+hour), "0123456789ab")
 			path := filepath.Join(root, filepath.FromSlash(key))
 			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, body.Bytes(), 0o600)); err != nil {
 				b.Fatal(err)

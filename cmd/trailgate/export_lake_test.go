@@ -17,23 +17,24 @@ import (
 
 	"trailgate/fixtures/s3"
 
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/parquet"
+	"trailgate/report/row"
 )
 
 // rowsIn gives the rows of a table of a lake as JSON, sorted, one for each row:
 // two lakes hold the same if these are equal, however their files are cut.
-func rowsIn(t testing.TB, store lake.Store, kind report.Kind) []string {
+func rowsIn(t testing.TB, store lake.Store, kind row.Kind) []string {
 	t.Helper()
 	switch kind {
-	case report.SignIns:
-		return readAll[report.SignIn](t, store, kind)
+	case row.SignIns:
+		return readAll[row.SignIn](t, store, kind)
 	default:
-		return readAll[report.Finding](t, store, kind)
+		return readAll[row.Finding](t, store, kind)
 	}
 }
 
-func readAll[R report.Row](t testing.TB, store lake.Store, kind report.Kind) []string {
+func readAll[R row.Row](t testing.TB, store lake.Store, kind row.Kind) []string {
 	t.Helper()
 	table := &lake.Table{Store: store, Name: string(kind)}
 	files, err := table.Files(t.Context(), 0, 0)
@@ -75,17 +76,17 @@ func lakeToFile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	var lines []string
 	for _, f := range files {
-		if table.Name == string(report.SignIns) {
-			lines = append(lines, linesOf[report.SignIn](ts, table, f)...)
+		if table.Name == string(row.SignIns) {
+			lines = append(lines, linesOf[row.SignIn](ts, table, f)...)
 		} else {
-			lines = append(lines, linesOf[report.Finding](ts, table, f)...)
+			lines = append(lines, linesOf[row.Finding](ts, table, f)...)
 		}
 	}
 	slices.Sort(lines) // by time and id, or by id
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.Join(lines, "")), 0o600))
 }
 
-func linesOf[R report.Row](ts *testscript.TestScript, table *lake.Table, f lake.File) []string {
+func linesOf[R row.Row](ts *testscript.TestScript, table *lake.Table, f lake.File) []string {
 	var out []string
 	for row, err := range rowsOf[R](context.Background(), table, f) {
 		ts.Check(err)
@@ -105,7 +106,7 @@ func sortLines(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // rowsOf reads the rows of a file of a lake, in their order.
-func rowsOf[R report.Row](ctx context.Context, t *lake.Table, f lake.File) iter.Seq2[R, error] {
+func rowsOf[R row.Row](ctx context.Context, t *lake.Table, f lake.File) iter.Seq2[R, error] {
 	data, err := t.Read(ctx, f)
 	if err != nil {
 		return func(yield func(R, error) bool) {
@@ -113,5 +114,5 @@ func rowsOf[R report.Row](ctx context.Context, t *lake.Table, f lake.File) iter.
 			yield(none, err)
 		}
 	}
-	return report.ReadParquet[R](bytes.NewReader(data), int64(len(data)))
+	return parquet.Read[R](bytes.NewReader(data), int64(len(data)))
 }

@@ -22,8 +22,9 @@ import (
 	"testing"
 	"time"
 
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/parquet"
+	"trailgate/report/row"
 )
 
 // What leads the program trailgate-at. The product knows none of it.
@@ -245,11 +246,11 @@ type rows struct{ signIns, findings []string }
 func (r *rig) rows(t testing.TB, name string) rows {
 	t.Helper()
 	store := r.places.store(name)
-	return rows{knownRows[report.SignIn](t, r, store, report.SignIns), knownRows[report.Finding](t, r, store, report.Findings)}
+	return rows{knownRows[row.SignIn](t, r, store, row.SignIns), knownRows[row.Finding](t, r, store, row.Findings)}
 }
 
 // knownRows is readAll for files of which most were read before.
-func knownRows[R report.Row](t testing.TB, r *rig, store lake.Store, kind report.Kind) []string {
+func knownRows[R row.Row](t testing.TB, r *rig, store lake.Store, kind row.Kind) []string {
 	t.Helper()
 	table := &lake.Table{Store: store, Name: string(kind)}
 	files, err := table.Files(t.Context(), 0, 0)
@@ -268,7 +269,7 @@ func knownRows[R report.Row](t testing.TB, r *rig, store lake.Store, kind report
 			continue
 		}
 		var lines []string
-		for row, err := range report.ReadParquet[R](bytes.NewReader(data), int64(len(data))) {
+		for row, err := range parquet.Read[R](bytes.NewReader(data), int64(len(data))) {
 			if err != nil {
 				t.Fatalf("%s: %v", f.Key, err)
 			}

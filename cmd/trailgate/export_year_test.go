@@ -29,8 +29,8 @@ import (
 	"trailgate/fixtures/company"
 	"trailgate/fixtures/s3"
 	"trailgate/ingest/trail"
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // coming is a trail whose log files come one after the other, not always in
@@ -455,7 +455,7 @@ func (x *exporting) manifests() {
 
 // lakeRows are the rows of a table by their ids, as JSON, without their origin
 // where drop says so.
-func lakeRows(t testing.TB, root string, kind report.Kind, id string, drop func(id string) bool) map[string]string {
+func lakeRows(t testing.TB, root string, kind row.Kind, id string, drop func(id string) bool) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for _, line := range rowsIn(t, lake.Disk{Root: root}, kind) {
@@ -485,10 +485,10 @@ func (c *coming) sameLakes(t testing.TB, want, got string) {
 	some := func(id string) bool { return c.twice[id] }
 	all := func(string) bool { return true }
 	for _, table := range []struct {
-		kind report.Kind
+		kind row.Kind
 		id   string
 		drop func(string) bool
-	}{{report.SignIns, "event_id", some}, {report.Findings, "finding_id", all}} {
+	}{{row.SignIns, "event_id", some}, {row.Findings, "finding_id", all}} {
 		w, g := lakeRows(t, want, table.kind, table.id, table.drop), lakeRows(t, got, table.kind, table.id, table.drop)
 		if len(w) == 0 {
 			t.Errorf("no %s", table.kind)
@@ -506,7 +506,7 @@ func (c *coming) sameLakes(t testing.TB, want, got string) {
 				t.Errorf("%s %s is one too many: %s", table.kind, id, g[id])
 			}
 		}
-		if table.kind == report.SignIns {
+		if table.kind == row.SignIns {
 			if made, filed := slices.Sorted(maps.Keys(c.ids)), slices.Sorted(maps.Keys(g)); !slices.Equal(made, filed) {
 				t.Errorf("ids (- made, + filed):\n%s", gocmp.Diff(made, filed))
 			}

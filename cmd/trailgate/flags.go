@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
 	"trailgate/ingest/lookup"
-	"trailgate/report"
 )
 
 // readFlags are the flags that the reading verbs share. A verb registers the groups
@@ -237,67 +235,4 @@ func parseSize(s string) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("%q is not a size: give bytes, or 500MB, or 1GiB", s)
-}
-
-// outputFlags say what is written, how, and where.
-type outputFlags struct {
-	format string
-	rows   string
-	out    string
-	asked  bool // for the format, by name
-}
-
-func (f *outputFlags) register(s *pflag.FlagSet, formats string) {
-	s.StringVar(&f.format, "format", "table", "one of "+formats)
-	s.StringVarP(&f.out, "output", "o", "", "write to this `file`, whole or not at all; - is standard output")
-}
-
-func (f *outputFlags) registerRows(s *pflag.FlagSet) {
-	s.StringVar(&f.rows, "rows", "", "only this table: signins, findings, endpoints or principals (csv, jsonl and parquet: signins unless said)")
-}
-
-// check validates the flags. The formats are those that the verb can write.
-func (f *outputFlags) check(p *process, set *pflag.FlagSet, formats ...string) error {
-	f.asked = set.Changed("format")
-	known := false
-	for _, name := range formats {
-		known = known || name == f.format
-	}
-	if !known {
-		return usagef("--format %q: give one of %s", f.format, strings.Join(formats, ", "))
-	}
-	switch report.Kind(f.rows) {
-	case "", report.SignIns, report.Findings, report.Endpoints, report.Principals:
-	default:
-		return usagef("--rows %q: give one of signins, findings, endpoints, principals", f.rows)
-	}
-	if f.rows != "" && f.format == "json" {
-		return usagef("--rows goes with a format of rows: json is one document with all of them; jsonl is its twin by rows")
-	}
-	if f.format == "parquet" && p.outTTY && f.toStdout() {
-		return hinted{usagef("parquet is binary and standard output is a terminal"), "write it to a file: -o signins.parquet"}
-	}
-	return nil
-}
-
-// rowsOnly tells whether what is written has no place for the account of what
-// was not read.
-func (f *outputFlags) rowsOnly() bool {
-	return f.rows != "" || slices.Contains([]string{"csv", "jsonl", "parquet"}, f.format)
-}
-
-func (f *outputFlags) toStdout() bool { return f.out == "" || f.out == "-" }
-
-// options are for the formats that people read.
-func (f *outputFlags) options(p *process, m *messageFlags) report.Options {
-	terminal := p.outTTY && f.toStdout()
-	o := report.Options{Aligned: terminal || f.asked || !f.toStdout(), Rows: report.Kind(f.rows)}
-	if terminal {
-		o.Width = p.width
-		o.Color = p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb"
-	}
-	if m != nil {
-		o.Verbose = m.verbose
-	}
-	return o
 }

@@ -51,8 +51,12 @@ func allowed(from, to string) bool {
 	switch {
 	case in(from, "cmd"):
 		return !in(to, "ingest/ingesttest")
-	case in(from, "ingest/signin"), in(from, "fixtures/s3"), in(from, "report/lake"):
+	case in(from, "ingest/signin"), in(from, "fixtures/s3"):
 		return false
+	case in(from, "report/lake"):
+		return to == "report/row"
+	case in(from, "report/convert"):
+		return in(to, "report", "analyzer", "ingest") && !in(to, "ingest/ingesttest", "report/lake")
 	case in(from, "fixtures"):
 		return in(to, "fixtures")
 	case in(from, "report/convert"):

@@ -183,7 +183,7 @@ func (j *judgement) verdict() error {
 
 // describe puts what was found into the document: grouped by person where that
 // is to be read as a report, or else in the order of rows.
-func (j *judgement) describe(d *report.Document, grouped bool) {
+func (j *judgement) describe(d *report.Report, grouped bool) {
 	s := &d.Summary
 	s.Judged, s.NotJudged, s.Findings, s.Severities = true, j.judge.NotJudged(), len(j.found), map[string]int{}
 	by := map[string]int{}

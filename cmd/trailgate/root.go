@@ -12,6 +12,7 @@ import (
 
 	"trailgate/cmd/trailgate/internal/runlog"
 	"trailgate/ingest/record"
+	"trailgate/report"
 )
 
 // version is the tool's version, in outputs and in files.
@@ -29,6 +30,8 @@ type process struct {
 	getenv func(string) string
 	now    func() time.Time
 	log    *runlog.Log // of a verb that has --log-format; nil: plain lines
+
+	formats []report.Format // for tests; nil means those of package report
 
 	// step is called before each step that writes to a lake or a state on disk,
 	// and its error is that step's (lake.Disk). For tests; may be nil.

@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"trailgate/report"
+	"trailgate/report/ddl"
+	"trailgate/report/row"
 )
 
 // ddlFlags are the flags of the statement that creates a table.
@@ -31,7 +33,7 @@ can create the view only if the table holds at least one file.`,
   trailgate schema --ddl duckdb --to ./lake | duckdb lake.duckdb`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			kind, asked := report.Kind(out.rows), cmd.Flags().Changed("rows")
+			kind, asked := row.Kind(out.rows), cmd.Flags().Changed("rows")
 			if ddl.dialect != "" {
 				return ddl.printDDL(p, cmd, &out, kind, asked)
 			}
@@ -41,24 +43,24 @@ can create the view only if the table holds at least one file.`,
 				}
 			}
 			if kind == "" {
-				kind = report.SignIns
+				kind = row.SignIns
 			}
 			out.rows = ""
-			if err := out.check(p, cmd.Flags(), "table", "json"); err != nil {
+			if err := out.check(p, cmd.Flags()); err != nil {
 				return err
 			}
-			if report.Columns(kind) == nil {
+			if row.Columns(kind) == nil {
 				return usagef("--rows %q: give one of signins, findings, endpoints, principals, coverage", string(kind))
 			}
 			return out.write(p, false, func(w io.Writer) error {
-				if out.format == "json" {
+				if out.format == report.JSON {
 					return report.WriteSchemaJSON(w, kind)
 				}
 				return report.WriteSchema(w, kind, out.options(p, nil))
 			})
 		},
 	}
-	out.register(cmd.Flags(), "table, json")
+	out.register(cmd.Flags(), tableAndJSON())
 	cmd.Flags().StringVar(&out.rows, "rows", "signins", "the table: signins, findings, endpoints, principals or coverage")
 	cmd.Flags().StringVar(&ddl.dialect, "ddl", "", "print the statement for this `engine`: athena, duckdb or spark")
 	cmd.Flags().StringVar(&ddl.to, "to", "", "with --ddl: the lake, a folder or s3://BUCKET/PREFIX (default: the folder lake for duckdb, otherwise s3://BUCKET/PREFIX for you to replace)")
@@ -67,14 +69,14 @@ can create the view only if the table holds at least one file.`,
 }
 
 // printDDL prints the statements. It checks all of them before it writes the first.
-func (f *ddlFlags) printDDL(p *process, cmd *cobra.Command, out *outputFlags, kind report.Kind, one bool) error {
-	d := report.Dialect(f.dialect)
+func (f *ddlFlags) printDDL(p *process, cmd *cobra.Command, out *outputFlags, kind row.Kind, one bool) error {
+	d := ddl.Dialect(f.dialect)
 	switch d {
-	case report.Athena, report.Spark:
+	case ddl.Athena, ddl.Spark:
 		if f.to == "" {
 			f.to = "s3://BUCKET/PREFIX"
 		}
-	case report.DuckDB:
+	case ddl.DuckDB:
 		if f.to == "" {
 			f.to = "lake"
 		}
@@ -92,16 +94,16 @@ func (f *ddlFlags) printDDL(p *process, cmd *cobra.Command, out *outputFlags, ki
 			return usagef("--partition-by %q: give account_id; event_date is always there", column)
 		}
 	}
-	kinds := []report.Kind{report.SignIns, report.Findings}
+	kinds := []row.Kind{row.SignIns, row.Findings}
 	if one {
-		if kind != report.SignIns && kind != report.Findings {
+		if kind != row.SignIns && kind != row.Findings {
 			return usagef("--rows %q: the lake has signins and findings", string(kind))
 		}
-		kinds = []report.Kind{kind}
+		kinds = []row.Kind{kind}
 	}
-	lake := report.Lake{Location: f.to, ByAccount: slices.Contains(f.by, "account_id")}
+	lake := ddl.Lake{Location: f.to, ByAccount: slices.Contains(f.by, "account_id")}
 	for _, k := range kinds {
-		if err := report.WriteDDL(io.Discard, d, k, lake); err != nil {
+		if err := ddl.Write(io.Discard, d, k, lake); err != nil {
 			return usagef("--to: %w", err)
 		}
 	}
@@ -112,7 +114,7 @@ func (f *ddlFlags) printDDL(p *process, cmd *cobra.Command, out *outputFlags, ki
 					return err
 				}
 			}
-			if err := report.WriteDDL(w, d, k, lake); err != nil {
+			if err := ddl.Write(w, d, k, lake); err != nil {
 				return err
 			}
 		}

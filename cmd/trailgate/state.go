@@ -37,7 +37,7 @@ func newStateShow(p *process) *cobra.Command {
 		Example: "  trailgate state show --to /var/lib/trailgate/lake",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := out.check(p, cmd.Flags(), "table", "json"); err != nil {
+			if err := out.check(p, cmd.Flags()); err != nil {
 				return err
 			}
 			location, err := p.openLocation(cmd.Context(), &lake, nil, &clients{flags: &aws})
@@ -52,7 +52,7 @@ func newStateShow(p *process) *cobra.Command {
 				p.complain("state: " + damage)
 			}
 			return out.write(p, false, func(w io.Writer) error {
-				if out.format == "json" {
+				if out.format == report.JSON {
 					return writeStateJSON(w, &view)
 				}
 				return writeState(w, &view)
@@ -61,7 +61,7 @@ func newStateShow(p *process) *cobra.Command {
 	}
 	lake.register(cmd.Flags())
 	aws.register(cmd.Flags())
-	out.register(cmd.Flags(), "table, json")
+	out.register(cmd.Flags(), tableAndJSON())
 	return cmd
 }
 

@@ -7,27 +7,31 @@ import (
 	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
 	"trailgate/report"
+	"trailgate/report/row"
 )
 
-// Coverage makes the coverage of a report, with the days and Regions that have no
-// log files. Now is the time of the run: today's log files need not be there yet.
+// Coverage returns the coverage of a run over a window, with the days and Regions
+// that have no log files. If the window has no end, days are expected up to the day
+// before now. The Regions of a partition come from table.
 func Coverage(c *ingest.Coverage, w ingest.Window, now time.Time, table endpoint.Table) report.Coverage {
 	out := report.Coverage{
 		Complete: c.Complete(), Partial: c.Partial, Sources: c.Sources,
 		Objects: report.Objects{Listed: c.Listed, Read: c.Read, Skipped: ingest.Total(c.Skipped), Excluded: ingest.Total(c.Excluded),
-			SkippedBy: CountsByText(c.Skipped), LeftOutBy: c.Excluded, FoldersBy: c.Folders},
+			SkippedBy: CauseCounts(c.Skipped), LeftOutBy: c.Excluded, FoldersBy: c.Folders},
 		Records: report.Records{Seen: c.Seen, SignIns: c.SignIns, Duplicates: c.Duplicates, Outside: c.Outside, Filtered: c.Filtered,
-			Skipped: ingest.Total(c.SkippedRecords), SkippedBy: CountsByText(c.SkippedRecords)},
+			Skipped: ingest.Total(c.SkippedRecords), SkippedBy: CauseCounts(c.SkippedRecords)},
 		Bytes:         report.Volume{Packed: c.Packed, Inflated: c.Inflated},
 		SkipsUnlisted: c.Unlisted,
 		Remarks:       c.Remarks,
+		Meanings:      causeMeanings(),
+		ListedOnly:    reasonListedOnly,
 	}
 	if !asksForPartsOnly(c.Sources) {
-		out.Remarks = slices.Concat(c.Remarks, singleRegionTrails(c.Shards, table))
+		out.Remarks = slices.Concat(c.Remarks, singleRegionRemarks(c.Shards, table))
 		out.Absent = absentRegions(c.Shards, table)
 	}
-	if countFiles(c.Shards) == 0 && len(c.Shards) > 0 {
-		out.Remarks = append(out.Remarks, "no log file lies in the window: no sign-in could have been seen")
+	if countObjects(c.Shards) == 0 && len(c.Shards) > 0 {
+		out.Remarks = append(out.Remarks, "the window has no log files, so no sign-in could be seen")
 	}
 	for _, s := range c.Skips {
 		out.Skips = append(out.Skips, report.Skip{Cause: string(s.Cause), Origin: s.Origin, Reason: s.Err.Error(), Record: s.Record})
@@ -39,19 +43,10 @@ func Coverage(c *ingest.Coverage, w ingest.Window, now time.Time, table endpoint
 	return out
 }
 
-// CountsByText gives counts by cause with the causes as texts.
-func CountsByText(m map[ingest.Cause]int) map[string]int {
-	out := map[string]int{}
-	for cause, n := range m {
-		out[string(cause)] = n
-	}
-	return out
-}
-
-// expectedDays is the range of days in which log files are to be expected: the
-// window's, and where that is open, from the first to the last day of any. A
-// window that is open at its end reaches to yesterday: today's files may not
-// be there yet.
+// expectedDays returns the days on which log files are expected: those of the
+// window. If the window has no begin or no end, the first or the last day that has
+// log files takes its place. A window without an end goes at least to yesterday,
+// because the files of today may not have been delivered yet.
 func expectedDays(shards []ingest.Shard, w ingest.Window, now time.Time) (from, to ingest.Day) {
 	first := true
 	for _, s := range shards {
@@ -72,21 +67,22 @@ func expectedDays(shards []ingest.Shard, w ingest.Window, now time.Time) (from, 
 	return from, to
 }
 
-func coverageRow(s ingest.Shard, from, to ingest.Day) report.Place {
-	p := report.Place{AccountID: s.Account, Region: s.Region, Objects: s.Objects, DaysWithFiles: len(s.Days)}
+// coverageRow returns the row of one account and Region.
+func coverageRow(s ingest.Shard, from, to ingest.Day) row.Coverage {
+	c := row.Coverage{AccountID: s.Account, Region: s.Region, Objects: s.Objects, DaysWithFiles: len(s.Days)}
 	if n := len(s.Days); n > 0 {
-		p.FirstDay, p.LastDay = report.Date(s.Days[0]), report.Date(s.Days[n-1])
+		c.FirstDay, c.LastDay = row.Date(s.Days[0]), row.Date(s.Days[n-1])
 	}
 	for d := from; d <= to && from > 0; d++ {
 		if _, has := slices.BinarySearch(s.Days, d); !has {
-			p.DaysWithoutFiles = append(p.DaysWithoutFiles, report.Date(d))
+			c.DaysWithoutFiles = append(c.DaysWithoutFiles, row.Date(d))
 		}
 	}
-	return p
+	return c
 }
 
-// countFiles counts the log files of all shards.
-func countFiles(shards []ingest.Shard) int {
+// countObjects counts the log files of all shards.
+func countObjects(shards []ingest.Shard) int {
 	n := 0
 	for _, s := range shards {
 		n += s.Objects

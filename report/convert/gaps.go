@@ -10,8 +10,8 @@ import (
 	"trailgate/report"
 )
 
-// asksForPartsOnly tells whether the user asked for parts of trails only, so that the
-// Regions that are missing are no wonder.
+// asksForPartsOnly reports whether the user named only parts of trails, such as the
+// folder of one Region. Then it means nothing that other Regions are missing.
 func asksForPartsOnly(sources []string) bool {
 	return !slices.ContainsFunc(sources, func(s string) bool {
 		_, below, layout := strings.Cut(s[max(strings.LastIndex(s, "AWSLogs/"), 0):], "/CloudTrail/")
@@ -19,8 +19,8 @@ func asksForPartsOnly(sources []string) bool {
 	})
 }
 
-// absentRegions names, for each account, the Regions of its partition that have no
-// log files at all.
+// absentRegions names for each account the Regions of its partitions that have no
+// log files.
 func absentRegions(shards []ingest.Shard, table endpoint.Table) []report.Absence {
 	var out []report.Absence
 	for _, account := range accountsOf(shards) {
@@ -40,11 +40,11 @@ func absentRegions(shards []ingest.Shard, table endpoint.Table) []report.Absence
 	return out
 }
 
-// singleRegionTrails says in words what an account's Regions tell of its trail: with log
-// files of one Region alone, where its partition has more, it looks like a
-// trail of that Region alone. Sign-ins at the global endpoint are recorded in
-// the partition's default Region, as a rule.
-func singleRegionTrails(shards []ingest.Shard, table endpoint.Table) []string {
+// singleRegionRemarks returns a sentence for each account that has log files of one
+// Region only, although its partition has more. Its trail is probably a
+// single-Region trail. Sign-ins at the global endpoint are usually recorded in the
+// default Region of the partition, so only a trail of that Region shows them.
+func singleRegionRemarks(shards []ingest.Shard, table endpoint.Table) []string {
 	var out []string
 	for _, account := range accountsOf(shards) {
 		has := regionsOf(shards, account)
@@ -60,7 +60,7 @@ func singleRegionTrails(shards []ingest.Shard, table endpoint.Table) []string {
 	return out
 }
 
-// accountsOf and regionsOf rely on shards being sorted.
+// accountsOf returns each account once. The shards must be sorted.
 func accountsOf(shards []ingest.Shard) []string {
 	var out []string
 	for _, s := range shards {
@@ -71,6 +71,8 @@ func accountsOf(shards []ingest.Shard) []string {
 	return out
 }
 
+// regionsOf returns the Regions of an account that have log files. The shards must
+// be sorted.
 func regionsOf(shards []ingest.Shard, account string) []string {
 	var out []string
 	for _, s := range shards {
@@ -81,8 +83,8 @@ func regionsOf(shards []ingest.Shard, account string) []string {
 	return out
 }
 
-// partitionsOf gives the partitions of an account's Regions, whether these have
-// log files or only folders.
+// partitionsOf returns the partitions of an account's Regions. A Region counts even
+// if it has a folder and no log files.
 func partitionsOf(shards []ingest.Shard, account string, table endpoint.Table) []string {
 	var out []string
 	for _, s := range shards {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"trailgate/report/row"
 )
 
 // Metadata is the folder of a lake that holds no rows. Engines pass over names
@@ -32,7 +34,7 @@ type Table struct {
 }
 
 // Day is a UTC day, counted from 1970-01-01.
-type Day int32
+type Day = row.Date
 
 // Partition is one folder of a table.
 type Partition struct {

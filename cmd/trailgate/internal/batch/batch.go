@@ -21,6 +21,7 @@ import (
 	"trailgate/report"
 	"trailgate/report/convert"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // FirstReach is how far back the first run of a state begins if the window has no
@@ -94,7 +95,7 @@ type exporter struct {
 	readCoverage *ingest.Coverage // of all sources, once they have been read
 	failed       error            // of one source among several
 	found        []detect.Finding
-	changed      []report.Finding // new and changed ones
+	changed      []row.Finding // new and changed ones
 }
 
 // run goes through the stages: lock, state, read, decide, judge, plan, write, commit.
@@ -173,7 +174,7 @@ func (x *exporter) read(ctx context.Context) (*ingest.Merger, error) {
 func (x *exporter) countRead(m *ingest.Merger) {
 	a, c := &x.summary, &m.Coverage
 	a.Objects = ObjectCounts{Listed: c.Listed, Read: c.Read, Skipped: ingest.Total(c.Skipped), Excluded: ingest.Total(c.Excluded),
-		SkippedBy: convert.CountsByText(c.Skipped), ExcludedBy: c.Excluded, Packed: c.Packed, Inflated: c.Inflated}
+		SkippedBy: convert.CauseCounts(c.Skipped), ExcludedBy: c.Excluded, Packed: c.Packed, Inflated: c.Inflated}
 	a.Records = RecordCounts{Seen: c.Seen, SignIns: c.SignIns, Duplicates: c.Duplicates, Outside: c.Outside, Filtered: c.Filtered,
 		Skipped: ingest.Total(c.SkippedRecords)}
 	a.Remarks = append(a.Remarks, c.Remarks...)
@@ -263,6 +264,6 @@ func (x *exporter) begin(ctx context.Context) error {
 func (x *exporter) classifier() analyzer.Classifier { return analyzer.Classifier{Table: x.Regions} }
 
 // table is one table of the lake.
-func (x *exporter) table(kind report.Kind) *lake.Table {
+func (x *exporter) table(kind row.Kind) *lake.Table {
 	return &lake.Table{Store: x.Lake, Name: string(kind), ByAccount: len(x.PartitionBy) > 1, Gone: x.rolledBack}
 }

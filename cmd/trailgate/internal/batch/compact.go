@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // Compaction says what Compact did.
@@ -66,11 +66,11 @@ func (c *compactor) compactTables(ctx context.Context) error {
 		return err
 	}
 	byAccount := len(mark.PartitionBy) > 1
-	signIns := &lake.Table{Store: c.Lake, Name: string(report.SignIns), ByAccount: byAccount, Gone: c.rolledBack}
+	signIns := &lake.Table{Store: c.Lake, Name: string(row.SignIns), ByAccount: byAccount, Gone: c.rolledBack}
 	if err := compactTable(ctx, c, signIns, compareSignIns); err != nil {
 		return err
 	}
-	findings := &lake.Table{Store: c.Lake, Name: string(report.Findings), ByAccount: byAccount, Gone: c.rolledBack}
+	findings := &lake.Table{Store: c.Lake, Name: string(row.Findings), ByAccount: byAccount, Gone: c.rolledBack}
 	if err := compactTable(ctx, c, findings, compareFindings); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (c *compactor) removeTemporaries(ctx context.Context) error {
 }
 
 // compareSignIns is the order of the table of sign-ins.
-func compareSignIns(a, b report.SignIn) int {
+func compareSignIns(a, b row.SignIn) int {
 	if c := a.EventTime.Compare(b.EventTime); c != 0 {
 		return c
 	}
@@ -104,7 +104,7 @@ func compareSignIns(a, b report.SignIn) int {
 }
 
 // compactTable merges every partition that has more than one file.
-func compactTable[R report.Row](ctx context.Context, c *compactor, t *lake.Table, compare func(a, b R) int) error {
+func compactTable[R row.Row](ctx context.Context, c *compactor, t *lake.Table, compare func(a, b R) int) error {
 	files, err := t.Files(ctx, 0, 0)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func compactTable[R report.Row](ctx context.Context, c *compactor, t *lake.Table
 
 // compactPartition merges one partition, with a commit of its own, so that its rows stand
 // in two places for as short a time as can be.
-func compactPartition[R report.Row](ctx context.Context, c *compactor, t *lake.Table, compare func(a, b R) int, part lake.Partition, files []lake.File) error {
+func compactPartition[R row.Row](ctx context.Context, c *compactor, t *lake.Table, compare func(a, b R) int, part lake.Partition, files []lake.File) error {
 	generation := c.snapshot.Number + 1
 	keys := []string{t.Key(part, generation, c.runName)}
 	var replaced []string
@@ -171,7 +171,7 @@ func compactPartition[R report.Row](ctx context.Context, c *compactor, t *lake.T
 
 // mergeFiles yields the rows of several files in one order, each file being in
 // that order; of equal rows that of the later file comes last.
-func mergeFiles[R report.Row](ctx context.Context, t *lake.Table, files []lake.File, compare func(a, b R) int) iter.Seq2[R, error] {
+func mergeFiles[R row.Row](ctx context.Context, t *lake.Table, files []lake.File, compare func(a, b R) int) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		type cursor struct {
 			row  R
@@ -218,7 +218,7 @@ func mergeFiles[R report.Row](ctx context.Context, t *lake.Table, files []lake.F
 }
 
 // dropTwins yields of rows that are equal the last, and counts the others.
-func dropTwins[R report.Row](rows iter.Seq2[R, error], compare func(a, b R) int, twice *int) iter.Seq2[R, error] {
+func dropTwins[R row.Row](rows iter.Seq2[R, error], compare func(a, b R) int, twice *int) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		var held R
 		any := false

@@ -15,9 +15,9 @@ import (
 	"trailgate/analyzer/detect"
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
-	"trailgate/report"
 	"trailgate/report/convert"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // maxBacklogWait is how long history waits for what is owed before it closes over
@@ -178,14 +178,14 @@ func laterOf(a, b time.Time) time.Time {
 // was found after the moment up to which history had been settled is found
 // again by every run, so what is not found any more does not hold.
 func (x *exporter) planFindings(ctx context.Context, settled time.Time, changes *plan) error {
-	table := x.table(report.Findings)
-	want := map[lake.Partition][]report.Finding{}
+	table := x.table(row.Findings)
+	want := map[lake.Partition][]row.Finding{}
 	// What lies before the beginning is not this job's.
 	settled = laterOf(settled, x.state.head.Since.Add(-time.Millisecond))
-	from := lakeDayOf(report.DateOf(settled))
+	from := row.DateOf(settled)
 	first := from
 	for row := range convert.Findings(x.found) {
-		p := table.Place(lakeDayOf(row.EventDate), row.AccountID)
+		p := table.Place(row.EventDate, row.AccountID)
 		want[p] = append(want[p], row)
 		first = min(first, p.Day)
 	}
@@ -211,11 +211,11 @@ func (x *exporter) planFindings(ctx context.Context, settled time.Time, changes 
 
 // planPartition compares what a partition has with what holds, and plans one
 // file in place of all that it has if they differ.
-func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.Partition, files []lake.File, found []report.Finding, settled time.Time, changes *plan) error {
-	rows := map[string]report.Finding{}
+func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.Partition, files []lake.File, found []row.Finding, settled time.Time, changes *plan) error {
+	rows := map[string]row.Finding{}
 	twice := false
 	for _, f := range files {
-		for row, err := range rowsOf[report.Finding](ctx, table, f) {
+		for row, err := range rowsOf[row.Finding](ctx, table, f) {
 			if err != nil {
 				return err
 			}
@@ -271,13 +271,13 @@ func addOne(m map[string]int, key string) map[string]int {
 }
 
 // compareFindings is the order of the table.
-func compareFindings(a, b report.Finding) int {
+func compareFindings(a, b row.Finding) int {
 	return cmp.Or(a.EventTime.Compare(b.EventTime), strings.Compare(a.EventID, b.EventID), strings.Compare(a.Rule, b.Rule), strings.Compare(a.FindingID, b.FindingID))
 }
 
 // sameFinding tells whether two rows of the same id say the same.
-func sameFinding(a, b report.Finding) bool {
-	surprise := func(f report.Finding) float64 {
+func sameFinding(a, b row.Finding) bool {
+	surprise := func(f row.Finding) float64 {
 		if f.Surprise == nil {
 			return -1
 		}

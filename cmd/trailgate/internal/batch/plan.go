@@ -8,8 +8,8 @@ import (
 	"iter"
 	"slices"
 
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // plan is what a run is about to change in the lake.
@@ -35,7 +35,7 @@ func (p *plan) keys() []string {
 }
 
 // addToPlan plans a file with these rows.
-func addToPlan[R report.Row](changes *plan, table *lake.Table, key, version string, rows iter.Seq[R]) {
+func addToPlan[R row.Row](changes *plan, table *lake.Table, key, version string, rows iter.Seq[R]) {
 	changes.add = append(changes.add, addition{table, key, func() (encoded, error) { return encodeRows(table.Name, version, withoutErrors(rows)) }})
 }
 

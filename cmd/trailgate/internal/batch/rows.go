@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"iter"
 
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/parquet"
+	"trailgate/report/row"
 )
-
-// lakeDayOf is the day of a row as the lake counts it: the same number, of which
-// 0 is 1970-01-01 there, and not no day.
-func lakeDayOf(d report.Date) lake.Day { return lake.Day(d) }
 
 // encoded is a file of a lake as it will be.
 type encoded struct {
@@ -23,7 +20,7 @@ type encoded struct {
 
 // encodeRows makes a file of the rows of one partition, which must be in order
 // of event_time. An error among them makes none.
-func encodeRows[R report.Row](table, version string, rows iter.Seq2[R, error]) (encoded, error) {
+func encodeRows[R row.Row](table, version string, rows iter.Seq2[R, error]) (encoded, error) {
 	var out encoded
 	var broken error
 	counted := func(yield func(R) bool) {
@@ -39,7 +36,7 @@ func encodeRows[R report.Row](table, version string, rows iter.Seq2[R, error]) (
 		}
 	}
 	var buf bytes.Buffer
-	err := report.WriteParquet(&buf, counted, report.ParquetOptions{
+	err := parquet.Write(&buf, counted, parquet.Options{
 		Version: version, Bloom: []string{"event_id", "principal"},
 		Metadata: map[string]string{"trailgate.version": version, "trailgate.table": table},
 	})
@@ -54,7 +51,7 @@ func encodeRows[R report.Row](table, version string, rows iter.Seq2[R, error]) (
 
 // rowsOf reads the rows of a file of a lake, in their order. An error is the
 // last thing yielded.
-func rowsOf[R report.Row](ctx context.Context, t *lake.Table, f lake.File) iter.Seq2[R, error] {
+func rowsOf[R row.Row](ctx context.Context, t *lake.Table, f lake.File) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		var none R
 		data, err := t.Read(ctx, f)
@@ -62,7 +59,7 @@ func rowsOf[R report.Row](ctx context.Context, t *lake.Table, f lake.File) iter.
 			yield(none, err)
 			return
 		}
-		for row, err := range report.ReadParquet[R](bytes.NewReader(data), int64(len(data))) {
+		for row, err := range parquet.Read[R](bytes.NewReader(data), int64(len(data))) {
 			if err != nil {
 				yield(none, brokenFile(t, f, err))
 				return
@@ -81,7 +78,7 @@ func forEachID(ctx context.Context, t *lake.Table, f lake.File, take func(id str
 	if err != nil {
 		return err
 	}
-	for ids, err := range report.ReadIDs(bytes.NewReader(data), int64(len(data))) {
+	for ids, err := range parquet.ReadIDs(bytes.NewReader(data), int64(len(data))) {
 		if err != nil {
 			return brokenFile(t, f, err)
 		}

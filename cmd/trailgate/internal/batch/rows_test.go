@@ -13,26 +13,26 @@ import (
 	"testing"
 	"time"
 
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // signInRows yields sign-ins with these ids, a second apart, and then perhaps an
 // error.
-func signInRows(err error, ids ...string) iter.Seq2[report.SignIn, error] {
-	return func(yield func(report.SignIn, error) bool) {
+func signInRows(err error, ids ...string) iter.Seq2[row.SignIn, error] {
+	return func(yield func(row.SignIn, error) bool) {
 		for i, id := range ids {
-			if !yield(report.SignIn{EventID: id, EventTime: time.Unix(int64(1_772_323_200+i), 0).UTC(), EventDate: 20513}, nil) {
+			if !yield(row.SignIn{EventID: id, EventTime: time.Unix(int64(1_772_323_200+i), 0).UTC(), EventDate: 20513}, nil) {
 				return
 			}
 		}
 		if err != nil {
-			yield(report.SignIn{}, err)
+			yield(row.SignIn{}, err)
 		}
 	}
 }
 
-func addRows(ctx context.Context, t *lake.Table, key string, rows iter.Seq2[report.SignIn, error]) ([]AddedFile, error) {
+func addRows(ctx context.Context, t *lake.Table, key string, rows iter.Seq2[row.SignIn, error]) ([]AddedFile, error) {
 	return addFiles(ctx, []addition{{t, key, func() (encoded, error) { return encodeRows(t.Name, "0.1.0", rows) }}})
 }
 
@@ -58,7 +58,7 @@ func TestRowsOfLake(t *testing.T) {
 		t.Fatalf("%+v, %v", files, err)
 	}
 	var got, ids []string
-	for row, err := range rowsOf[report.SignIn](t.Context(), table, files[0]) {
+	for row, err := range rowsOf[row.SignIn](t.Context(), table, files[0]) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestRowsOfDamagedFile(t *testing.T) {
 		t.Errorf("ids of a damaged file: %v", err)
 	}
 	n := 0
-	for _, err := range rowsOf[report.SignIn](t.Context(), table, f) {
+	for _, err := range rowsOf[row.SignIn](t.Context(), table, f) {
 		if n++; !errors.As(err, &broken) || n > 1 {
 			t.Errorf("rows of a damaged file: %v", err)
 		}
@@ -117,7 +117,7 @@ func manyFiles(table *lake.Table, n int, most *atomic.Int64) []addition {
 	var now atomic.Int64
 	var out []addition
 	for i := range n {
-		out = append(out, addition{table, table.Key(lake.Partition{Day: lake.Day(i)}, 1, "0123456789ab"), func() (encoded, error) {
+		out = append(out, addition{table, table.Key(lake.Partition{Day: row.Date(i)}, 1, "0123456789ab"), func() (encoded, error) {
 			for here := now.Add(1); ; {
 				if seen := most.Load(); seen >= here || most.CompareAndSwap(seen, here) {
 					break

@@ -8,9 +8,9 @@ import (
 
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
-	"trailgate/report"
 	"trailgate/report/convert"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // arrival is a sign-in of this run, and what is to become of it.
@@ -58,17 +58,17 @@ func (x *exporter) splitNewAndKnown(ctx context.Context, m *ingest.Merger) ([]ar
 // they belong.
 func (x *exporter) idsInLake(ctx context.Context, events []*signin.Event) (map[string]bool, error) {
 	held := map[string]bool{}
-	var days []lake.Day
+	var days []row.Date
 	for _, e := range events {
 		held[e.ID] = false
 		if e.OriginalID != "" {
 			held[e.OriginalID] = false
 		}
-		if day := lakeDayOf(report.DateOf(e.Time)); len(days) == 0 || days[len(days)-1] != day {
+		if day := row.DateOf(e.Time); len(days) == 0 || days[len(days)-1] != day {
 			days = append(days, day)
 		}
 	}
-	table := x.table(report.SignIns)
+	table := x.table(row.SignIns)
 	files, err := table.FilesOf(ctx, days)
 	if err != nil {
 		return nil, err
@@ -88,11 +88,11 @@ func (x *exporter) idsInLake(ctx context.Context, events []*signin.Event) (map[s
 
 // planSignIns plans a file for each partition that has a new sign-in.
 func (x *exporter) planSignIns(arrivals []arrival, changes *plan) {
-	table := x.table(report.SignIns)
+	table := x.table(row.SignIns)
 	parts := map[lake.Partition][]*signin.Event{}
 	for _, a := range arrivals {
 		if a.isNew {
-			p := table.Place(lakeDayOf(report.DateOf(a.Time)), a.Account)
+			p := table.Place(row.DateOf(a.Time), a.Account)
 			parts[p] = append(parts[p], a.Event)
 		}
 	}

@@ -16,8 +16,8 @@ import (
 	"trailgate/analyzer/policy"
 	"trailgate/ingest"
 	"trailgate/ingest/signin"
-	"trailgate/report"
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
 // drawerSource is a source that only this test knows. Its objects lie in drawers, and
@@ -182,7 +182,7 @@ func TestUnknownSourceIsExportedOnce(t *testing.T) {
 		}
 	}
 	got := map[string]int{}
-	table := &lake.Table{Store: lake.Disk{Root: root}, Name: string(report.SignIns)}
+	table := &lake.Table{Store: lake.Disk{Root: root}, Name: string(row.SignIns)}
 	files, err := table.Files(t.Context(), 0, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package report_test
+package parquet_test
 
 import (
 	"bytes"
@@ -6,20 +6,22 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
-	"trailgate/report"
+	"trailgate/report/internal/rowtest"
+	"trailgate/report/parquet"
+	"trailgate/report/row"
 )
 
 // sound is a small file of each shape that the reader knows.
 func sound(t testing.TB) [][]byte {
 	t.Helper()
 	var all [][]byte
-	for _, rows := range [][]report.SignIn{nil, {full(), hostile(), bare()}, slices.Collect(many(30, 3))} {
+	for _, rows := range [][]row.SignIn{nil, {rowtest.Full(), rowtest.Hostile(), rowtest.Minimal()}, slices.Collect(rowtest.Many(30, 3))} {
 		var b bytes.Buffer
-		if err := report.WriteParquet(&b, slices.Values(rows), report.ParquetOptions{RowGroup: 20, Bloom: []string{"event_id"}}); err != nil {
+		if err := parquet.Write(&b, slices.Values(rows), parquet.Options{RowGroup: 20, Bloom: []string{"event_id"}}); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, b.Bytes(), unsealed(t, b.Bytes()))
@@ -31,7 +33,7 @@ func sound(t testing.TB) [][]byte {
 // decoders from most damage: whoever means harm leaves them out.
 func unsealed(t testing.TB, file []byte) []byte {
 	t.Helper()
-	f, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
+	f, err := pq.OpenFile(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +64,7 @@ func unsealed(t testing.TB, file []byte) []byte {
 	if f.NumRows() > 0 && (pages == 0 || bytes.Equal(out, file)) {
 		t.Fatal("no checksum was found")
 	}
-	if rows, err := readAll[report.SignIn](out); err != nil || int64(len(rows)) != f.NumRows() {
+	if rows, err := readAll[row.SignIn](out); err != nil || int64(len(rows)) != f.NumRows() {
 		t.Fatalf("without checksums: %d rows, %v", len(rows), err)
 	}
 	return out
@@ -71,7 +73,7 @@ func unsealed(t testing.TB, file []byte) []byte {
 // survives reads a file of which nothing is known.
 func survives(t *testing.T, file []byte) {
 	t.Helper()
-	rows, err := readAll[report.SignIn](file)
+	rows, err := readAll[row.SignIn](file)
 	ids, failed := readIDs(file)
 	if failed == nil && err == nil && len(ids) != len(rows) {
 		t.Fatalf("%d ids of %d rows", len(ids), len(rows))
@@ -85,11 +87,11 @@ func survives(t *testing.T, file []byte) {
 		}
 	}
 	var b bytes.Buffer
-	slices.SortStableFunc(rows, func(a, b report.SignIn) int { return a.EventTime.Compare(b.EventTime) })
-	if err := report.WriteParquet(&b, slices.Values(rows), report.ParquetOptions{}); err != nil {
+	slices.SortStableFunc(rows, func(a, b row.SignIn) int { return a.EventTime.Compare(b.EventTime) })
+	if err := parquet.Write(&b, slices.Values(rows), parquet.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := readAll[report.SignIn](b.Bytes()); err != nil || len(again) != len(rows) {
+	if again, err := readAll[row.SignIn](b.Bytes()); err != nil || len(again) != len(rows) {
 		t.Fatalf("%d rows written, %d read, %v", len(rows), len(again), err)
 	}
 }
@@ -121,7 +123,7 @@ func TestReadParquetUnsealed(t *testing.T) {
 	for i := 0; i < len(file); i += 17 {
 		bad := slices.Clone(file)
 		bad[i] ^= [...]byte{0x01, 0x80, 0xff, 0x10}[i%4]
-		if rows, _ := readAll[report.SignIn](bad); len(rows) > 3 {
+		if rows, _ := readAll[row.SignIn](bad); len(rows) > 3 {
 			t.Errorf("byte %d: %d rows", i, len(rows))
 		}
 	}

@@ -1,4 +1,4 @@
-package report_test
+package ddl_test
 
 import (
 	"bytes"
@@ -11,20 +11,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"trailgate/report"
+	"trailgate/report/ddl"
+	"trailgate/report/internal/rowtest"
+	"trailgate/report/row"
 )
 
-func ddl(t *testing.T, d report.Dialect, k report.Kind, l report.Lake) string {
+func statement(t *testing.T, d ddl.Dialect, k row.Kind, l ddl.Lake) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := report.WriteDDL(&b, d, k, l); err != nil {
+	if err := ddl.Write(&b, d, k, l); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
 }
 
-func dialects() []report.Dialect {
-	return []report.Dialect{report.Athena, report.DuckDB, report.Spark}
+func dialects() []ddl.Dialect {
+	return []ddl.Dialect{ddl.Athena, ddl.DuckDB, ddl.Spark}
 }
 
 // quoted finds names, quoted as they are in all dialects.
@@ -32,14 +34,14 @@ var quoted = regexp.MustCompile("(?m)^  [`\"]([a-z_]+)[`\"]")
 
 func TestDDLHasEveryColumnOnce(t *testing.T) {
 	for _, d := range dialects() {
-		for _, k := range []report.Kind{report.SignIns, report.Findings} {
+		for _, k := range []row.Kind{row.SignIns, row.Findings} {
 			for _, byAccount := range []bool{false, true} {
-				text := ddl(t, d, k, report.Lake{Location: "s3://example-lake/trailgate", ByAccount: byAccount})
+				text := statement(t, d, k, ddl.Lake{Location: "s3://example-lake/trailgate", ByAccount: byAccount})
 				var names, want []string
 				for _, m := range quoted.FindAllStringSubmatch(text, -1) {
 					names = append(names, m[1])
 				}
-				for _, c := range report.Columns(k) {
+				for _, c := range row.Columns(k) {
 					want = append(want, c.Name)
 				}
 				slices.Sort(names)
@@ -49,14 +51,14 @@ func TestDDLHasEveryColumnOnce(t *testing.T) {
 				}
 				for literal := range strings.SplitSeq(text, "COMMENT '") {
 					comment, _, _ := strings.Cut(literal, "',\n")
-					if d == report.Athena && utf8.RuneCountInString(comment) > 255+2 {
+					if d == ddl.Athena && utf8.RuneCountInString(comment) > 255+2 {
 						t.Errorf("%s %s: comment of %d characters: %s", d, k, utf8.RuneCountInString(comment), comment)
 					}
 				}
-				if got := strings.Contains(text, "projection"); got != (d == report.Athena && !byAccount) {
+				if got := strings.Contains(text, "projection"); got != (d == ddl.Athena && !byAccount) {
 					t.Errorf("%s, by account %v: projection %v", d, byAccount, got)
 				}
-				if got := strings.Contains(text, "MSCK REPAIR"); got != (d == report.Spark || d == report.Athena && byAccount) {
+				if got := strings.Contains(text, "MSCK REPAIR"); got != (d == ddl.Spark || d == ddl.Athena && byAccount) {
 					t.Errorf("%s, by account %v: MSCK REPAIR %v", d, byAccount, got)
 				}
 			}
@@ -103,13 +105,13 @@ func TestDDLLocation(t *testing.T) {
 		"s3://example-lake/`\"é日本 ", "s3://example-lake/a;b", "s3://example-lake///",
 	} {
 		for _, d := range dialects() {
-			for _, k := range []report.Kind{report.SignIns, report.Findings} {
-				_, plain := literals(t, ddl(t, d, k, report.Lake{Location: "s3://example-lake"}), d != report.DuckDB)
-				all, rest := literals(t, ddl(t, d, k, report.Lake{Location: location}), d != report.DuckDB)
+			for _, k := range []row.Kind{row.SignIns, row.Findings} {
+				_, plain := literals(t, statement(t, d, k, ddl.Lake{Location: "s3://example-lake"}), d != ddl.DuckDB)
+				all, rest := literals(t, statement(t, d, k, ddl.Lake{Location: location}), d != ddl.DuckDB)
 				if rest != plain {
 					t.Errorf("%s at %q: (-plain +got)\n%s", d, location, cmp.Diff(plain, rest))
 				}
-				end := map[report.Dialect]string{report.Athena: "/", report.DuckDB: "/**/*.parquet"}[d]
+				end := map[ddl.Dialect]string{ddl.Athena: "/", ddl.DuckDB: "/**/*.parquet"}[d]
 				if want := strings.TrimRight(location, "/") + "/" + string(k) + end; !slices.Contains(all, want) {
 					t.Errorf("%s at %q: no literal %q in %q", d, location, want, all)
 				}
@@ -121,34 +123,34 @@ func TestDDLLocation(t *testing.T) {
 func TestDDLRefuses(t *testing.T) {
 	s3 := "s3://example-lake"
 	for name, c := range map[string]struct {
-		d    report.Dialect
-		k    report.Kind
+		d    ddl.Dialect
+		k    row.Kind
 		at   string
 		want string
 	}{
-		"table":       {report.Athena, report.Endpoints, s3, `rows "endpoints": no table of the lake`},
-		"no table":    {report.Athena, "nothing", s3, `rows "nothing"`},
-		"dialect":     {"oracle", report.SignIns, s3, `no dialect "oracle"`},
-		"nowhere":     {report.DuckDB, report.SignIns, "", "there is none"},
-		"folder":      {report.Athena, report.SignIns, "/data/lake", "athena reads s3://"},
-		"pattern":     {report.DuckDB, report.SignIns, "/data/*", "patterns"},
-		"set":         {report.DuckDB, report.SignIns, "/data/[a]", "patterns"},
-		"variable":    {report.Spark, report.SignIns, "/data/${env:HOME}", "variable"},
-		"line":        {report.Spark, report.SignIns, "/data\n; DROP TABLE x", "does not show"},
-		"escape":      {report.DuckDB, report.SignIns, "/data/\x1b[2J", "does not show"},
-		"zero":        {report.DuckDB, report.SignIns, "/data/\x00", "does not show"},
-		"direction":   {report.DuckDB, report.SignIns, "/data/\u202e", "does not show"},
-		"broken":      {report.DuckDB, report.SignIns, "/data/\xff", "does not show"},
-		"replacement": {report.DuckDB, report.SignIns, "/data/\ufffd", "does not show"},
+		"table":       {ddl.Athena, row.Endpoints, s3, `rows "endpoints": not a table of the lake`},
+		"no table":    {ddl.Athena, "nothing", s3, `rows "nothing"`},
+		"dialect":     {"oracle", row.SignIns, s3, `no dialect "oracle"`},
+		"nowhere":     {ddl.DuckDB, row.SignIns, "", "is empty"},
+		"folder":      {ddl.Athena, row.SignIns, "/data/lake", "athena reads s3://"},
+		"pattern":     {ddl.DuckDB, row.SignIns, "/data/*", "patterns"},
+		"set":         {ddl.DuckDB, row.SignIns, "/data/[a]", "patterns"},
+		"variable":    {ddl.Spark, row.SignIns, "/data/${env:HOME}", "variable"},
+		"line":        {ddl.Spark, row.SignIns, "/data\n; DROP TABLE x", "cannot be seen"},
+		"escape":      {ddl.DuckDB, row.SignIns, "/data/\x1b[2J", "cannot be seen"},
+		"zero":        {ddl.DuckDB, row.SignIns, "/data/\x00", "cannot be seen"},
+		"direction":   {ddl.DuckDB, row.SignIns, "/data/\u202e", "cannot be seen"},
+		"broken":      {ddl.DuckDB, row.SignIns, "/data/\xff", "cannot be seen"},
+		"replacement": {ddl.DuckDB, row.SignIns, "/data/\ufffd", "cannot be seen"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := report.WriteDDL(io.Discard, c.d, c.k, report.Lake{Location: c.at})
+			err := ddl.Write(io.Discard, c.d, c.k, ddl.Lake{Location: c.at})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
 	}
-	if err := report.WriteDDL(&broken{10}, report.Spark, report.SignIns, report.Lake{Location: s3}); err != errFull {
+	if err := ddl.Write(&rowtest.FullDisk{Room: 10}, ddl.Spark, row.SignIns, ddl.Lake{Location: s3}); err != rowtest.ErrFull {
 		t.Errorf("error %v", err)
 	}
 }

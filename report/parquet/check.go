@@ -1,4 +1,4 @@
-package report
+package parquet
 
 import (
 	"encoding/binary"
@@ -12,21 +12,21 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// What a file of ours does not exceed. The library takes every size that a
-// file states at its word and allocates it, so they are checked first.
+// The limits that a file of ours does not exceed. The library allocates every
+// size that a file states, without a check. So the sizes are checked first.
 const (
 	maxPage     = 1 << 30 // bytes of a page, inflated
 	maxValues   = 1 << 24 // values of a column in a row group
-	maxDepth    = 16      // of a structure within structures in the metadata
-	maxElements = 1000    // of a schema
+	maxDepth    = 16      // structures inside structures in the metadata
+	maxElements = 1000    // elements of a schema
 	magic       = "PAR1"
 )
 
-// openParquet opens a file once its metadata have turned out to be sound.
-func openParquet(data io.ReaderAt, size int64) (*parquet.File, error) {
+// openFile checks the metadata of a file and then opens it.
+func openFile(data io.ReaderAt, size int64) (*parquet.File, error) {
 	tail := make([]byte, 8)
 	if size < int64(len(magic)+len(tail)) {
-		return nil, fmt.Errorf("%d bytes are no file: %w", size, io.ErrUnexpectedEOF)
+		return nil, fmt.Errorf("%d bytes are too few for a file: %w", size, io.ErrUnexpectedEOF)
 	}
 	if err := readFull(data, tail, size-8); err != nil {
 		return nil, err
@@ -46,14 +46,15 @@ func openParquet(data io.ReaderAt, size int64) (*parquet.File, error) {
 	if err := thrift.Unmarshal(&thrift.CompactProtocol{}, footer, &m); err != nil {
 		return nil, err
 	}
-	if err := checkShape(&m); err != nil {
+	if err := checkMetadata(&m); err != nil {
 		return nil, err
 	}
 	f, err := parquet.OpenFile(data, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, err
 	}
-	// A column whose name was damaged would pass for one that is not there.
+	// Without this check a column with a damaged name would be taken for a column
+	// that the file does not have.
 	for i, path := range f.Schema().Columns() {
 		for k := range m.RowGroups {
 			if !slices.Equal(m.RowGroups[k].Columns[i].MetaData.PathInSchema, path) {
@@ -64,8 +65,9 @@ func openParquet(data io.ReaderAt, size int64) (*parquet.File, error) {
 	return f, nil
 }
 
-// checkShape checks what can be said of the metadata alone.
-func checkShape(m *format.FileMetaData) error {
+// checkMetadata checks whether the numbers in the metadata agree with each other.
+// The library would panic or allocate too much if they do not.
+func checkMetadata(m *format.FileMetaData) error {
 	if n := len(m.Schema); n < 2 || n > maxElements {
 		return fmt.Errorf("schema of %d elements", n)
 	}
@@ -83,12 +85,13 @@ func checkShape(m *format.FileMetaData) error {
 		rows += g.NumRows
 	}
 	if rows != m.NumRows {
-		return fmt.Errorf("%d rows are said to be %d", rows, m.NumRows)
+		return fmt.Errorf("the file states %d rows, its row groups have %d", m.NumRows, rows)
 	}
 	return nil
 }
 
-// checkChunks goes over the pages of a column, without inflating them.
+// checkChunks checks the pages of a column in every row group. It reads their
+// headers and does not inflate them.
 func checkChunks(data io.ReaderAt, f *parquet.File, column int, list bool) error {
 	for i := range f.Metadata().RowGroups {
 		g := &f.Metadata().RowGroups[i]
@@ -97,7 +100,7 @@ func checkChunks(data io.ReaderAt, f *parquet.File, column int, list bool) error
 			return fmt.Errorf("column %d of row group %d has %d values in %d rows", column, i, m.NumValues, g.NumRows)
 		}
 		if m.Codec != format.Zstd && m.Codec != format.Uncompressed {
-			return fmt.Errorf("column %d of row group %d is packed in a way that is not in use here", column, i)
+			return fmt.Errorf("column %d of row group %d has a compression that is not supported", column, i)
 		}
 		if err := checkPages(data, f.Size(), m); err != nil {
 			return fmt.Errorf("column %d of row group %d: %w", column, i, err)
@@ -112,7 +115,7 @@ func checkPages(data io.ReaderAt, size int64, m *format.ColumnMetaData) error {
 		at = m.DictionaryPageOffset
 	}
 	if at < int64(len(magic)) || at > size || m.DataPageOffset < at || m.TotalCompressedSize < 0 || m.TotalCompressedSize > size-at {
-		return fmt.Errorf("%d bytes at %d do not lie in the file", m.TotalCompressedSize, at)
+		return fmt.Errorf("%d bytes at %d are not inside the file", m.TotalCompressedSize, at)
 	}
 	values := int64(0)
 	for end := at + m.TotalCompressedSize; at < end; {
@@ -129,23 +132,24 @@ func checkPages(data io.ReaderAt, size int64, m *format.ColumnMetaData) error {
 		switch {
 		case h.Type == format.DataPage && h.DataPageHeader.Valid && h.DataPageHeader.V.NumValues >= 0:
 			values += int64(h.DataPageHeader.V.NumValues)
-		// No value of a dictionary takes less than four bytes.
+		// Every value of a dictionary takes at least four bytes.
 		case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid &&
 			h.DictionaryPageHeader.V.NumValues >= 0 && int64(h.DictionaryPageHeader.V.NumValues) <= inflated/4:
 		default:
-			return fmt.Errorf("page before %d is of a kind that is not in use here", at)
+			return fmt.Errorf("the page before %d has a type that is not supported", at)
 		}
 	}
 	if values != m.NumValues {
-		return fmt.Errorf("%d values are said to be %d", values, m.NumValues)
+		return fmt.Errorf("the column states %d values, its pages have %d", m.NumValues, values)
 	}
 	return nil
 }
 
-// readPageHeader reads the header of the page at an offset and gives its
-// length in bytes.
+// readPageHeader reads the header of the page at an offset. It also returns the
+// length of the header in bytes.
 func readPageHeader(data io.ReaderAt, at, end int64) (h format.PageHeader, n int, err error) {
-	// The header holds the least and the greatest text of the page.
+	// A header has no fixed length: it holds the least and the greatest text of the
+	// page. So a small window is tried first, then larger ones.
 	for window := int64(1 << 10); n == 0; window *= 16 {
 		b := make([]byte, min(window, end-at))
 		if err := readFull(data, b, at); err != nil {

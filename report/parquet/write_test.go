@@ -1,4 +1,4 @@
-package report_test
+package parquet_test
 
 import (
 	"bytes"
@@ -13,28 +13,30 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/parquet-go/parquet-go"
+	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
-	"trailgate/report"
+	"trailgate/report/internal/rowtest"
+	"trailgate/report/parquet"
+	"trailgate/report/row"
 )
 
-func parquetFile[R report.Row](t *testing.T, rows []R, o report.ParquetOptions) (*parquet.File, []byte) {
+func parquetFile[R row.Row](t *testing.T, rows []R, o parquet.Options) (*pq.File, []byte) {
 	t.Helper()
 	var b bytes.Buffer
-	if err := report.WriteParquet(&b, slices.Values(rows), o); err != nil {
+	if err := parquet.Write(&b, slices.Values(rows), o); err != nil {
 		t.Fatal(err)
 	}
-	f, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	f, err := pq.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f, b.Bytes()
 }
 
-func readBack[R report.Row](t *testing.T, file []byte) []R {
+func readBack[R row.Row](t *testing.T, file []byte) []R {
 	t.Helper()
-	r := parquet.NewGenericReader[R](bytes.NewReader(file))
+	r := pq.NewGenericReader[R](bytes.NewReader(file))
 	defer r.Close()
 	all := make([]R, r.NumRows())
 	if n, err := r.Read(all); n != len(all) || err != nil && err != io.EOF {
@@ -43,24 +45,24 @@ func readBack[R report.Row](t *testing.T, file []byte) []R {
 	return all
 }
 
-func roundTrip[R report.Row](t *testing.T, rows []R) {
+func roundTrip[R row.Row](t *testing.T, rows []R) {
 	t.Helper()
-	_, file := parquetFile(t, rows, report.ParquetOptions{})
+	_, file := parquetFile(t, rows, parquet.Options{})
 	if diff := cmp.Diff(rows, readBack[R](t, file), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 }
 
 func TestParquetRows(t *testing.T) {
-	h := hostile()
+	h := rowtest.Hostile()
 	h.UserAgent = strings.ToValidUTF8(h.UserAgent, "\ufffd")
-	roundTrip(t, []report.SignIn{full(), h, bare()})
-	plain := finding()
+	roundTrip(t, []row.SignIn{rowtest.Full(), h, rowtest.Minimal()})
+	plain := rowtest.Finding()
 	plain.Surprise, plain.Expected = nil, nil
-	roundTrip(t, []report.Finding{finding(), plain})
-	roundTrip(t, sample().Endpoints)
-	roundTrip(t, principals(3))
-	roundTrip(t, coverage().Places)
+	roundTrip(t, []row.Finding{rowtest.Finding(), plain})
+	roundTrip(t, rowtest.Endpoints())
+	roundTrip(t, rowtest.Principals(3))
+	roundTrip(t, rowtest.Coverages())
 }
 
 const wantSchema = `message SignIn {
@@ -105,24 +107,24 @@ const wantSchema = `message SignIn {
 }`
 
 func TestParquetSchema(t *testing.T) {
-	f, _ := parquetFile(t, []report.SignIn{full()}, report.ParquetOptions{})
+	f, _ := parquetFile(t, []row.SignIn{rowtest.Full()}, parquet.Options{})
 	if diff := cmp.Diff(wantSchema, f.Schema().String()); diff != "" {
 		t.Errorf("schema (-want +got):\n%s", diff)
 	}
 	// The columns that Columns states are those of the file, in that order.
 	for _, c := range []struct {
-		kind   report.Kind
-		schema *parquet.Schema
+		kind   row.Kind
+		schema *pq.Schema
 	}{
-		{report.Findings, parquet.SchemaOf(report.Finding{})}, {report.Endpoints, parquet.SchemaOf(report.Endpoint{})},
-		{report.Principals, parquet.SchemaOf(report.Principal{})}, {report.Places, parquet.SchemaOf(report.Place{})},
+		{row.Findings, pq.SchemaOf(row.Finding{})}, {row.Endpoints, pq.SchemaOf(row.Endpoint{})},
+		{row.Principals, pq.SchemaOf(row.Principal{})}, {row.Coverages, pq.SchemaOf(row.Coverage{})},
 	} {
 		var names []string
 		for _, field := range c.schema.Fields() {
 			names = append(names, field.Name())
 		}
 		var want []string
-		for i, col := range report.Columns(c.kind) {
+		for i, col := range row.Columns(c.kind) {
 			want = append(want, col.Name)
 			if got := c.schema.Fields()[i].Optional(); got != col.Nullable {
 				t.Errorf("%s.%s: optional %v, column says %v", c.kind, col.Name, got, col.Nullable)
@@ -161,26 +163,26 @@ func TestParquetNulls(t *testing.T) {
 		}
 		text := func(has bool) string {
 			if has {
-				return full().AccountID
+				return rowtest.Full().AccountID
 			}
-			return full().AccountID[3:3]
+			return rowtest.Full().AccountID[3:3]
 		}
-		var findings []report.Finding
-		var ends []report.Endpoint
-		var places []report.Place
+		var findings []row.Finding
+		var ends []row.Endpoint
+		var places []row.Coverage
 		for _, has := range there {
-			f := report.Finding{SignIn: report.SignIn{EventTime: bare().EventTime, AccountID: text(has), Endpoint: text(has)}}
-			e, p := report.Endpoint{Endpoint: text(has)}, report.Place{AccountID: text(has), Region: text(has)}
+			f := row.Finding{SignIn: row.SignIn{EventTime: rowtest.Minimal().EventTime, AccountID: text(has), Endpoint: text(has)}}
+			e, p := row.Endpoint{Endpoint: text(has)}, row.Coverage{AccountID: text(has), Region: text(has)}
 			if has {
-				f.Mobile, f.Surprise, e.First, p.FirstDay = ptr(false), ptr(0.0), full().EventTime, full().EventDate
+				f.Mobile, f.Surprise, e.First, p.FirstDay = rowtest.Pointer(false), rowtest.Pointer(0.0), rowtest.Full().EventTime, rowtest.Full().EventDate
 			}
 			findings, ends, places = append(findings, f), append(ends, e), append(places, p)
 		}
-		_, one := parquetFile(t, findings, report.ParquetOptions{})
-		_, two := parquetFile(t, ends, report.ParquetOptions{})
-		_, three := parquetFile(t, places, report.ParquetOptions{})
+		_, one := parquetFile(t, findings, parquet.Options{})
+		_, two := parquetFile(t, ends, parquet.Options{})
+		_, three := parquetFile(t, places, parquet.Options{})
 		for _, file := range [][]byte{one, two, three} {
-			rows, err := parquet.Read[nullable](bytes.NewReader(file), int64(len(file)))
+			rows, err := pq.Read[nullable](bytes.NewReader(file), int64(len(file)))
 			if err != nil || len(rows) != len(there) {
 				t.Fatalf("%d rows, %v", len(rows), err)
 			}
@@ -196,9 +198,9 @@ func TestParquetNulls(t *testing.T) {
 }
 
 func TestParquetFile(t *testing.T) {
-	o := report.ParquetOptions{Version: "v0.1.0", RowGroup: 400, Metadata: map[string]string{
+	o := parquet.Options{Version: "v0.1.0", RowGroup: 400, Metadata: map[string]string{
 		"trailgate.since": "2026-03-01T00:00:00Z", "trailgate.version": "v0.1.0", "broken": "\xff"}}
-	f, file := parquetFile(t, slices.Collect(many(1000, 3)), o)
+	f, file := parquetFile(t, slices.Collect(rowtest.Many(1000, 3)), o)
 	for key, want := range map[string]string{"trailgate.since": "2026-03-01T00:00:00Z", "broken": "\ufffd"} {
 		if got, ok := f.Lookup(key); !ok || got != want {
 			t.Errorf("metadata %q: %q, %v", key, got, ok)
@@ -226,12 +228,12 @@ func TestParquetFile(t *testing.T) {
 	if diff := cmp.Diff([]int64{400, 400, 200}, sizes); diff != "" {
 		t.Errorf("row groups (-want +got):\n%s", diff)
 	}
-	if _, again := parquetFile(t, slices.Collect(many(1000, 3)), o); !bytes.Equal(file, again) {
+	if _, again := parquetFile(t, slices.Collect(rowtest.Many(1000, 3)), o); !bytes.Equal(file, again) {
 		t.Error("a second run gave other bytes")
 	}
 	i := 0
-	got := readBack[report.SignIn](t, file)
-	for want := range many(1000, 3) {
+	got := readBack[row.SignIn](t, file)
+	for want := range rowtest.Many(1000, 3) {
 		if got[i].EventID != want.EventID || !got[i].EventTime.Equal(want.EventTime) {
 			t.Fatalf("row %d is %v", i, got[i])
 		}
@@ -243,10 +245,10 @@ func TestParquetFile(t *testing.T) {
 }
 
 func TestParquetLeavesRowsAlone(t *testing.T) {
-	s := full()
+	s := rowtest.Full()
 	s.Notes = []string{"\xff"}
 	var b bytes.Buffer
-	if err := report.WriteParquet(&b, slices.Values([]report.SignIn{s}), report.ParquetOptions{}); err != nil {
+	if err := parquet.Write(&b, slices.Values([]row.SignIn{s}), parquet.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if s.Notes[0] != "\xff" {
@@ -255,19 +257,19 @@ func TestParquetLeavesRowsAlone(t *testing.T) {
 }
 
 func TestParquetEmpty(t *testing.T) {
-	f, _ := parquetFile[report.Finding](t, nil, report.ParquetOptions{Metadata: map[string]string{"k": "v"}})
-	if f.NumRows() != 0 || len(f.Schema().Fields()) != len(report.Columns(report.Findings)) {
+	f, _ := parquetFile[row.Finding](t, nil, parquet.Options{Metadata: map[string]string{"k": "v"}})
+	if f.NumRows() != 0 || len(f.Schema().Fields()) != len(row.Columns(row.Findings)) {
 		t.Errorf("%d rows, schema %s", f.NumRows(), f.Schema())
 	}
-	if err := report.WriteParquet[report.SignIn](io.Discard, nil, report.ParquetOptions{}); err != nil {
+	if err := parquet.Write[row.SignIn](io.Discard, nil, parquet.Options{}); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestParquetUnsorted(t *testing.T) {
-	late, early := full(), full()
+	late, early := rowtest.Full(), rowtest.Full()
 	early.EventTime = early.EventTime.Add(-time.Millisecond)
-	err := report.WriteParquet(io.Discard, slices.Values([]report.SignIn{late, early}), report.ParquetOptions{})
+	err := parquet.Write(io.Discard, slices.Values([]row.SignIn{late, early}), parquet.Options{})
 	if err == nil || !strings.Contains(err.Error(), "not sorted") {
 		t.Errorf("error %v", err)
 	}
@@ -302,9 +304,9 @@ func TestParquetMemory(t *testing.T) {
 	}
 	peak := func(n int) uint64 {
 		var h highWater
-		rows := func(yield func(report.SignIn) bool) {
+		rows := func(yield func(row.SignIn) bool) {
 			i := 0
-			for s := range many(n, 9) {
+			for s := range rowtest.Many(n, 9) {
 				s.UserAgent = strings.Repeat("x", 100) + s.EventID
 				if i++; i%50_000 == 0 {
 					h.look()
@@ -314,7 +316,7 @@ func TestParquetMemory(t *testing.T) {
 				}
 			}
 		}
-		if err := report.WriteParquet(&h, rows, report.ParquetOptions{}); err != nil {
+		if err := parquet.Write(&h, rows, parquet.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		return h.heap
@@ -327,7 +329,7 @@ func TestParquetMemory(t *testing.T) {
 }
 
 func TestParquetBloom(t *testing.T) {
-	rows := slices.Collect(many(1000, 3))
+	rows := slices.Collect(rowtest.Many(1000, 3))
 	for i := range rows {
 		rows[i].Principal = "111122223333/user/" + rows[i].EventID
 	}
@@ -344,7 +346,7 @@ func TestParquetBloom(t *testing.T) {
 			}
 			for k, row := range rows {
 				text := map[string]string{"event_id": row.EventID, "principal": row.Principal}[name]
-				has, err := filter.Check(parquet.ValueOf(text))
+				has, err := filter.Check(pq.ValueOf(text))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -363,7 +365,7 @@ func TestParquetBloom(t *testing.T) {
 		t.Errorf("%d of %d absent values were said to be there", wrong, asked)
 	}
 	for _, name := range []string{"nothing", "event_time", "notes"} {
-		err := report.WriteParquet(io.Discard, slices.Values(rows), report.ParquetOptions{Bloom: []string{name}})
+		err := parquet.Write(io.Discard, slices.Values(rows), parquet.Options{Bloom: []string{name}})
 		if err == nil || !strings.Contains(err.Error(), "no such column of text") {
 			t.Errorf("filter on %s: %v", name, err)
 		}

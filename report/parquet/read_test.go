@@ -1,4 +1,4 @@
-package report_test
+package parquet_test
 
 import (
 	"bytes"
@@ -14,18 +14,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/parquet-go/parquet-go"
+	pq "github.com/parquet-go/parquet-go"
 
-	"trailgate/report"
+	"trailgate/report/internal/rowtest"
+	"trailgate/report/parquet"
+	"trailgate/report/row"
 )
 
 // lakeOptions are those of the files of a lake.
-func lakeOptions() report.ParquetOptions {
-	return report.ParquetOptions{Version: "v0.1.0", RowGroup: 300, Bloom: []string{"event_id", "principal"}}
+func lakeOptions() parquet.Options {
+	return parquet.Options{Version: "v0.1.0", RowGroup: 300, Bloom: []string{"event_id", "principal"}}
 }
 
-func readAll[R report.Row](file []byte) (all []R, err error) {
-	for r, failed := range report.ReadParquet[R](bytes.NewReader(file), int64(len(file))) {
+func readAll[R row.Row](file []byte) (all []R, err error) {
+	for r, failed := range parquet.Read[R](bytes.NewReader(file), int64(len(file))) {
 		if failed != nil {
 			err = errors.Join(err, failed)
 			continue
@@ -36,7 +38,7 @@ func readAll[R report.Row](file []byte) (all []R, err error) {
 }
 
 func readIDs(file []byte) (all [][2]string, err error) {
-	for r, failed := range report.ReadIDs(bytes.NewReader(file), int64(len(file))) {
+	for r, failed := range parquet.ReadIDs(bytes.NewReader(file), int64(len(file))) {
 		if failed != nil {
 			err = errors.Join(err, failed)
 			continue
@@ -61,7 +63,7 @@ func anything(rng *rand.Rand, v reflect.Value) {
 	}
 	for i := range v.NumField() {
 		switch p := v.Field(i).Addr().Interface().(type) {
-		case *report.SignIn:
+		case *row.SignIn:
 			anything(rng, v.Field(i))
 		case *string:
 			*p = text()
@@ -71,14 +73,14 @@ func anything(rng *rand.Rand, v reflect.Value) {
 			}
 		case **bool:
 			if rng.IntN(3) > 0 {
-				*p = ptr(rng.IntN(2) == 0)
+				*p = rowtest.Pointer(rng.IntN(2) == 0)
 			}
 		case **float64:
 			if rng.IntN(3) > 0 {
-				*p = ptr(rng.NormFloat64() * 1e9)
+				*p = rowtest.Pointer(rng.NormFloat64() * 1e9)
 			}
-		case *report.Date:
-			*p = report.Date(rng.IntN(60_000) - 10_000)
+		case *row.Date:
+			*p = row.Date(rng.IntN(60_000) - 10_000)
 		case *time.Time:
 			*p = time.Unix(1_700_000_000, rng.Int64N(1e9)).In(time.FixedZone("", 7200))
 		}
@@ -89,7 +91,7 @@ func anything(rng *rand.Rand, v reflect.Value) {
 func asWritten(v reflect.Value) {
 	for i := range v.NumField() {
 		switch p := v.Field(i).Addr().Interface().(type) {
-		case *report.SignIn:
+		case *row.SignIn:
 			asWritten(v.Field(i))
 		case *string:
 			*p = string([]rune(*p))
@@ -106,14 +108,14 @@ func asWritten(v reflect.Value) {
 func TestReadParquetRoundTrip(t *testing.T) {
 	for seed := range uint64(5) {
 		rng := rand.New(rand.NewPCG(seed, 5))
-		t.Run(fmt.Sprint("signins ", seed), func(t *testing.T) { sameAgain[report.SignIn](t, rng, int(seed*seed)*50) })
-		t.Run(fmt.Sprint("findings ", seed), func(t *testing.T) { sameAgain[report.Finding](t, rng, int(seed*seed)*30) })
+		t.Run(fmt.Sprint("signins ", seed), func(t *testing.T) { sameAgain[row.SignIn](t, rng, int(seed*seed)*50) })
+		t.Run(fmt.Sprint("findings ", seed), func(t *testing.T) { sameAgain[row.Finding](t, rng, int(seed*seed)*30) })
 	}
 }
 
-func sameAgain[R report.SignIn | report.Finding](t *testing.T, rng *rand.Rand, n int) {
+func sameAgain[R row.SignIn | row.Finding](t *testing.T, rng *rand.Rand, n int) {
 	rows := make([]R, n)
-	clock := at("2026-03-01T00:00:00Z")
+	clock := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	var wantIDs [][2]string
 	for i := range rows {
 		v := reflect.ValueOf(&rows[i]).Elem()
@@ -122,7 +124,7 @@ func sameAgain[R report.SignIn | report.Finding](t *testing.T, rng *rand.Rand, n
 		v.FieldByName("EventTime").Set(reflect.ValueOf(clock.In(time.FixedZone("", -3600))))
 	}
 	var b bytes.Buffer
-	if err := report.WriteParquet(&b, slices.Values(rows), lakeOptions()); err != nil {
+	if err := parquet.Write(&b, slices.Values(rows), lakeOptions()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range rows {
@@ -151,19 +153,19 @@ func sameAgain[R report.SignIn | report.Finding](t *testing.T, rng *rand.Rand, n
 // TestReadParquetOlder reads files with fewer, more and moved columns.
 func TestReadParquetOlder(t *testing.T) {
 	type old struct {
-		EventDate report.Date `parquet:"event_date,date"`
-		EventID   string      `parquet:"event_id"`
-		EventTime time.Time   `parquet:"event_time,timestamp(millisecond)"`
-		Weather   []string    `parquet:"weather,list"`
-		Scope     string      `parquet:"scope,dict"`
-		Novelty   *string     `parquet:"novelty,optional"`
+		EventDate row.Date  `parquet:"event_date,date"`
+		EventID   string    `parquet:"event_id"`
+		EventTime time.Time `parquet:"event_time,timestamp(millisecond)"`
+		Weather   []string  `parquet:"weather,list"`
+		Scope     string    `parquet:"scope,dict"`
+		Novelty   *string   `parquet:"novelty,optional"`
 	}
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[old](&b, parquet.Compression(&parquet.Zstd), parquet.DataPageVersion(1))
-	moment := at("2026-03-01T10:00:00.25Z")
+	w := pq.NewGenericWriter[old](&b, pq.Compression(&pq.Zstd), pq.DataPageVersion(1))
+	moment := time.Date(2026, 3, 1, 10, 0, 0, 250_000_000, time.UTC)
 	rows := []old{
-		{report.DateOf(moment), "one", moment, []string{"rain", "snow"}, "global", nil},
-		{report.DateOf(moment), "two", moment, nil, "regional", ptr("new")},
+		{row.DateOf(moment), "one", moment, []string{"rain", "snow"}, "global", nil},
+		{row.DateOf(moment), "two", moment, nil, "regional", rowtest.Pointer("new")},
 	}
 	if _, err := w.Write(rows); err != nil {
 		t.Fatal(err)
@@ -171,13 +173,13 @@ func TestReadParquetOlder(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got, err := readAll[report.SignIn](b.Bytes())
+	got, err := readAll[row.SignIn](b.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []report.SignIn{
-		{EventTime: moment, EventID: "one", Scope: "global", EventDate: report.DateOf(moment)},
-		{EventTime: moment, EventID: "two", Scope: "regional", EventDate: report.DateOf(moment)},
+	want := []row.SignIn{
+		{EventTime: moment, EventID: "one", Scope: "global", EventDate: row.DateOf(moment)},
+		{EventTime: moment, EventID: "two", Scope: "regional", EventDate: row.DateOf(moment)},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
@@ -201,15 +203,15 @@ func (c *counted) ReadAt(p []byte, at int64) (int, error) {
 }
 
 func TestReadIDsIsCheap(t *testing.T) {
-	rows := slices.Collect(many(20_000, 3))
+	rows := slices.Collect(rowtest.Many(20_000, 3))
 	for i := range rows {
 		rows[i].Origin = fmt.Sprint("s3://bucket/", i*7919, rows[i].Origin)
 		rows[i].UserAgent = fmt.Sprint(i*104729, rows[i].UserAgent)
 	}
-	_, file := parquetFile(t, rows, report.ParquetOptions{})
+	_, file := parquetFile(t, rows, parquet.Options{})
 	c := counted{ReaderAt: bytes.NewReader(file)}
 	n := 0
-	for _, err := range report.ReadIDs(&c, int64(len(file))) {
+	for _, err := range parquet.ReadIDs(&c, int64(len(file))) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,14 +223,14 @@ func TestReadIDsIsCheap(t *testing.T) {
 }
 
 func TestReadParquetStops(t *testing.T) {
-	_, file := parquetFile(t, slices.Collect(many(1000, 3)), lakeOptions())
+	_, file := parquetFile(t, slices.Collect(rowtest.Many(1000, 3)), lakeOptions())
 	n := 0
-	for range report.ReadParquet[report.SignIn](bytes.NewReader(file), int64(len(file))) {
+	for range parquet.Read[row.SignIn](bytes.NewReader(file), int64(len(file))) {
 		if n++; n == 10 {
 			break
 		}
 	}
-	for range report.ReadIDs(bytes.NewReader(file), int64(len(file))) {
+	for range parquet.ReadIDs(bytes.NewReader(file), int64(len(file))) {
 		if n++; n == 20 {
 			break
 		}
@@ -242,14 +244,14 @@ func TestReadParquetStops(t *testing.T) {
 			t.Errorf("panic %v", p)
 		}
 	}()
-	for range report.ReadIDs(bytes.NewReader(file), int64(len(file))) {
+	for range parquet.ReadIDs(bytes.NewReader(file), int64(len(file))) {
 		panic("mine")
 	}
 }
 
 func TestReadParquetEmpty(t *testing.T) {
-	_, file := parquetFile[report.Finding](t, nil, lakeOptions())
-	if rows, err := readAll[report.Finding](file); len(rows) != 0 || err != nil {
+	_, file := parquetFile[row.Finding](t, nil, lakeOptions())
+	if rows, err := readAll[row.Finding](file); len(rows) != 0 || err != nil {
 		t.Errorf("%v, %v", rows, err)
 	}
 	if ids, err := readIDs(file); len(ids) != 0 || err != nil {
@@ -273,13 +275,13 @@ func (f failing) ReadAt(p []byte, at int64) (int, error) {
 }
 
 func TestReadParquetErrors(t *testing.T) {
-	_, file := parquetFile(t, slices.Collect(many(1000, 3)), lakeOptions())
-	_, places := parquetFile(t, coverage().Places, report.ParquetOptions{})
+	_, file := parquetFile(t, slices.Collect(rowtest.Many(1000, 3)), lakeOptions())
+	_, places := parquetFile(t, rowtest.Coverages(), parquet.Options{})
 	for name, c := range map[string]struct {
 		file []byte
 		want string
 	}{
-		"nothing":       {nil, "no file"},
+		"nothing":       {nil, "too few for a file"},
 		"text":          {[]byte("event_time,event_id,account_id"), "does not end"},
 		"head only":     {file[:len(file)/2], "does not end"},
 		"tail only":     {file[len(file)/2:], ""},
@@ -290,7 +292,7 @@ func TestReadParquetErrors(t *testing.T) {
 		"padded footer": {append(slices.Clone(file[:len(file)-8]), "\x00\x00\x00\x00PAR1"...), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if rows, err := readAll[report.SignIn](c.file); err == nil || !strings.Contains(err.Error(), c.want) || len(rows) > 0 {
+			if rows, err := readAll[row.SignIn](c.file); err == nil || !strings.Contains(err.Error(), c.want) || len(rows) > 0 {
 				t.Errorf("%d rows, error %v", len(rows), err)
 			}
 			if ids, err := readIDs(c.file); err == nil || !strings.HasPrefix(err.Error(), "read ids of parquet: ") || len(ids) > 0 {
@@ -303,7 +305,7 @@ func TestReadParquetErrors(t *testing.T) {
 	}
 	for _, from := range []int64{100, int64(len(file)) / 3, int64(len(file))} {
 		f := failing{bytes.NewReader(file), from}
-		for _, err := range report.ReadParquet[report.SignIn](f, int64(len(file))) {
+		for _, err := range parquet.Read[row.SignIn](f, int64(len(file))) {
 			if err != nil && !errors.Is(err, errGone) {
 				t.Errorf("failing before %d: %v", from, err)
 			}
@@ -314,13 +316,13 @@ func TestReadParquetErrors(t *testing.T) {
 // TestReadParquetDamaged cuts a file and turns bits of it, all over: what comes
 // of it are the same rows or an error, and never a panic.
 func TestReadParquetDamaged(t *testing.T) {
-	_, file := parquetFile(t, slices.Collect(many(12, 3)), report.ParquetOptions{RowGroup: 8, Bloom: []string{"event_id"}})
+	_, file := parquetFile(t, slices.Collect(rowtest.Many(12, 3)), parquet.Options{RowGroup: 8, Bloom: []string{"event_id"}})
 	for n := 0; n < len(file); n += 61 {
-		if _, err := readAll[report.SignIn](file[:n]); err == nil {
+		if _, err := readAll[row.SignIn](file[:n]); err == nil {
 			t.Fatalf("cut at %d of %d, no error", n, len(file))
 		}
 	}
-	want, err := readAll[report.SignIn](file)
+	want, err := readAll[row.SignIn](file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +335,7 @@ func TestReadParquetDamaged(t *testing.T) {
 		bad := slices.Clone(file)
 		bad[i] ^= 1 << (i % 8)
 		turned++
-		rows, err := readAll[report.SignIn](bad)
+		rows, err := readAll[row.SignIn](bad)
 		if err != nil {
 			noticed++
 		} else if !reflect.DeepEqual(rows, want) {
