@@ -13,7 +13,7 @@ import (
 )
 
 // maxMainLines is how many lines package main may have without its tests.
-const maxMainLines = 3_300
+const maxMainLines = 2_900
 
 // verbFiles gives the files that hold one verb each.
 func verbFiles() []string {
@@ -41,14 +41,16 @@ func parseMain(t *testing.T) map[string]*ast.File {
 	return out
 }
 
-// declaredNames gives the names that a file declares at the top level. A method is
-// declared under its own name.
+// declaredNames gives the names that a file declares at the top level, with those of its
+// methods. It leaves out exported methods, which only implement an interface.
 func declaredNames(file *ast.File) []string {
 	var out []string
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
-			out = append(out, d.Name.Name)
+			if d.Recv == nil || !d.Name.IsExported() {
+				out = append(out, d.Name.Name)
+			}
 		case *ast.GenDecl:
 			for _, s := range d.Specs {
 				switch s := s.(type) {
