@@ -216,9 +216,9 @@ func lakeHint(err error) string {
 // brokenHint says what would help with a damaged file.
 func brokenHint(part lake.Part) string {
 	switch part {
-	case lake.MarkFile:
+	case lake.InfoFile:
 		return "bring it back from a backup of the lake: it has been the same since the lake was begun"
-	case lake.Announcement:
+	case lake.IntentFile:
 		return "remove that file: what its run may have left in the lake is found there, and not filed twice"
 	}
 	return "bring it back from a backup; or remove it and begin anew with another --state and --adopt: all is read again, and what the lake lacks is filed"

@@ -12,9 +12,9 @@ type Part uint8
 
 // The parts of a lake and its state.
 const (
-	TableFile    Part = iota // rows
-	MarkFile                 // the mark of the lake
-	Announcement             // what a run was about to add
+	TableFile  Part = iota // rows
+	InfoFile               // the mark of the lake
+	IntentFile             // what a run was about to add
 )
 
 func (e *BrokenError) Error() string { return e.Err.Error() }

@@ -19,15 +19,15 @@ type intent struct {
 	Add        []string `json:"add"`
 }
 
-const intents = "intent-"
+const intentPrefix = "intent-"
 
 func intentKey(generation int64, run string) string {
-	return fmt.Sprintf("%s%010d-%s.json", intents, generation, run)
+	return fmt.Sprintf("%s%010d-%s.json", intentPrefix, generation, run)
 }
 
-// Announce writes into the state which files of the lake the run is about to
+// WriteIntent writes into the state which files of the lake the run is about to
 // add for the generation. It comes before the first of them.
-func Announce(ctx context.Context, state Store, generation int64, run string, add []string) error {
+func WriteIntent(ctx context.Context, state Store, generation int64, run string, add []string) error {
 	data, err := json.Marshal(intent{1, generation, run, add})
 	if err != nil {
 		return fmt.Errorf("announce generation %d: %w", generation, err)
@@ -38,9 +38,9 @@ func Announce(ctx context.Context, state Store, generation int64, run string, ad
 	return nil
 }
 
-// Settle takes back what was announced: once the generation is committed,
+// ClearIntent takes back what was announced: once the generation is committed,
 // nothing but the announcement; before, the files as well.
-func Settle(ctx context.Context, state, lake Store, generation int64, run string, add []string, committed bool) error {
+func ClearIntent(ctx context.Context, state, lake Store, generation int64, run string, add []string, committed bool) error {
 	if !committed {
 		for _, key := range add {
 			if err := lake.Delete(ctx, key); err != nil {
@@ -61,14 +61,14 @@ func Settle(ctx context.Context, state, lake Store, generation int64, run string
 // holder of the lock.
 func Recover(ctx context.Context, state, lake Store, now Snapshot, replaced []string) (taken []string, err error) {
 	var found []string
-	for item, err := range state.List(ctx, intents, "") {
+	for item, err := range state.List(ctx, intentPrefix, "") {
 		if err != nil {
 			return nil, fmt.Errorf("look for what an earlier run left: %w", err)
 		}
 		found = append(found, item.Key)
 	}
 	for _, key := range found {
-		keys, err := recoverOne(ctx, state, lake, key, now)
+		keys, err := recoverRun(ctx, state, lake, key, now)
 		taken = append(taken, keys...)
 		if err != nil {
 			return taken, err
@@ -77,7 +77,7 @@ func Recover(ctx context.Context, state, lake Store, now Snapshot, replaced []st
 	return taken, Remove(ctx, lake, replaced)
 }
 
-func recoverOne(ctx context.Context, state, lake Store, key string, now Snapshot) (taken []string, err error) {
+func recoverRun(ctx context.Context, state, lake Store, key string, now Snapshot) (taken []string, err error) {
 	data, _, err := state.Get(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -87,29 +87,29 @@ func recoverOne(ctx context.Context, state, lake Store, key string, now Snapshot
 	}
 	var in intent
 	if err := json.Unmarshal(data, &in); err != nil || key != intentKey(in.Generation, in.Run) {
-		if in, err = announced(ctx, lake, key); err != nil {
-			return nil, &BrokenError{Announcement, fmt.Errorf("read %q: it is damaged: %w", state.Name(key), err)}
+		if in, err = intentFromName(ctx, lake, key); err != nil {
+			return nil, &BrokenError{IntentFile, fmt.Errorf("read %q: it is damaged: %w", state.Name(key), err)}
 		}
 	}
-	committed, err := standsOf(ctx, state, in, now)
+	committed, err := isCommitted(ctx, state, in, now)
 	if err != nil {
 		return nil, err
 	}
 	if !committed {
 		for _, file := range in.Add {
 			if !strings.HasSuffix(file, fileName(in.Generation, in.Run)) {
-				return nil, &BrokenError{Announcement, fmt.Errorf("read %q: it is damaged: %q is no file of its run", state.Name(key), file)}
+				return nil, &BrokenError{IntentFile, fmt.Errorf("read %q: it is damaged: %q is no file of its run", state.Name(key), file)}
 			}
 		}
 		taken = in.Add
 	}
-	return taken, Settle(ctx, state, lake, in.Generation, in.Run, in.Add, committed)
+	return taken, ClearIntent(ctx, state, lake, in.Generation, in.Run, in.Add, committed)
 }
 
-// standsOf tells whether the generation that an intent was for is that run's.
+// isCommitted tells whether the generation that an intent was for is that run's.
 // Where it cannot be known, since the generation's file is damaged or gone, the
 // files stay: rows are looked up by their ids in any case.
-func standsOf(ctx context.Context, state Store, in intent, now Snapshot) (bool, error) {
+func isCommitted(ctx context.Context, state Store, in intent, now Snapshot) (bool, error) {
 	switch {
 	case in.Generation > now.Number:
 		return false, nil
@@ -127,10 +127,10 @@ func standsOf(ctx context.Context, state Store, in intent, now Snapshot) (bool, 
 	return err != nil || h.Run == in.Run, nil
 }
 
-// announced finds by its name alone what a damaged intent was about: the files
+// intentFromName finds by its name alone what a damaged intent was about: the files
 // in the lake that bear its generation and run.
-func announced(ctx context.Context, lake Store, key string) (intent, error) {
-	name, isIntent := strings.CutSuffix(strings.TrimPrefix(key, intents), ".json")
+func intentFromName(ctx context.Context, lake Store, key string) (intent, error) {
+	name, isIntent := strings.CutSuffix(strings.TrimPrefix(key, intentPrefix), ".json")
 	number, run, cut := strings.Cut(name, "-")
 	generation, err := strconv.ParseInt(number, 10, 64)
 	if !isIntent || !cut || err != nil || intentKey(generation, run) != key {
@@ -159,44 +159,44 @@ func Remove(ctx context.Context, lake Store, keys []string) error {
 	return nil
 }
 
-// Mark is the mark of a lake: what it is, how it is divided, and which job
+// LakeInfo is the mark of a lake: what it is, how it is divided, and which job
 // fills it. It is the file lake.json in the Metadata folder.
-type Mark struct {
+type LakeInfo struct {
 	Version     int      `json:"trailgate_lake"` // 1
 	Job         string   `json:"job"`            // id of the job, as its state has it
 	PartitionBy []string `json:"partition_by"`   // event_date, and account_id where it is divided by that
 	State       string   `json:"state"`          // where the job's state was, for people
 }
 
-const markKey = Metadata + "/lake.json"
+const infoKey = Metadata + "/lake.json"
 
-// ReadMark reads the mark of a lake. A lake without one gives the zero Mark.
-func ReadMark(ctx context.Context, lake Store) (Mark, Tag, error) {
-	data, tag, err := lake.Get(ctx, markKey)
+// ReadInfo reads the mark of a lake. A lake without one gives the zero Mark.
+func ReadInfo(ctx context.Context, lake Store) (LakeInfo, Tag, error) {
+	data, tag, err := lake.Get(ctx, infoKey)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Mark{}, tag, nil
+		return LakeInfo{}, tag, nil
 	}
 	if err != nil {
-		return Mark{}, tag, fmt.Errorf("read mark of the lake: %w", err)
+		return LakeInfo{}, tag, fmt.Errorf("read mark of the lake: %w", err)
 	}
-	var m Mark
+	var m LakeInfo
 	if err := json.Unmarshal(data, &m); err != nil || m.Version < 1 || m.Job == "" {
-		return Mark{}, tag, &BrokenError{MarkFile, fmt.Errorf("read mark of the lake %q: it is damaged", lake.Name(markKey))}
+		return LakeInfo{}, tag, &BrokenError{InfoFile, fmt.Errorf("read mark of the lake %q: it is damaged", lake.Name(infoKey))}
 	}
 	if m.Version > 1 {
-		return Mark{}, tag, fmt.Errorf("read mark of the lake %q: version %d is newer than this program's, 1", lake.Name(markKey), m.Version)
+		return LakeInfo{}, tag, fmt.Errorf("read mark of the lake %q: version %d is newer than this program's, 1", lake.Name(infoKey), m.Version)
 	}
 	return m, tag, nil
 }
 
-// WriteMark writes the mark of a lake, if the condition holds.
-func WriteMark(ctx context.Context, lake Store, m Mark, when When) error {
+// WriteInfo writes the mark of a lake, if the condition holds.
+func WriteInfo(ctx context.Context, lake Store, m LakeInfo, when Condition) error {
 	m.Version = 1
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write mark of the lake: %w", err)
 	}
-	if _, err := lake.Put(ctx, markKey, append(data, '\n'), when); err != nil {
+	if _, err := lake.Put(ctx, infoKey, append(data, '\n'), when); err != nil {
 		return fmt.Errorf("write mark of the lake: %w", err)
 	}
 	return nil

@@ -83,7 +83,7 @@ func TestRecover(t *testing.T) {
 				}
 			}
 			if c.announce {
-				if err := lake.Announce(t.Context(), state, 2, runB, []string{mine}); err != nil {
+				if err := lake.WriteIntent(t.Context(), state, 2, runB, []string{mine}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -117,14 +117,14 @@ func TestSettle(t *testing.T) {
 	mine := part(2, runB)
 	for _, committed := range []bool{false, true} {
 		state, files := stored(t), stored(t, mine)
-		if err := lake.Announce(t.Context(), state, 2, runB, []string{mine}); err != nil {
+		if err := lake.WriteIntent(t.Context(), state, 2, runB, []string{mine}); err != nil {
 			t.Fatal(err)
 		}
-		if err := lake.Announce(t.Context(), state, 2, runB, []string{part(2, runA)}); !errors.Is(err, lake.ErrConflict) {
+		if err := lake.WriteIntent(t.Context(), state, 2, runB, []string{part(2, runA)}); !errors.Is(err, lake.ErrConflict) {
 			t.Errorf("announced twice: %v", err)
 		}
 		for range 2 {
-			if err := lake.Settle(t.Context(), state, files, 2, runB, []string{mine}, committed); err != nil {
+			if err := lake.ClearIntent(t.Context(), state, files, 2, runB, []string{mine}, committed); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -201,27 +201,27 @@ func FuzzRecover(f *testing.F) {
 
 func TestMark(t *testing.T) {
 	s := stored(t)
-	mark, _, err := lake.ReadMark(t.Context(), s)
+	mark, _, err := lake.ReadInfo(t.Context(), s)
 	if err != nil || mark.Job != "" {
 		t.Fatalf("no mark: %+v, %v", mark, err)
 	}
-	mine := lake.Mark{Job: "0123456789ab", PartitionBy: []string{"event_date", "account_id"}, State: "elsewhere/state"}
-	if err := lake.WriteMark(t.Context(), s, mine, lake.Absent()); err != nil {
+	mine := lake.LakeInfo{Job: "0123456789ab", PartitionBy: []string{"event_date", "account_id"}, State: "elsewhere/state"}
+	if err := lake.WriteInfo(t.Context(), s, mine, lake.Absent()); err != nil {
 		t.Fatal(err)
 	}
-	got, tag, err := lake.ReadMark(t.Context(), s)
+	got, tag, err := lake.ReadInfo(t.Context(), s)
 	mine.Version = 1
 	if d := cmp.Diff(mine, got); d != "" || err != nil {
 		t.Fatalf("%v (- want, + got):\n%s", err, d)
 	}
-	other := lake.Mark{Job: "ba9876543210", PartitionBy: []string{"event_date"}}
-	if err := lake.WriteMark(t.Context(), s, other, lake.Absent()); !errors.Is(err, lake.ErrConflict) {
+	other := lake.LakeInfo{Job: "ba9876543210", PartitionBy: []string{"event_date"}}
+	if err := lake.WriteInfo(t.Context(), s, other, lake.Absent()); !errors.Is(err, lake.ErrConflict) {
 		t.Errorf("written over: %v", err)
 	}
-	if err := lake.WriteMark(t.Context(), s, other, lake.Matches(tag)); err != nil {
+	if err := lake.WriteInfo(t.Context(), s, other, lake.Matches(tag)); err != nil {
 		t.Errorf("not adopted: %v", err)
 	}
-	if err := lake.WriteMark(t.Context(), s, mine, lake.Matches(tag)); !errors.Is(err, lake.ErrConflict) {
+	if err := lake.WriteInfo(t.Context(), s, mine, lake.Matches(tag)); !errors.Is(err, lake.ErrConflict) {
 		t.Errorf("adopted twice: %v", err)
 	}
 }
@@ -240,7 +240,7 @@ func TestMarkDamaged(t *testing.T) {
 			if _, err := s.Put(t.Context(), key, []byte(c.body), lake.Absent()); err != nil {
 				t.Fatal(err)
 			}
-			mark, _, err := lake.ReadMark(t.Context(), s)
+			mark, _, err := lake.ReadInfo(t.Context(), s)
 			if err == nil || !strings.Contains(err.Error(), c.want) || mark.Job != "" {
 				t.Errorf("%+v, error %v, want %q", mark, err, c.want)
 			}
@@ -255,17 +255,17 @@ func FuzzMark(f *testing.F) {
 		if _, err := s.Put(t.Context(), "_trailgate/lake.json", body, lake.Absent()); err != nil {
 			t.Fatal(err)
 		}
-		mark, tag, err := lake.ReadMark(t.Context(), s)
+		mark, tag, err := lake.ReadInfo(t.Context(), s)
 		if err != nil {
 			return
 		}
 		if mark.Version != 1 || mark.Job == "" || !json.Valid(body) {
 			t.Fatalf("%+v of %q", mark, body)
 		}
-		if err := lake.WriteMark(t.Context(), s, mark, lake.Matches(tag)); err != nil {
+		if err := lake.WriteInfo(t.Context(), s, mark, lake.Matches(tag)); err != nil {
 			t.Fatal(err)
 		}
-		again, _, err := lake.ReadMark(t.Context(), s)
+		again, _, err := lake.ReadInfo(t.Context(), s)
 		if d := cmp.Diff(mark, again); d != "" || err != nil {
 			t.Errorf("%v (- before, + after):\n%s", err, d)
 		}

@@ -42,9 +42,9 @@ type Disk struct {
 }
 
 // Name is the path of the file.
-func (d Disk) Name(key string) string { return filepath.Join(d.root(), filepath.FromSlash(key)) }
+func (d Disk) Name(key string) string { return filepath.Join(d.rootPath(), filepath.FromSlash(key)) }
 
-func (d Disk) root() string {
+func (d Disk) rootPath() string {
 	if d.Root == "" {
 		return "."
 	}
@@ -53,18 +53,18 @@ func (d Disk) root() string {
 
 // Get reads a file. A folder is no object.
 func (d Disk) Get(ctx context.Context, key string) ([]byte, Tag, error) {
-	data, err := d.get(ctx, key)
+	data, err := d.readKey(ctx, key)
 	if err != nil {
-		return nil, "", fmt.Errorf("get %q: %w", d.Name(key), bare(err))
+		return nil, "", fmt.Errorf("get %q: %w", d.Name(key), withoutPath(err))
 	}
 	return data, contentTag(data), nil
 }
 
-func (d Disk) get(ctx context.Context, key string) ([]byte, error) {
+func (d Disk) readKey(ctx context.Context, key string) ([]byte, error) {
 	if err := errors.Join(checkKey(key), ctx.Err()); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(d.root())
+	root, err := os.OpenRoot(d.rootPath())
 	if err != nil {
 		return nil, err
 	}
@@ -112,20 +112,20 @@ func (d Disk) List(ctx context.Context, prefix, after string) iter.Seq2[Item, er
 	return func(yield func(Item, error) bool) {
 		folder, err := checkPrefix(prefix)
 		if err != nil {
-			yield(Item{}, fmt.Errorf("list %q: %w", d.root(), err))
+			yield(Item{}, fmt.Errorf("list %q: %w", d.rootPath(), err))
 			return
 		}
-		root, err := os.OpenRoot(d.root())
+		root, err := os.OpenRoot(d.rootPath())
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 		if err != nil {
-			yield(Item{}, fmt.Errorf("list %q: %w", d.root(), bare(err)))
+			yield(Item{}, fmt.Errorf("list %q: %w", d.rootPath(), withoutPath(err)))
 			return
 		}
 		defer root.Close()
 		w := diskWalk{disk: d, root: root, prefix: prefix, after: after, yield: yield}
-		w.folder(ctx, folder)
+		w.walkFolder(ctx, folder)
 	}
 }
 
@@ -137,25 +137,25 @@ type diskWalk struct {
 	yield         func(Item, error) bool
 }
 
-// folder yields what lies in a folder, in key order, and tells whether to go
+// walkFolder yields what lies in a folder, in key order, and tells whether to go
 // on. The name is "" or ends with a slash.
-func (w *diskWalk) folder(ctx context.Context, name string) bool {
+func (w *diskWalk) walkFolder(ctx context.Context, name string) bool {
 	entries, err := readFolder(w.root, name)
 	if err != nil {
-		return w.fail(name, err)
+		return w.yieldError(name, err)
 	}
 	for _, e := range entries {
 		if err := ctx.Err(); err != nil {
-			return w.fail(name, err)
+			return w.yieldError(name, err)
 		}
-		if !w.entry(ctx, name+e.Name(), e) {
+		if !w.visitEntry(ctx, name+e.Name(), e) {
 			return false
 		}
 	}
 	return true
 }
 
-func (w *diskWalk) entry(ctx context.Context, key string, e fs.DirEntry) bool {
+func (w *diskWalk) visitEntry(ctx context.Context, key string, e fs.DirEntry) bool {
 	switch {
 	case strings.HasPrefix(e.Name(), "."):
 		return true
@@ -165,11 +165,11 @@ func (w *diskWalk) entry(ctx context.Context, key string, e fs.DirEntry) bool {
 		if !below || key < w.after && !strings.HasPrefix(w.after, key) {
 			return true
 		}
-		return w.folder(ctx, key)
+		return w.walkFolder(ctx, key)
 	case !strings.HasPrefix(key, w.prefix) || key <= w.after || checkKey(key) != nil:
 		return true
 	case e.Type()&fs.ModeSymlink != 0:
-		return w.fail(key, errors.New("a link, which is not followed"))
+		return w.yieldError(key, errors.New("a link, which is not followed"))
 	case !e.Type().IsRegular():
 		return true
 	}
@@ -178,14 +178,14 @@ func (w *diskWalk) entry(ctx context.Context, key string, e fs.DirEntry) bool {
 		return true
 	}
 	if err != nil {
-		return w.fail(key, err)
+		return w.yieldError(key, err)
 	}
 	return w.yield(Item{Key: key, Size: info.Size()}, nil)
 }
 
-// fail yields an error, behind which nothing may come.
-func (w *diskWalk) fail(key string, err error) bool {
-	w.yield(Item{}, fmt.Errorf("list %q: %w", w.disk.Name(key), bare(err)))
+// yieldError yields an error, behind which nothing may come.
+func (w *diskWalk) yieldError(key string, err error) bool {
+	w.yield(Item{}, fmt.Errorf("list %q: %w", w.disk.Name(key), withoutPath(err)))
 	return false
 }
 
@@ -214,17 +214,17 @@ func keyName(e fs.DirEntry) string {
 
 // Delete removes a file.
 func (d Disk) Delete(ctx context.Context, key string) error {
-	if err := d.delete(ctx, key); err != nil {
-		return fmt.Errorf("delete %q: %w", d.Name(key), bare(err))
+	if err := d.deleteKey(ctx, key); err != nil {
+		return fmt.Errorf("delete %q: %w", d.Name(key), withoutPath(err))
 	}
 	return nil
 }
 
-func (d Disk) delete(ctx context.Context, key string) error {
+func (d Disk) deleteKey(ctx context.Context, key string) error {
 	if err := errors.Join(checkKey(key), ctx.Err()); err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(d.root())
+	root, err := os.OpenRoot(d.rootPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -241,7 +241,7 @@ func (d Disk) delete(ctx context.Context, key string) error {
 		return err
 	}
 	w := diskWrite{disk: d, root: root, key: key, folder: filepath.Dir(path)}
-	err = w.step("remove", func() error { return root.Remove(path) })
+	err = w.runStep("remove", func() error { return root.Remove(path) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -257,26 +257,26 @@ func (d Disk) delete(ctx context.Context, key string) error {
 // should it be alive all the same, its Put ends with an error. An absent Root
 // is no error.
 func (d Disk) Sweep(ctx context.Context) error {
-	if _, err := os.Stat(d.root()); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(d.rootPath()); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err := d.sweepAll(ctx); err != nil {
-		return fmt.Errorf("sweep %q: %w", d.root(), bare(err))
+		return fmt.Errorf("sweep %q: %w", d.rootPath(), withoutPath(err))
 	}
 	return nil
 }
 
 func (d Disk) sweepAll(ctx context.Context) error {
-	root, err := os.OpenRoot(d.root())
+	root, err := os.OpenRoot(d.rootPath())
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	w := diskWrite{disk: d, root: root, folder: "."}
-	if err := w.create(); err != nil {
+	if err := w.createTemp(); err != nil {
 		return err
 	}
-	if err := w.finish(w.temp.Close()); err != nil {
+	if err := w.removeTemp(w.temp.Close()); err != nil {
 		return err
 	}
 	return w.sweepTree(ctx, "")
@@ -290,7 +290,7 @@ func (w *diskWrite) sweepTree(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	w.sweep(filepath.FromSlash("./"+name), entries)
+	w.sweepFolder(filepath.FromSlash("./"+name), entries)
 	for _, e := range entries {
 		if e.IsDir() {
 			if err := w.sweepTree(ctx, name+e.Name()+"/"); err != nil {
@@ -301,9 +301,9 @@ func (w *diskWrite) sweepTree(ctx context.Context, name string) error {
 	return nil
 }
 
-// bare takes paths of temporaries and the like out of an error: the operation
+// withoutPath takes paths of temporaries and the like out of an error: the operation
 // that failed names its object itself.
-func bare(err error) error {
+func withoutPath(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
 	switch {

@@ -31,9 +31,9 @@ func tryLock(root *os.Root, path string) (*os.File, error) {
 	return nil, errors.Join(err, f.Close())
 }
 
-// linkless tells whether an error of link means that the file system has no
+// hasNoLinks tells whether an error of link means that the file system has no
 // links: EPERM by link(2), or that the call is not supported.
-func linkless(err error) bool {
+func hasNoLinks(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission)
 }
 

@@ -13,8 +13,8 @@ func tryLock(*os.Root, string) (*os.File, error) {
 	return nil, errors.New("this system has no file locks: keep the state in a bucket")
 }
 
-// linkless tells whether an error of link means that there are no links.
-func linkless(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
+// hasNoLinks tells whether an error of link means that there are no links.
+func hasNoLinks(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
 
 // syncOpen closes an opened folder: not every system can sync one.
 func syncOpen(f *os.File) error { return f.Close() }

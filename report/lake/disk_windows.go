@@ -34,9 +34,9 @@ func tryLock(root *os.Root, path string) (*os.File, error) {
 	return os.NewFile(uintptr(h), full), nil
 }
 
-// linkless tells whether an error of link means that the file system has no
+// hasNoLinks tells whether an error of link means that the file system has no
 // links.
-func linkless(err error) bool {
+func hasNoLinks(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) || errors.Is(err, invalidFunction)
 }
 

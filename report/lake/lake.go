@@ -28,17 +28,14 @@ type Table struct {
 	Name      string // of its folder
 	ByAccount bool   // divide by account as well
 
-	// Gone are keys of files that Recover has taken back. They are passed over:
+	// RolledBack are keys of files that Recover has taken back. They are passed over:
 	// a run that was overtaken may write one of them yet, before it notices.
-	Gone map[string]bool
+	RolledBack map[string]bool
 }
-
-// Day is a UTC day, counted from 1970-01-01.
-type Day = row.Date
 
 // Partition is one folder of a table.
 type Partition struct {
-	Day     Day
+	Day     row.Date
 	Account string // 12 digits; empty: not divided by account, or rows without one
 }
 
@@ -56,9 +53,9 @@ type File struct {
 	Run        string // by which it was added
 }
 
-// Place is the partition of a row. An account id that is none comes from a
+// PartitionOf is the partition of a row. An account id that is none comes from a
 // record that is not to be trusted, and does not get into a path.
-func (t *Table) Place(day Day, account string) Partition {
+func (t *Table) PartitionOf(day row.Date, account string) Partition {
 	if !t.ByAccount || len(account) != 12 || strings.Trim(account, "0123456789") != "" {
 		account = ""
 	}
@@ -67,7 +64,7 @@ func (t *Table) Place(day Day, account string) Partition {
 
 // Key names the file that a run adds to a partition.
 func (t *Table) Key(p Partition, generation int64, run string) string {
-	folder := t.folder(p.Day)
+	folder := t.dayFolder(p.Day)
 	if t.ByAccount {
 		folder += "account_id=" + cmp.Or(p.Account, noAccount) + "/"
 	}
@@ -79,12 +76,9 @@ func fileName(generation int64, run string) string {
 	return fmt.Sprintf("part-%010d-%s.parquet", generation, run)
 }
 
-const secondsOfDay = 24 * 60 * 60
-
-// folder is the folder of a day.
-func (t *Table) folder(d Day) string {
-	day := time.Unix(int64(d)*secondsOfDay, 0).UTC().Format(time.DateOnly)
-	return fmt.Sprintf("%s/event_date=%s/", t.Name, day)
+// dayFolder is the folder of a day.
+func (t *Table) dayFolder(d row.Date) string {
+	return fmt.Sprintf("%s/event_date=%s/", t.Name, d.Time().Format(time.DateOnly))
 }
 
 // Parse takes a key of this table apart, and tells whether it is one. Other
@@ -100,7 +94,7 @@ func (t *Table) Parse(key string) (File, bool) {
 	if err != nil {
 		return File{}, false
 	}
-	f.Day = Day(at.Unix() / secondsOfDay) // a midnight
+	f.Day = row.DateOf(at)
 	if after, ok := strings.CutPrefix(rest, "account_id="); ok {
 		f.Account, rest, _ = strings.Cut(after, "/")
 		if f.Account == noAccount {
@@ -118,20 +112,20 @@ func (t *Table) Parse(key string) (File, bool) {
 
 // Files lists the table's files from one day to another, both included, in
 // order of their keys. The zero day as last has no end.
-func (t *Table) Files(ctx context.Context, first, last Day) ([]File, error) {
+func (t *Table) Files(ctx context.Context, first, last row.Date) ([]File, error) {
 	var out []File
 	beyond := ""
 	if last != 0 {
-		beyond = t.folder(last) + "\xff" // behind all keys there, and before the next day's
+		beyond = t.dayFolder(last) + "\xff" // behind all keys there, and before the next day's
 	}
-	for item, err := range t.Store.List(ctx, t.Name+"/event_date=", t.folder(first)) {
+	for item, err := range t.Store.List(ctx, t.Name+"/event_date=", t.dayFolder(first)) {
 		if err != nil {
 			return nil, fmt.Errorf("list table %s: %w", t.Name, err)
 		}
 		if beyond != "" && item.Key >= beyond {
 			break
 		}
-		if f, ok := t.Parse(item.Key); ok && !t.Gone[f.Key] {
+		if f, ok := t.Parse(item.Key); ok && !t.RolledBack[f.Key] {
 			f.Size = item.Size
 			out = append(out, f)
 		}
@@ -139,19 +133,19 @@ func (t *Table) Files(ctx context.Context, first, last Day) ([]File, error) {
 	return out, nil
 }
 
-// reach is how many days apart two wanted days may be to be listed together:
+// maxDayGap is how many days apart two wanted days may be to be listed together:
 // what lies between costs less than a request of its own.
-const reach = 40
+const maxDayGap = 40
 
 // FilesOf lists the files of the partitions of these days.
-func (t *Table) FilesOf(ctx context.Context, days []Day) ([]File, error) {
+func (t *Table) FilesOf(ctx context.Context, days []row.Date) ([]File, error) {
 	days = slices.Clone(days)
 	slices.Sort(days)
 	days = slices.Compact(days)
 	var out []File
 	for i := 0; i < len(days); {
 		k := i
-		for k+1 < len(days) && days[k+1]-days[k] <= reach {
+		for k+1 < len(days) && days[k+1]-days[k] <= maxDayGap {
 			k++
 		}
 		files, err := t.Files(ctx, days[i], days[k])

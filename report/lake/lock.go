@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	lockVersion = 1
-	maxPoll     = 2 * time.Second
-	maxWatch    = time.Hour       // that a record may ask others to watch for
-	parting     = 2 * time.Second // to give a lock back that was taken in vain
-	maxHurry    = 3               // lost races after which a waiter waits before the next
+	lockVersion         = 1
+	maxPollInterval     = 2 * time.Second
+	maxRecordLease      = time.Hour       // that a record may ask others to watch for
+	releaseTimeout      = 2 * time.Second // to give a lock back that was taken in vain
+	maxImmediateRetries = 3               // lost races after which a waiter waits before the next
 )
 
 // Holder says who holds a lock.
@@ -106,8 +106,8 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 	}
 	var seen Tag
 	var watched time.Duration
-	var lost When // the condition of the last race that was lost
-	stuck := 0    // how often the same one was: who loses a race finds another's record
+	var lost Condition // the condition of the last race that was lost
+	stuck := 0         // how often the same one was: who loses a race finds another's record
 	for races := 0; ; {
 		data, tag, err := l.Store.Get(ctx, l.Key)
 		when := Matches(tag)
@@ -121,9 +121,9 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 			seen, watched = tag, 0
 		}
 		free := when == Absent() || known && !held.Released.IsZero() ||
-			known && !l.Now().Before(held.Expires) || watched >= l.watch(held)
+			known && !l.Now().Before(held.Expires) || watched >= l.watchTime(held)
 		if free {
-			lease, err := l.take(ctx, held.Turn, when)
+			lease, err := l.tryAcquire(ctx, held.Turn, when)
 			if !errors.Is(err, ErrConflict) {
 				return lease, err
 			}
@@ -131,18 +131,18 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 				lost, stuck = when, 0
 			}
 			stuck++
-			if races++; races < maxHurry {
+			if races++; races < maxImmediateRetries {
 				continue
 			}
 			races = 0
 		}
 		switch {
-		case patience <= 0 && free && stuck >= maxHurry:
+		case patience <= 0 && free && stuck >= maxImmediateRetries:
 			return nil, &markedError{ErrUnconditional, fmt.Errorf("lock %q: nobody holds it, and yet the server refuses each conditional write (If-None-Match, If-Match)", l.Store.Name(l.Key))}
 		case patience <= 0:
 			return nil, &LockedError{Holder: Holder{held.Run, held.Host, held.PID}, Until: held.Expires, Key: l.Store.Name(l.Key)}
 		}
-		d := min(max(l.Lease/4, 1), maxPoll, patience)
+		d := min(max(l.Lease/4, 1), maxPollInterval, patience)
 		if err := waitFor(ctx, d, l.Wait); err != nil {
 			return nil, fmt.Errorf("wait for lock %q: %w", l.Store.Name(l.Key), err)
 		}
@@ -151,16 +151,16 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 	}
 }
 
-// watch is for how long a record has to stay as it is to be taken for dead.
-func (l *Lock) watch(held lockRecord) time.Duration {
+// watchTime is for how long a record has to stay as it is to be taken for dead.
+func (l *Lock) watchTime(held lockRecord) time.Duration {
 	its := time.Duration(0)
 	if held.Seconds > 0 {
-		its = time.Duration(min(held.Seconds, maxWatch.Seconds()) * float64(time.Second))
+		its = time.Duration(min(held.Seconds, maxRecordLease.Seconds()) * float64(time.Second))
 	}
 	return max(l.Lease, its)
 }
 
-func (l *Lock) take(ctx context.Context, turn int64, when When) (*Lease, error) {
+func (l *Lock) tryAcquire(ctx context.Context, turn int64, when Condition) (*Lease, error) {
 	now := l.Now()
 	e := &Lease{lock: l, rec: lockRecord{
 		Version: lockVersion, Run: l.Holder.Run, Host: l.Holder.Host, PID: l.Holder.PID, Acquired: now.UTC(),
@@ -173,8 +173,8 @@ func (l *Lock) take(ctx context.Context, turn int64, when When) (*Lease, error) 
 	if e.tag, err = l.Store.Put(ctx, l.Key, data, when); err != nil {
 		return nil, err
 	}
-	if err := l.prove(ctx, e.rec); err != nil {
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), parting)
+	if err := l.checkConditionalWrites(ctx, e.rec); err != nil {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 		defer cancel()
 		if e.Release(late) != nil {
 			return nil, err // it runs out by itself
@@ -184,11 +184,11 @@ func (l *Lock) take(ctx context.Context, turn int64, when When) (*Lease, error) 
 	return e, nil
 }
 
-// prove makes sure that the store refuses what its conditions forbid: a server
+// checkConditionalWrites makes sure that the store refuses what its conditions forbid: a server
 // that passes them over in silence would let two jobs at one state. Should one
 // carry out what it has to refuse, the lock still tells this holder.
-func (l *Lock) prove(ctx context.Context, rec lockRecord) error {
-	for _, never := range []When{Absent(), Matches(`"00000000000000000000000000000000"`)} {
+func (l *Lock) checkConditionalWrites(ctx context.Context, rec lockRecord) error {
+	for _, never := range []Condition{Absent(), Matches(`"00000000000000000000000000000000"`)} {
 		rec.Turn++
 		data, err := rec.encode()
 		if err != nil {
@@ -210,12 +210,12 @@ func (l *Lock) prove(ctx context.Context, rec lockRecord) error {
 type Lease struct {
 	lock *Lock
 
-	mu      sync.Mutex
-	rec     lockRecord
-	tag     Tag
-	expires time.Time // by the own clock, with its monotonic reading
-	tried   [][]byte  // writes since tag whose outcome is not known
-	over    string    // why it is no longer held; "": it is
+	mu          sync.Mutex
+	rec         lockRecord
+	tag         Tag
+	expires     time.Time // by the own clock, with its monotonic reading
+	unconfirmed [][]byte  // writes since tag whose outcome is not known
+	endReason   string    // why it is no longer held; "": it is
 }
 
 // Renew prolongs the lease to a whole one from now. It gives ErrLost, wrapped,
@@ -228,16 +228,16 @@ func (e *Lease) Renew(ctx context.Context) error {
 	now := e.lock.Now()
 	// A clock that was set forward and a machine that slept: each is seen by
 	// one of the two readings of a time.
-	if e.over == "" && (!now.Before(e.expires) || !now.Round(0).Before(e.expires.Round(0))) {
-		e.over = "the lease ran out before it was renewed"
+	if e.endReason == "" && (!now.Before(e.expires) || !now.Round(0).Before(e.expires.Round(0))) {
+		e.endReason = "the lease ran out before it was renewed"
 	}
-	if e.over != "" {
-		return e.lost()
+	if e.endReason != "" {
+		return e.lostError()
 	}
 	rec := e.rec
 	rec.Turn++
 	rec.Expires = now.Add(e.lock.Lease).UTC()
-	if err := e.write(ctx, rec); err != nil {
+	if err := e.replaceRecord(ctx, rec); err != nil {
 		return err
 	}
 	e.expires = now.Add(e.lock.Lease)
@@ -256,49 +256,49 @@ func (e *Lease) Release(ctx context.Context) error {
 	rec := e.rec
 	rec.Turn++
 	rec.Released = e.lock.Now().UTC()
-	err := e.write(ctx, rec)
+	err := e.replaceRecord(ctx, rec)
 	if err == nil {
-		e.over = "it was released"
+		e.endReason = "it was released"
 	}
 	return err
 }
 
-func (e *Lease) lost() error {
-	return fmt.Errorf("lock %q: %s: %w", e.lock.Store.Name(e.lock.Key), e.over, ErrLost)
+func (e *Lease) lostError() error {
+	return fmt.Errorf("lock %q: %s: %w", e.lock.Store.Name(e.lock.Key), e.endReason, ErrLost)
 }
 
-// write replaces the record if it is still the own one.
-func (e *Lease) write(ctx context.Context, rec lockRecord) error {
+// replaceRecord replaces the record if it is still the own one.
+func (e *Lease) replaceRecord(ctx context.Context, rec lockRecord) error {
 	data, err := rec.encode()
 	if err != nil {
 		return err
 	}
 	tag, err := e.lock.Store.Put(ctx, e.lock.Key, data, Matches(e.tag))
-	if errors.Is(err, ErrConflict) && e.adopt(ctx) {
+	if errors.Is(err, ErrConflict) && e.adoptOwnWrite(ctx) {
 		tag, err = e.lock.Store.Put(ctx, e.lock.Key, data, Matches(e.tag))
 	}
 	switch {
 	case err == nil:
-		e.rec, e.tag, e.tried = rec, tag, nil
+		e.rec, e.tag, e.unconfirmed = rec, tag, nil
 		return nil
 	case errors.Is(err, ErrConflict):
-		e.over = "it is in other hands"
-		return e.lost()
+		e.endReason = "it is in other hands"
+		return e.lostError()
 	}
-	e.tried = append(e.tried, data)
+	e.unconfirmed = append(e.unconfirmed, data)
 	return err
 }
 
-// adopt looks whether what is there now is an own write whose answer was lost.
-func (e *Lease) adopt(ctx context.Context) bool {
-	if len(e.tried) == 0 {
+// adoptOwnWrite looks whether what is there now is an own write whose answer was lost.
+func (e *Lease) adoptOwnWrite(ctx context.Context) bool {
+	if len(e.unconfirmed) == 0 {
 		return false
 	}
 	now, tag, err := e.lock.Store.Get(ctx, e.lock.Key)
 	if err != nil {
 		return false
 	}
-	for _, data := range e.tried {
+	for _, data := range e.unconfirmed {
 		if bytes.Equal(now, data) {
 			e.tag = tag
 			return true

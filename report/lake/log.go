@@ -135,7 +135,7 @@ func decodeGeneration(data []byte, number int64) (logHeader, []byte, error) {
 	sum := string(line[cut : cut+2*sha256.Size])
 	blank := slices.Concat(line[:cut], []byte(sumEnd))
 	if got := generationSum(blank, body); got != sum {
-		return logHeader{}, nil, damage(line, body)
+		return logHeader{}, nil, describeDamage(line, body)
 	}
 	var h logHeader
 	if err := json.Unmarshal(line, &h); err != nil {
@@ -154,8 +154,8 @@ func decodeGeneration(data []byte, number int64) (logHeader, []byte, error) {
 	return h, body, nil
 }
 
-// damage says how a file whose checksum is wrong differs, as far as one can see.
-func damage(line, body []byte) error {
+// describeDamage says how a file whose checksum is wrong differs, as far as one can see.
+func describeDamage(line, body []byte) error {
 	var h logHeader
 	if err := json.Unmarshal(line, &h); err == nil && len(body) < h.Bytes {
 		return fmt.Errorf("is cut off: %d of %d bytes behind its header", len(body), h.Bytes)
@@ -163,8 +163,8 @@ func damage(line, body []byte) error {
 	return errors.New("was changed: its checksum does not fit")
 }
 
-// numbers lists the generations behind after, in rising order.
-func (l *Log) numbers(ctx context.Context, after int64) ([]int64, error) {
+// listNumbers lists the generations behind after, in rising order.
+func (l *Log) listNumbers(ctx context.Context, after int64) ([]int64, error) {
 	behind := ""
 	if after > 0 {
 		behind = generationName(after)
@@ -183,7 +183,7 @@ func (l *Log) numbers(ctx context.Context, after int64) ([]int64, error) {
 
 // Empty tells whether there is no generation at all.
 func (l *Log) Empty(ctx context.Context) (bool, error) {
-	all, err := l.numbers(ctx, 0)
+	all, err := l.listNumbers(ctx, 0)
 	return len(all) == 0, err
 }
 
@@ -191,7 +191,7 @@ func (l *Log) Empty(ctx context.Context) (bool, error) {
 // that is whole. None whole: *DamagedError. A newer program's: *NewerError,
 // which is never passed over.
 func (l *Log) Latest(ctx context.Context) (Snapshot, error) {
-	all, err := l.numbers(ctx, 0)
+	all, err := l.listNumbers(ctx, 0)
 	if err != nil || len(all) == 0 {
 		return Snapshot{}, err
 	}
@@ -238,31 +238,31 @@ func (l *Log) Commit(ctx context.Context, number int64, run string, body []byte)
 	name := generationName(number)
 	_, err = l.Store.Put(ctx, name, data, Absent())
 	if errors.Is(err, ErrConflict) {
-		return l.taken(number, number)
+		return l.lostError(number, number)
 	}
 	if err != nil {
 		return err
 	}
 	// The number may have been made by another and pruned since: then there
 	// is a higher one, for the newest is never pruned.
-	above, err := l.numbers(ctx, number)
+	above, err := l.listNumbers(ctx, number)
 	if err != nil {
 		return err
 	}
 	if len(above) > 0 {
-		return l.taken(number, above[0])
+		return l.lostError(number, above[0])
 	}
 	return nil
 }
 
-func (l *Log) taken(number, there int64) error {
+func (l *Log) lostError(number, there int64) error {
 	return fmt.Errorf("commit generation %d to %q: there is generation %d: %w", number, l.Store.Name(""), there, ErrLost)
 }
 
 // Prune deletes all generations but those with the highest numbers, keep of
 // them, whole or not; the highest always stays.
 func (l *Log) Prune(ctx context.Context, keep int) error {
-	all, err := l.numbers(ctx, 0)
+	all, err := l.listNumbers(ctx, 0)
 	if err != nil {
 		return err
 	}

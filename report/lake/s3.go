@@ -136,7 +136,7 @@ func (b S3) readOnce(ctx context.Context, key string) ([]byte, Tag, error) {
 }
 
 // Put writes an object by one PutObject.
-func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, error) {
+func (b S3) Put(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
 	err := errors.Join(checkKey(key), when.check())
 	if err != nil {
 		return "", b.fail(ctx, "put", key, err)
@@ -149,7 +149,7 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, e
 		open := ctx.Err() != nil || !errors.Is(err, ErrConflict) && doubtful(err)
 		if ctx.Err() == nil {
 			tag, err = b.settle(ctx, key, data, when, err)
-			open = open || errors.Is(err, ErrOpen)
+			open = open || errors.Is(err, ErrOutcomeUnknown)
 		}
 		if err == nil {
 			return tag, nil
@@ -162,13 +162,13 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, e
 		}
 		err = b.fail(ctx, "put", key, err)
 		if open {
-			err = &markedError{ErrOpen, err}
+			err = &markedError{ErrOutcomeUnknown, err}
 		}
 		return "", err
 	}
 }
 
-func (b S3) write(ctx context.Context, key string, data []byte, when When) (Tag, error) {
+func (b S3) write(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
 	in := &s3.PutObjectInput{Bucket: &b.Bucket, Key: aws.String(b.base() + key)}
 	if when.matches {
 		in.IfMatch = aws.String(string(when.tag))
@@ -196,7 +196,7 @@ var errRepeat = fmt.Errorf("%w, again and again", ErrConflict)
 
 // settle decides a conditional write that did not end well: the answer may have
 // been to a second attempt, after the first had landed, or have been lost.
-func (b S3) settle(ctx context.Context, key string, data []byte, when When, err error) (Tag, error) {
+func (b S3) settle(ctx context.Context, key string, data []byte, when Condition, err error) (Tag, error) {
 	conflict := errors.Is(err, ErrConflict)
 	if !conflict && !doubtful(err) {
 		return "", err
@@ -209,7 +209,7 @@ func (b S3) settle(ctx context.Context, key string, data []byte, when When, err 
 	case !conflict:
 		return "", err
 	case readErr != nil && !absent:
-		return "", &markedError{ErrOpen, fmt.Errorf("its condition was refused, and who wrote the object is not known: %w", readErr)}
+		return "", &markedError{ErrOutcomeUnknown, fmt.Errorf("its condition was refused, and who wrote the object is not known: %w", readErr)}
 	case !when.matches && absent, when.matches && !absent && tag == when.tag:
 		return "", errRepeat
 	}

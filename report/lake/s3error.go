@@ -148,7 +148,7 @@ func deniedAction(answer *saidError, action string) string {
 }
 
 // putError is s3Error for a PutObject: it knows the answers to conditions.
-func putError(err error, when When) error {
+func putError(err error, when Condition) error {
 	if err == nil {
 		return nil
 	}

@@ -44,7 +44,7 @@ type writer interface {
 	//
 	// After any other error the object may be the old or the new one, whole.
 	// Put does not keep or change data.
-	Put(ctx context.Context, key string, data []byte, when When) (Tag, error)
+	Put(ctx context.Context, key string, data []byte, when Condition) (Tag, error)
 
 	// Delete removes an object. That there is none is no error. Folders stay.
 	Delete(ctx context.Context, key string) error
@@ -66,21 +66,21 @@ type Item struct {
 // content on disk. The same content may get the same tag again.
 type Tag string
 
-// When is the condition of a Put. The zero When is Absent: nothing is written
+// Condition is the condition of a Put. The zero When is Absent: nothing is written
 // without a condition.
-type When struct {
+type Condition struct {
 	matches bool
 	tag     Tag
 }
 
 // Absent holds if there is no object of that key.
-func Absent() When { return When{} }
+func Absent() Condition { return Condition{} }
 
 // Matches holds if the object is there and still has the tag. With an empty tag
 // a Put is refused, since a server would take it for no condition.
-func Matches(tag Tag) When { return When{matches: true, tag: tag} }
+func Matches(tag Tag) Condition { return Condition{matches: true, tag: tag} }
 
-func (w When) check() error {
+func (w Condition) check() error {
 	if w.matches && (w.tag == "" || strings.ContainsAny(string(w.tag), "\r\n")) {
 		return fmt.Errorf("tag %q: not the tag of an object", w.tag)
 	}
@@ -90,9 +90,9 @@ func (w When) check() error {
 // ErrConflict is what Put gives, wrapped, when its condition did not hold.
 var ErrConflict = errors.New("another has written it meanwhile")
 
-// ErrOpen is what Put of a bucket gives, wrapped, when no answer came that could
+// ErrOutcomeUnknown is what Put of a bucket gives, wrapped, when no answer came that could
 // be believed: the write may have been done, or may yet be.
-var ErrOpen = errors.New("whether it was written is not known")
+var ErrOutcomeUnknown = errors.New("whether it was written is not known")
 
 // ErrUnconditional is what a Lock or a conditional Put gives, wrapped, where the
 // server does not keep conditions.
