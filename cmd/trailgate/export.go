@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -237,17 +236,4 @@ func (p *process) openLog(format string, quiet bool) error {
 	}
 	p.log = l
 	return nil
-}
-
-// asUsage makes a usage error of an error that the flags can mend.
-func asUsage(err error) error {
-	var filter *batch.FilterChangedError
-	var partition *batch.PartitionMismatchError
-	var other *batch.OtherStateError
-	var same *batch.SameSourceError
-	var key *batch.UnknownKeyError
-	if errors.As(err, &filter) || errors.As(err, &partition) || errors.As(err, &other) || errors.As(err, &same) || errors.As(err, &key) {
-		return usageError{fmt.Errorf("%w", err)}
-	}
-	return err
 }

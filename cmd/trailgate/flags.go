@@ -2,10 +2,7 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"math"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"trailgate/analyzer/endpoint"
+	"trailgate/cmd/trailgate/internal/flagvalue"
 	"trailgate/ingest"
 	"trailgate/ingest/lookup"
 )
@@ -167,7 +165,7 @@ func (f *readFlags) window(now time.Time) (w ingest.Window, err error) {
 	if f.workers < 0 {
 		return w, usagef("--workers %d is negative", f.workers)
 	}
-	if f.limit, err = parseSize(f.maxObject); err != nil {
+	if f.limit, err = flagvalue.ParseSize(f.maxObject); err != nil {
 		return w, usagef("--max-object-size: %w", err)
 	}
 	return w, f.readTable()
@@ -188,51 +186,11 @@ func (f *readingFlags) readTable() error {
 	return nil
 }
 
-// parseTime reads a moment: RFC 3339, a UTC day, or an age before now.
+// parseTime reads the time that a flag gives. An empty text is the zero time.
 func parseTime(flag, s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
+	t, err := flagvalue.ParseTime(s, now)
+	if err != nil {
+		return t, usagef("--%s %w", flag, err)
 	}
-	for _, layout := range [...]string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	if age, ok := parseAge(s); ok {
-		return now.Add(-age).UTC().Truncate(time.Second), nil
-	}
-	return time.Time{}, usagef("--%s %q is not a time: use RFC 3339 (2026-03-01T08:00:00Z), a UTC day (2026-03-01), or an age (90d, 36h)", flag, s)
-}
-
-// parseAge reads an age: Go's durations, and days and weeks.
-func parseAge(s string) (time.Duration, bool) {
-	if d, err := time.ParseDuration(s); err == nil {
-		return d, d >= 0
-	}
-	for unit, d := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		if digits, ok := strings.CutSuffix(s, unit); ok {
-			n, err := strconv.ParseInt(digits, 10, 64)
-			return time.Duration(n) * d, err == nil && n >= 0 && n <= int64(math.MaxInt64/d)
-		}
-	}
-	return 0, false
-}
-
-// parseSize reads a number of bytes with an optional unit, decimal or binary.
-func parseSize(s string) (int64, error) {
-	digits := strings.TrimRight(s, "kKMGTiB")
-	n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
-	if err != nil || n <= 0 {
-		return 0, fmt.Errorf("%q is not a size: give bytes, or 500MB, or 1GiB", s)
-	}
-	units := [...]struct {
-		name  string
-		bytes int64
-	}{{"", 1}, {"B", 1}, {"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}}
-	for _, u := range units {
-		if s[len(digits):] == u.name && n <= (1<<62)/u.bytes {
-			return n * u.bytes, nil
-		}
-	}
-	return 0, fmt.Errorf("%q is not a size: give bytes, or 500MB, or 1GiB", s)
+	return t, nil
 }

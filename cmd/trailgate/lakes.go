@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -104,4 +105,17 @@ func parseStore(flag, arg string) (bucket, prefix string, err error) {
 		return "", "", usagef("--%s %q names no bucket", flag, arg)
 	}
 	return bucket, prefix, nil
+}
+
+// asUsage makes a usage error of an error that the flags can mend.
+func asUsage(err error) error {
+	var filter *batch.FilterChangedError
+	var partition *batch.PartitionMismatchError
+	var other *batch.OtherStateError
+	var same *batch.SameSourceError
+	var key *batch.UnknownKeyError
+	if errors.As(err, &filter) || errors.As(err, &partition) || errors.As(err, &other) || errors.As(err, &same) || errors.As(err, &key) {
+		return usageError{fmt.Errorf("%w", err)}
+	}
+	return err
 }

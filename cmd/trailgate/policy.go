@@ -125,26 +125,6 @@ func (p *process) readPolicy(file string, table endpoint.Table) (*policy.Policy,
 	return rules, err
 }
 
-// tellProblems shows problems of a policy on standard error, each with its line of the
-// file. If the log is made of records, each problem is one record. It stops if standard
-// error cannot be written to.
-func (p *process) tellProblems(problems policy.Problems) {
-	for _, problem := range problems {
-		if problem.Warning {
-			problem.Text = "warning: " + problem.Text
-		}
-		if p.log != nil && p.log.Structured() {
-			p.log.Complain(problem.Error())
-			continue
-		}
-		for _, l := range problem.Lines() {
-			if _, err := fmt.Fprintln(p.stderr, report.Clean(l)); err != nil {
-				return
-			}
-		}
-	}
-}
-
 // tallySources counts how the policy of the tally decides the sign-ins of the sources.
 func (p *process) tallySources(ctx context.Context, tally *policy.Tally, args []string, read *readFlags, w ingest.Window) error {
 	return p.readHistory(ctx, args, read, w, func(m *ingest.Merger) {
