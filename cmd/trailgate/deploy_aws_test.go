@@ -133,9 +133,9 @@ func TestDeployPoliciesAreTheLeast(t *testing.T) {
 	}
 }
 
-// The README shows the policies that are in the files.
-func TestDeployPoliciesAreTheREADMEs(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
+// The manual shows the policies that are in the files.
+func TestDeployPoliciesAreTheManuals(t *testing.T) {
+	text, err := os.ReadFile("doc/iam.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestDeployPoliciesAreTheREADMEs(t *testing.T) {
 	read, write := readPolicies(t)
 	for _, p := range []policy{read, write} {
 		if want := strings.Join(p.allows(t), " "); !shown[want] {
-			t.Errorf("the README shows no policy with just %s", want)
+			t.Errorf("doc/iam.md does not show a policy with just %s", want)
 		}
 	}
 }
