@@ -128,7 +128,7 @@ func TestDocumentsRun(t *testing.T) {
 // runDocument runs the commands of a document.
 func runDocument(ts *testscript.TestScript, d document) {
 	ts.Check(ts.Exec("trailgate", "generate", "served"))
-	serve(ts, false, []string{"served", "YOUR-TRAIL-BUCKET"})
+	serveFolder(ts, false, []string{"served", "YOUR-TRAIL-BUCKET"})
 	ts.Check(os.Mkdir(ts.MkAbs("empty"), 0o700))
 	ts.Check(ts.Value(serverKey{}).(*server).standIn.AddFolder("YOUR-LAKE-BUCKET", ts.MkAbs("empty")))
 	serveHistory(ts, false, []string{"served"})
