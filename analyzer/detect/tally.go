@@ -53,7 +53,7 @@ func (t *endpointCounts) totalWeight() float64 {
 	return sum
 }
 
-// posterior is one level of the model: the probability of the sight's endpoint, with
+// posterior is one level of the model: the probability of the sign-in's endpoint, with
 // that of the level above as the prior. Beside it, how much of the tally is
 // this endpoint, whether it ever was, and how many sign-ins it has seen.
 func (t *endpointCounts) posterior(s *observation, above, weight float64) (p, share float64, used bool, seen int) {
@@ -72,7 +72,7 @@ func (t *endpointCounts) posterior(s *observation, above, weight float64) (p, sh
 	return (here*f + weight*above) / (sum*f + weight), here / sum, used, t.Seen
 }
 
-// timesSeen is how often it was the sight's endpoint, undecayed.
+// timesSeen is how often it was the sign-in's endpoint, undecayed.
 func (t *endpointCounts) timesSeen(s *observation) int {
 	if t == nil {
 		return 0

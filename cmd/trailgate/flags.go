@@ -34,15 +34,15 @@ func defaultReadFlags() readFlags {
 	}
 }
 
-// register registers all groups.
-func (f *readFlags) register(s *pflag.FlagSet) {
+// registerAll registers all groups.
+func (f *readFlags) registerAll(s *pflag.FlagSet) {
 	f.windowFlags.registerPeriod(s)
 	f.windowFlags.registerFilters(s)
 	f.windowFlags.registerLateness(s)
-	f.readingFlags.register(s)
-	f.lookupFlags.register(s)
-	f.messageFlags.register(s)
-	f.awsFlags.register(s)
+	f.readingFlags.registerReading(s)
+	f.lookupFlags.registerLookup(s)
+	f.messageFlags.registerMessages(s)
+	f.awsFlags.registerAWS(s)
 	f.awsFlags.registerRoles(s)
 }
 
@@ -85,7 +85,7 @@ type readingFlags struct {
 	table endpoint.Table // regionsFile, parsed
 }
 
-func (f *readingFlags) register(s *pflag.FlagSet) {
+func (f *readingFlags) registerReading(s *pflag.FlagSet) {
 	f.registerTable(s)
 	s.IntVar(&f.workers, "workers", 0, "objects read at once (default: from cores and source)")
 	s.StringVar(&f.maxObject, "max-object-size", f.maxObject, "largest object, inflated; of a stream, the largest record")
@@ -102,7 +102,7 @@ type messageFlags struct {
 	noProgress bool
 }
 
-func (f *messageFlags) register(s *pflag.FlagSet) {
+func (f *messageFlags) registerMessages(s *pflag.FlagSet) {
 	s.BoolVar(&f.verbose, "verbose", false, "name everything that was skipped")
 	s.BoolVar(&f.quiet, "quiet", false, "nothing on standard error but errors")
 	s.BoolVar(&f.noProgress, "no-progress", false, "no progress bar on a terminal")
@@ -115,7 +115,7 @@ type awsFlags struct {
 	endpointURL string
 }
 
-func (f *awsFlags) register(s *pflag.FlagSet) {
+func (f *awsFlags) registerAWS(s *pflag.FlagSet) {
 	s.StringVar(&f.profile, "profile", "", "AWS `profile` of the shared configuration")
 	s.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of the AWS service to use instead of AWS's own")
 }

@@ -38,7 +38,7 @@ type judgeFlags struct {
 	set          *pflag.FlagSet // that they are registered in
 }
 
-func (f *judgeFlags) register(s *pflag.FlagSet) {
+func (f *judgeFlags) registerJudging(s *pflag.FlagSet) {
 	f.registerJob(s)
 	f.registerBaseline(s)
 	s.StringVar(&f.saveBaseline, "save-baseline", "", "write what is known at the end to this `file`, for the next run's --baseline")
