@@ -104,22 +104,22 @@ func (s *baselineForm) checkForm() error {
 			return err
 		}
 		if h.Blind < 0 || len(h.Addresses) > maxAddresses || !notAfter(h.Failures, now) || h.Last > now {
-			return fmt.Errorf("principal %q: not as it was saved", key)
+			return fmt.Errorf("principal %q: the saved form is damaged", key)
 		}
 	}
 	for key, src := range s.Sources {
 		if src == nil || !notAfter(src.Hidden, now) || !notAfter(attemptTimes(src.Fails), now) {
-			return fmt.Errorf("address %q: not as it was saved", key)
+			return fmt.Errorf("address %q: the saved form is damaged", key)
 		}
 	}
 	for key, times := range s.Hidden {
 		if len(times) == 0 || !notAfter(times, now) {
-			return fmt.Errorf("address %q: not as it was saved", key)
+			return fmt.Errorf("address %q: the saved form is damaged", key)
 		}
 	}
 	for key, b := range s.Bursts {
 		if b == nil || b.Finding.ID == "" || b.Finding.Count < 1 {
-			return fmt.Errorf("burst %q: not as it was saved", key)
+			return fmt.Errorf("burst %q: the saved form is damaged", key)
 		}
 	}
 	return nil
@@ -145,12 +145,12 @@ func (t *endpointCounts) checkCounts(key string, now int64) error {
 	seen := 0
 	for i, c := range t.At {
 		if !(c.N >= 0) || math.IsInf(c.N, 0) || c.Times < 1 || i > 0 && t.At[i-1].Endpoint >= c.Endpoint || strings.TrimSpace(c.Endpoint) == "" {
-			return fmt.Errorf("counts of %q: not as they were saved", key)
+			return fmt.Errorf("counts of %q: the saved form is damaged", key)
 		}
 		seen += c.Times
 	}
 	if seen > 0 && t.Last > now {
-		return fmt.Errorf("counts of %q: of a later time than the baseline", key)
+		return fmt.Errorf("counts of %q: later than the baseline", key)
 	}
 	if seen != t.Seen {
 		return fmt.Errorf("counts of %q: %d in all, %d by endpoint", key, t.Seen, seen)

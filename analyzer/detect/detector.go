@@ -311,7 +311,7 @@ func (j *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
 	switch c := s.decision; {
 	case j.Policy == nil:
 	case !c.Judged:
-		out = append(out, "The policy does not speak of it: "+c.Why+".")
+		out = append(out, "The policy does not decide: "+c.Why+".")
 	case c.Exception != "":
 		out = append(out, fmt.Sprintf("The policy allows it by exception %q; rule %q (line %d) does not.", c.Exception, c.Rule, c.Line))
 	case c.Allowed:
@@ -320,11 +320,11 @@ func (j *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
 		out = append(out, fmt.Sprintf("The policy does not allow it: rule %q (line %d) allows %s.", c.Rule, c.Line, listOrNothing(c.Expected)))
 	}
 	if o := s.expected; s.named && s.known && o.account+o.own > 0 {
-		out = append(out, fmt.Sprintf("The baseline knows %s of this principal%s, %d of them at this endpoint, and %d of the account, %s of them here: %.1f bits of surprise.",
+		out = append(out, fmt.Sprintf("The baseline knows %s of this principal%s, %d of them at this endpoint. It knows %d of the account, %s of them at this endpoint: %.1f bits of surprise.",
 			text.Count(o.own, "sign-in"), o.knownOnly(), o.here, o.account, formatPercent(o.common), o.surprise))
 	}
 	if s.late {
-		out = append(out, "The baseline already knows this sign-in or later ones, so the rules of habit do not speak of it.")
+		out = append(out, "The baseline already knows this sign-in or later ones, so the rules that compare with earlier sign-ins do not apply.")
 	}
 	hits := j.matchRules(&s)
 	for f := range rule.Families {

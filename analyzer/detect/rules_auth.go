@@ -78,7 +78,7 @@ func (j *Detector) authSpray(s *observation, d rule.Spec) (match, bool) {
 	var reason string
 	switch {
 	case s.event.Outcome == signin.Failure && s.named:
-		reason = fmt.Sprintf("%s failed from %q within %s, none of whom was remembered there", text.Count(n, "principal"), s.event.SourceIP, formatDuration(d.Window))
+		reason = fmt.Sprintf("%s failed from %q within %s; the baseline does not know any of them at this address", text.Count(n, "principal"), s.event.SourceIP, formatDuration(d.Window))
 	case s.succeeded():
 		reason = fmt.Sprintf("a success from %q, where %s failed within %s", s.event.SourceIP, text.Count(n, "principal"), formatDuration(d.Window))
 		if j.Policy.Detection(d.ID).Severity == 0 {
@@ -89,7 +89,7 @@ func (j *Detector) authSpray(s *observation, d rule.Spec) (match, bool) {
 	}
 	if src != nil {
 		if hidden := countSince(src.Hidden, oldest); hidden > 0 {
-			reason += fmt.Sprintf("; %s at names that do not exist", text.Count(hidden, "attempt"))
+			reason += fmt.Sprintf("; %s with names that do not exist", text.Count(hidden, "attempt"))
 		}
 	}
 	return match{Spec: d, reason: reason, observed: text.Count(n, "principal"),
@@ -121,7 +121,7 @@ func (j *Detector) authDeniedByPolicy(s *observation, d rule.Spec) (match, bool)
 		key = s.event.SourceIP
 	}
 	return match{Spec: d, observed: s.event.ErrorCode, key: key,
-		reason: fmt.Sprintf("AWS turned the sign-in away by policy, from %q: %q", s.event.SourceIP, clipText(s.event.ErrorMessage))}, true
+		reason: fmt.Sprintf("AWS denied the sign-in by policy, from %q: %q", s.event.SourceIP, clipText(s.event.ErrorMessage))}, true
 }
 
 // clipText keeps a text of the record to a length that fits a reason.

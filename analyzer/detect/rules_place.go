@@ -36,7 +36,7 @@ func (j *Detector) endpointForeignHost(s *observation, d rule.Spec) (match, bool
 		return match{}, false
 	}
 	return match{Spec: d, observed: s.event.Host, key: s.event.Host,
-		reason: fmt.Sprintf("the browser asked for the host %q, which is no AWS sign-in host", s.event.Host)}, true
+		reason: fmt.Sprintf("the browser asked for the host %q, which is not an AWS sign-in host", s.event.Host)}, true
 }
 
 // byMismatch: host and recorded Region disagree.
@@ -89,7 +89,7 @@ func (j *Detector) endpointIdcHome(s *observation, d rule.Spec) (match, bool) {
 	if others >= d.Count {
 		return match{}, false
 	}
-	reason := fmt.Sprintf("Identity Center lives in %s, this sign-in came through %s; %s came that way before", s.home, s.verdict.Endpoint,
+	reason := fmt.Sprintf("the home Region of Identity Center is %s, but this sign-in came through %s; %s used this endpoint before", s.home, s.verdict.Endpoint,
 		countPeople(others))
 	return match{Spec: d, reason: reason, observed: s.verdict.Endpoint, expected: []string{s.home}}, true
 }

@@ -155,13 +155,13 @@ func (t *Table) addLine(fields []string) error {
 		return fmt.Errorf("%.120q is not shaped like a Region", name)
 	case len(fields) == 2:
 		if p := findPartition(fields[0]); p == nil {
-			return fmt.Errorf("no partition %.120q: want one of %s", fields[0], strings.Join(t.Partitions(), ", "))
+			return fmt.Errorf("unknown partition %.120q: want one of %s", fields[0], strings.Join(t.Partitions(), ", "))
 		}
 		r.Partition = fields[0]
 	default:
 		r.Partition = partitionByPrefix(name)
 		if r.Partition == "" {
-			return fmt.Errorf("no telling the partition of %.120q: write it in front", name)
+			return fmt.Errorf("the partition of %.120q is not known: write it in front", name)
 		}
 	}
 	r.OptIn = r.Partition == AWS
@@ -273,11 +273,11 @@ func (t Table) BareReason(partition string) string {
 	const why = "Trailgate calls this host global because it names no Region"
 	switch t.Bare(partition) {
 	case Listed:
-		return why + "; the AWS General Reference lists it as the endpoint of " + t.Default(partition) + "."
+		return why + ". The AWS General Reference lists it as the endpoint of " + t.Default(partition) + "."
 	case Used:
-		return why + "; the AWS General Reference does not cover partition " + partition + "."
+		return why + ". The AWS General Reference does not cover partition " + partition + "."
 	}
-	return why + ". No un-prefixed host of partition " + partition + " is published: the bare sign-in domain is taken for one."
+	return why + ". No un-prefixed host of partition " + partition + " is published, so Trailgate uses the bare sign-in domain."
 }
 
 // Proxied tells whether the Region is one of the three from which the console

@@ -23,7 +23,7 @@ func (r *policyReader) readAllowance(fields []field) allowance {
 			a.strict = r.readBool(f)
 		case "allow", "signin_url":
 			if by != nil {
-				r.addProblem(f.at, "both %s and %s: the endpoints are given by the one or the other", by.key, f.key)
+				r.addProblem(f.at, "both %s and %s: give the endpoints with only one of them", by.key, f.key)
 				return a
 			}
 			by, a.given = &fields[i], true
@@ -162,7 +162,7 @@ func (r *policyReader) readSignInURL(a *allowance, f field) {
 	case err != nil:
 		r.addProblem(where, "%s", err)
 	case u.Scope == endpoint.ScopeUnknown:
-		r.addProblem(where, "signin_url does not tell the endpoint: %s", strings.Join(u.Reasons, " "))
+		r.addProblem(where, "signin_url does not show the endpoint: %s", strings.Join(u.Reasons, " "))
 	case u.Endpoint != "":
 		a.addName(u.Endpoint)
 	default:

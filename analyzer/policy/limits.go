@@ -66,7 +66,7 @@ func (d *document) scanTokens(text string) (token.Tokens, bool) {
 		}
 		all.Add(some...) // one of them invalid, if there was another error
 		if len(all) > maxTokens {
-			d.addProblem(position{}, "the file has more than %d words and signs: a policy has fewer", maxTokens)
+			d.addProblem(position{}, "the file has more than %d words and signs, which is the limit of a policy", maxTokens)
 			return nil, false
 		}
 	}
@@ -120,7 +120,7 @@ func (o *tokenGuard) admitToken(t *token.Token) bool {
 		return true
 	}
 	if o.ended {
-		o.addProblem(where, "a second document begins here: a policy is one")
+		o.addProblem(where, "a second document begins here: a policy file holds one document")
 		return false
 	}
 	o.content = true
@@ -143,7 +143,7 @@ func (o *tokenGuard) admitToken(t *token.Token) bool {
 		return false
 	case token.SequenceEntryType:
 		if n := len(o.flow); n > 0 {
-			o.addProblem(where, "a dash inside the bracket that opens at %d:%d: close it, or leave the dash out", o.flow[n-1].line, o.flow[n-1].column)
+			o.addProblem(where, "a dash inside the bracket that opens at %d:%d: close the bracket, or remove the dash", o.flow[n-1].line, o.flow[n-1].column)
 			return false
 		}
 		o.openBlock(where.column)
@@ -153,7 +153,7 @@ func (o *tokenGuard) admitToken(t *token.Token) bool {
 		o.missingSpace(t, where)
 	}
 	if len(o.blocks)+len(o.flow) > maxNesting {
-		o.addProblem(where, "nested more than %d deep", maxNesting)
+		o.addProblem(where, "nested more than %d levels deep", maxNesting)
 		return false
 	}
 	return ok
@@ -199,7 +199,7 @@ func (o *tokenGuard) checkKey(t *token.Token, where position) bool {
 		return false
 	}
 	if rest, ok := strings.CutPrefix(k.Value, "-"); ok && k.Type == token.StringType {
-		o.addProblem(where, "a dash wants a blank after it: - %.60s", strings.TrimLeft(rest, "-"))
+		o.addProblem(where, "a dash needs a blank after it: - %.60s", strings.TrimLeft(rest, "-"))
 	}
 	if n := len(o.flow); n > 0 {
 		if at := o.flow[n-1]; at.list && at.line != where.line {
@@ -221,7 +221,7 @@ func (o *tokenGuard) checkKey(t *token.Token, where position) bool {
 func (o *tokenGuard) missingSpace(t *token.Token, where position) {
 	const wide = "\u00a0"
 	if strings.HasPrefix(t.Value, wide) || strings.Contains(t.Value, ":"+wide) || strings.Contains(t.Value, "-"+wide) {
-		o.addProblem(where, "a no-break space: YAML wants plain ones")
+		o.addProblem(where, "a no-break space: YAML needs plain spaces")
 		return
 	}
 	if o.last != nil && o.last.Type == token.MappingValueType && o.last.Position.Line == where.line {
@@ -229,6 +229,6 @@ func (o *tokenGuard) missingSpace(t *token.Token, where position) {
 	}
 	key, rest, ok := strings.Cut(t.Value, ":")
 	if ok && slices.Contains(allKeys(), strings.TrimLeft(key, "-")) {
-		o.addProblem(where, "a colon wants a blank after it: %s: %.60s", key, strings.TrimSpace(rest))
+		o.addProblem(where, "a colon needs a blank after it: %s: %.60s", key, strings.TrimSpace(rest))
 	}
 }

@@ -33,7 +33,7 @@ func (p *Policy) findWarnings() Problems {
 			continue
 		}
 		if by := p.shadowedBy(i, &budget); by != "" {
-			out = append(out, p.newWarning(r.at, "rule %q can never decide: whoever it matches, %s matches first", r.name, by))
+			out = append(out, p.newWarning(r.at, "rule %q can never decide: %s matches the same people first", r.name, by))
 		}
 		out = append(out, p.opensGlobal(r)...)
 	}
@@ -60,12 +60,12 @@ func (p *Policy) opensGlobal(r *policyRule) Problems {
 	for _, g := range a.globs {
 		for _, region := range endpoint.ProxiedRegions() {
 			if by == "" && g.match(region) {
-				by = fmt.Sprintf("%q takes in %s", string(g), region)
+				by = fmt.Sprintf("%q matches %s", string(g), region)
 			}
 		}
 	}
-	return Problems{p.newWarning(r.at, "%s lets IAM users in at the global endpoint as well: %s, which for them counts as one with global; "+
-		"strict: true keeps them apart", r.displayName(), by)}
+	return Problems{p.newWarning(r.at, "%s also allows IAM users the global endpoint: %s, which for them counts as the global endpoint; "+
+		"strict: true keeps the two apart", r.displayName(), by)}
 }
 
 func (r *policyRule) displayName() string {

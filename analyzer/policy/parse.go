@@ -143,13 +143,13 @@ func (r *policyReader) readRule(i int, n ast.Node, owner position, severity rule
 			continue
 		}
 		if name == defaultsName || slices.ContainsFunc(r.p.rules, func(o policyRule) bool { return o.name == name }) {
-			r.addProblem(startPosition(f.value), "the name %.60q is taken: findings name the rule, so each has its own", name)
+			r.addProblem(startPosition(f.value), "the name %.60q is already used: findings name the rule, so each rule needs its own name", name)
 		}
 		out.name = name
 	}
 	r.readCommon(&out, fields)
 	if !out.allow.given && !misspelt {
-		r.addProblem(out.at, "%s says nothing of endpoints: give allow: [global, REGION, ...] or signin_url: URL", what)
+		r.addProblem(out.at, "%s names no endpoints: give allow: [global, REGION, ...] or signin_url: URL", what)
 	}
 	r.p.rules = append(r.p.rules, out)
 }
@@ -189,7 +189,7 @@ func (r *policyReader) readException(i int, n ast.Node, owner position) {
 	misspelt := len(r.problems) > before
 	x := exception{at: startPosition(n), allow: r.readAllowance(fields)}
 	missing := map[string]string{
-		"match": "say for whom", "until": "say for how long, as 2026-12-31", "reason": "say why, for whoever reads it next",
+		"match": "say for whom", "until": "say for how long, as 2026-12-31", "reason": "say why, for the next reader",
 	}
 	for _, f := range fields {
 		delete(missing, f.key)
@@ -210,7 +210,7 @@ func (r *policyReader) readException(i int, n ast.Node, owner position) {
 		}
 	}
 	if !x.allow.given && !misspelt {
-		r.addProblem(x.at, "%s says nothing of endpoints: give allow: [global, REGION, ...] or signin_url: URL", what)
+		r.addProblem(x.at, "%s names no endpoints: give allow: [global, REGION, ...] or signin_url: URL", what)
 	}
 	if x.label == "" {
 		x.label = x.reason
@@ -233,7 +233,7 @@ func (r *policyReader) readUntil(f field) time.Time {
 	}
 	moment, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		r.addProblem(valuePosition(f.value), "until %.60q is no date: write 2026-12-31, which includes that day (UTC), or 2026-12-31T18:00:00Z", s)
+		r.addProblem(valuePosition(f.value), "until %.60q is not a date: write 2026-12-31, which includes that day (UTC), or 2026-12-31T18:00:00Z", s)
 	}
 	return moment.UTC()
 }
@@ -307,6 +307,6 @@ func outcomes() []string {
 // requireOneOf wants a glob to match one of the words that the records have.
 func (r *policyReader) requireOneOf(p *pattern, what string, words []string) {
 	if !slices.ContainsFunc(words, p.matchesFold) {
-		r.addProblem(p.at, "%s %.60q is none that CloudTrail records%s", what, p.text, suggestWord(p.text, words))
+		r.addProblem(p.at, "%s %.60q is not a value that CloudTrail records%s", what, p.text, suggestWord(p.text, words))
 	}
 }

@@ -101,13 +101,13 @@ func (p *Policy) Detection(id string) Detection {
 // counts.
 //
 // Nobody is judged on a guess. A sign-in stays unjudged if its endpoint is not
-// known, if nobody can be named for it, if the home Region of Identity Center
+// known, if the record does not name a person, if the home Region of Identity Center
 // would decide and the record does not tell it, and if an earlier rule with
 // another answer may be the one that matches: failed sign-ins of IAM users
 // come without the ARN that a glob over paths wants.
 func (p *Policy) Decide(e *signin.Event, v analyzer.Verdict) Decision {
 	if p == nil {
-		return Decision{Why: "there is no policy"}
+		return Decision{Why: "no policy is given"}
 	}
 	s := NewSubject(e)
 	var doubts []*policyRule
@@ -130,7 +130,7 @@ func (p *Policy) Decide(e *signin.Event, v analyzer.Verdict) Decision {
 	for _, r := range doubts {
 		if other := p.applyRule(r, &s, v); d.Judged && (other.Judged != d.Judged || other.Allowed != d.Allowed) {
 			return Decision{Rule: r.name, Line: r.at.line,
-				Why: fmt.Sprintf("rule %q may be the one that decides, but the record has no ARN to tell the path by", r.name)}
+				Why: fmt.Sprintf("rule %q may apply, but the record has no ARN, so the path is not known", r.name)}
 		}
 	}
 	return d
@@ -153,12 +153,12 @@ func (p *Policy) AllowsByName(d Decision, e *signin.Event, v analyzer.Verdict) b
 // applyRule applies one rule; nil is the lack of any.
 func (p *Policy) applyRule(r *policyRule, s *Subject, v analyzer.Verdict) Decision {
 	if r == nil {
-		return Decision{Why: "no rule of the policy is about this person"}
+		return Decision{Why: "no rule of the policy matches this person"}
 	}
 	d := Decision{Rule: r.name, Line: r.at.line, Severity: r.severity}
 	switch {
 	case s.Nobody:
-		d.Why = "nobody can be named for it"
+		d.Why = "the record does not name a person"
 	case v.Scope == analyzer.ScopeUnknown:
 		d.Why = "the endpoint is not known"
 	}
@@ -175,7 +175,7 @@ func (p *Policy) applyRule(r *policyRule, s *Subject, v analyzer.Verdict) Decisi
 		d.Allowed = true
 	case maybe:
 		d.Judged, d.Expected = false, nil
-		d.Why = "the record does not tell what it depends on: the home Region of Identity Center, or the path of the user"
+		d.Why = "the decision depends on the home Region of Identity Center or on the path of the user, which the record does not show"
 	}
 	return d
 }

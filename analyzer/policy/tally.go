@@ -107,7 +107,7 @@ func (t *Tally) Exceptions() Problems {
 		x := &t.Policy.exceptions[i]
 		switch late := t.late[x.label]; {
 		case !t.Last.Before(x.until) && late > 0:
-			out = append(out, t.Policy.newWarning(x.at, "exception %q expired %s, and %s since would have needed it", x.label, x.endText(), text.Count(late, "sign-in")))
+			out = append(out, t.Policy.newWarning(x.at, "exception %q expired %s; %s since then would have needed it", x.label, x.endText(), text.Count(late, "sign-in")))
 		case !t.Last.Before(x.until):
 			out = append(out, t.Policy.newWarning(x.at, "exception %q expired %s", x.label, x.endText()))
 		case t.used[x.label] == 0:
@@ -120,7 +120,7 @@ func (t *Tally) Exceptions() Problems {
 // endText says when an exception ended: on a day, if with its end.
 func (x *exception) endText() string {
 	if x.until.Equal(x.until.Truncate(24 * time.Hour)) {
-		return "with " + x.until.Add(-1).Format(time.DateOnly)
+		return "at the end of " + x.until.Add(-1).Format(time.DateOnly)
 	}
 	return "at " + x.until.Format(time.RFC3339)
 }

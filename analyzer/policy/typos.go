@@ -25,9 +25,9 @@ func (p *pattern) typo(t MatchKey) string {
 	const list = "several names are a list, [one, other]"
 	switch text := p.text; {
 	case p.plain && strings.HasPrefix(text, "-"):
-		return "begins with a dash: an entry of a list wants a blank after its dash"
+		return "begins with a dash: an entry of a list needs a blank after its dash"
 	case p.plain && strings.ContainsAny(text, "\u201c\u201d\u201e\u2018\u2019"):
-		return "holds the quotation marks: quote with plain ones"
+		return "holds typographic quotation marks: use plain ones"
 	case p.plain && strings.Contains(text, ","), strings.Contains(text, ", "):
 		return "is one name with a comma in it: " + list
 	case p.plain && strings.Contains(text, " "):
@@ -35,11 +35,11 @@ func (p *pattern) typo(t MatchKey) string {
 	case strings.HasPrefix(text, "^"), strings.HasSuffix(text, "$"), strings.Contains(text, "|"):
 		return "looks like a regular expression: here * stands for any text and ? for one character"
 	case strings.HasPrefix(text, "!"):
-		return "does not exclude anybody: a rule of their own, placed before, takes people out"
+		return "does not exclude anybody: to exclude people, place a rule about them before this one"
 	case t == KeyUser && p.by == compareARN && (strings.Contains(text, ":role/") || strings.Contains(text, ":assumed-role/")):
 		return "is the ARN of a role, which no user has"
 	case t == KeyRole && p.by == compareARN && (strings.Contains(text, ":user/") || strings.Contains(text, ":assumed-role/")):
-		return "is no ARN of a role: those are arn:aws:iam::ACCOUNT:role/NAME"
+		return "is not the ARN of a role: write arn:aws:iam::ACCOUNT:role/NAME"
 	}
 	return ""
 }
@@ -48,7 +48,7 @@ func (p *pattern) typo(t MatchKey) string {
 func endpointHint(word string) string {
 	switch {
 	case strings.HasPrefix(word, "-"):
-		return ": an entry of a list wants a blank after its dash"
+		return ": an entry of a list needs a blank after its dash"
 	case strings.ContainsAny(word, ", ;"):
 		return ": several endpoints are a list, [global, us-east-1]"
 	case word == "all", word == "any", word == "every":
@@ -94,11 +94,11 @@ func explainSyntax(message, line string, column int) string {
 	case strings.HasPrefix(message, "unexpected key name"):
 		return "want KEY: VALUE here; a comment begins with #"
 	case strings.HasPrefix(message, "mapping value is not allowed"):
-		return "not YAML: a colon behind a value: put the text in quotes, or begin the next key below the one before it"
+		return "not YAML: there is a colon after a value: put the text in quotes, or write the next key on a new line"
 	case strings.HasPrefix(message, "value is not allowed") && strings.Count(before, "'")%2 == 0 && strings.Contains(before, "'"):
 		return "not YAML: the text ended with the quotation mark before this: quote it with \" instead"
 	case strings.HasPrefix(message, "value is not allowed") && first:
-		return "not YAML: this does not begin below the lines before it: keys of one mapping begin in one column"
+		return "not YAML: this line does not begin in the column of the lines before it: keys of one mapping begin in one column"
 	}
 	return "not YAML: " + message
 }

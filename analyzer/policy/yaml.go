@@ -178,7 +178,7 @@ func (d *document) readMapping(n ast.Node, owner position, what string, known []
 		case !slices.Contains(known, f.key):
 			d.addProblem(f.at, "unknown key %.60q in %s%s", f.key, what, suggestWord(f.key, known))
 		case slices.ContainsFunc(out, func(o field) bool { return o.key == f.key }):
-			d.addProblem(f.at, "%s stands twice in %s", f.key, what)
+			d.addProblem(f.at, "%s is given twice in %s", f.key, what)
 		default:
 			out = append(out, f)
 		}
