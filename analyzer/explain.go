@@ -10,13 +10,13 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Explain puts a verdict of the zero Classifier into words.
+// Explain explains a verdict of the zero Classifier.
 func Explain(e signin.Event, v Verdict) []string { return Classifier{}.Explain(e, v) }
 
-// Explain puts a verdict into words: what it is, why, and what speaks against
-// it or could be true instead, one sentence or two an element, never none. v
-// is meant to be this Classifier's verdict on e. Whatever comes from the
-// record is quoted, so that no control character gets out.
+// Explain explains a verdict in words: what it is, why, and what could be true
+// instead. v must be the verdict of this Classifier on e. Each element of the
+// result holds one or more sentences, and there is at least one element. Text of
+// the record is quoted, so that control characters cannot reach a terminal.
 func (c Classifier) Explain(e signin.Event, v Verdict) []string {
 	w := explainer{
 		table: c.Table, e: &e, v: v,
@@ -26,13 +26,13 @@ func (c Classifier) Explain(e signin.Event, v Verdict) []string {
 	w.explainBasis()
 	w.explainRegion()
 	w.explainUnused()
-	w.identityCenter()
+	w.explainIdentityCenter()
 	w.explainProxy()
 	w.explainAlternative()
 	return w.out
 }
 
-// explainer is an explanation under way.
+// explainer collects the sentences of one explanation.
 type explainer struct {
 	table endpoint.Table
 	e     *signin.Event
@@ -62,7 +62,8 @@ func (w *explainer) explainVerdict() {
 	}
 }
 
-// explainBasis names what decided, or why nothing could.
+// explainBasis names the part of the record that decided, or says why no part
+// could.
 func (w *explainer) explainBasis() {
 	switch w.v.Basis {
 	case BasisHost:
@@ -101,7 +102,8 @@ func (w *explainer) explainUnknown() {
 	}
 }
 
-// documentedFor qualifies what AWS documents for the commercial partition only.
+// documentedFor returns the word for a rule that AWS documents for the commercial
+// partition only.
 func documentedFor(partition string) string {
 	if partition == endpoint.AWS {
 		return "documented"
@@ -109,7 +111,7 @@ func documentedFor(partition string) string {
 	return "expected"
 }
 
-// rootRule says what root's way in rests on.
+// rootRule says why a root sign-in counts as one at the global endpoint.
 func (w *explainer) rootRule() string {
 	if w.v.Partition == endpoint.AWS {
 		return "AWS documents that root signs in through the global endpoint"
@@ -117,7 +119,7 @@ func (w *explainer) rootRule() string {
 	return "root is assumed to sign in through the global endpoint, as in the commercial partition"
 }
 
-// explainRegion says how awsRegion fits the verdict.
+// explainRegion says whether awsRegion agrees with the verdict.
 func (w *explainer) explainRegion() {
 	if w.at.isOdd() {
 		w.addSentence("awsRegion %q is not a Region in the table. It may be a new Region, which a regions file can add, or altered data.", w.e.Region)
@@ -138,7 +140,7 @@ func (w *explainer) explainRegion() {
 	}
 }
 
-// explainUnused says what became of a host that did not decide, and of LoginTo.
+// explainUnused says why the host did not decide, and why LoginTo is not used.
 func (w *explainer) explainUnused() {
 	switch w.host.Class {
 	case endpoint.Absent:
@@ -159,7 +161,7 @@ func (w *explainer) explainUnused() {
 	}
 }
 
-// missingEvidence says why a record may have no host.
+// missingEvidence says why a record may lack the host.
 func (w *explainer) missingEvidence() string {
 	major, minor, _ := strings.Cut(w.e.Version, ".")
 	n, err := strconv.Atoi(minor)
@@ -173,8 +175,9 @@ func (w *explainer) missingEvidence() string {
 		"service or a proxying console client made the call. An export may also remove it.", w.e.Version)
 }
 
-// identityCenter compares an Identity Center role's home with awsRegion.
-func (w *explainer) identityCenter() {
+// explainIdentityCenter compares the home Region of an Identity Center role with
+// awsRegion.
+func (w *explainer) explainIdentityCenter() {
 	id := w.e.Identity
 	if !id.IdentityCenter() {
 		return
@@ -204,11 +207,12 @@ func (w *explainer) identityCenter() {
 	}
 }
 
-// aliasRule is about when the account-alias rule entered the CloudTrail User
-// Guide; the exact day is not known.
+// aliasRule is the approximate time at which the account-alias rule entered the
+// CloudTrail User Guide. The exact day is not known.
 func aliasRule() time.Time { return time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
-// explainProxy explains what an IAM user at one of the three Regions may mean.
+// explainProxy explains what an IAM user at one of the three proxied Regions may
+// mean.
 func (w *explainer) explainProxy() {
 	if !w.v.Has(MaybeProxied) {
 		return

@@ -110,7 +110,7 @@ func (b *Baseline) Principals() int { return len(b.people) }
 func (b *Baseline) Ongoing() []Finding {
 	all := make([]Finding, 0, len(b.bursts))
 	for _, burst := range b.bursts {
-		all = append(all, burst.finding())
+		all = append(all, burst.currentFinding())
 	}
 	slices.SortFunc(all, compareFindings)
 	return all
@@ -144,21 +144,21 @@ func (b *Baseline) expectationFor(s *observation) expectation {
 	if s.foldProxied && s.class == analyzer.Global {
 		prior = float64(1+len(endpoint.ProxiedRegions())) / endpoints
 	}
-	p, _, _, _ := b.org.posterior(s, prior, weightOrg)
+	p, _, _, _ := b.org.posteriorOf(s, prior, weightOrg)
 	account := b.accounts[s.event.Account]
-	p, _, o.used, o.account = account.posterior(s, p, weightAccount)
+	p, _, o.used, o.account = account.posteriorOf(s, p, weightAccount)
 	if o.account > 0 {
 		o.common = float64(account.timesSeen(s)) / float64(o.account)
 	}
 	if s.role != "" {
-		p, _, _, _ = b.roles[s.role].posterior(s, p, weightRole)
+		p, _, _, _ = b.roles[s.role].posteriorOf(s, p, weightRole)
 	}
 	if s.history != nil {
 		t := &s.history.Places
-		p, o.share, _, o.own = t.posterior(s, p, weightPrincipal)
+		p, o.share, _, o.own = t.posteriorOf(s, p, weightPrincipal)
 		o.here, o.blind = t.timesSeen(s), s.history.Blind
 	} else {
-		p, _, _, _ = (*endpointCounts)(nil).posterior(s, p, weightPrincipal)
+		p, _, _, _ = (*endpointCounts)(nil).posteriorOf(s, p, weightPrincipal)
 	}
 	o.surprise = surpriseBits(p)
 	return o

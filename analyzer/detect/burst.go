@@ -20,8 +20,8 @@ type burst struct {
 	changedThisRun bool // in the run of this Judge, or seen again by it
 }
 
-// finding is the finding with what became of its burst in the reason.
-func (b *burst) finding() Finding {
+// currentFinding is the finding with what became of its burst in the reason.
+func (b *burst) currentFinding() Finding {
 	f := b.Finding
 	if f.Count > 1 {
 		f.Reason += fmt.Sprintf("; %d sign-ins in this burst, the last at %s", f.Count, time.Unix(b.Last, 0).UTC().Format(time.RFC3339))

@@ -31,8 +31,8 @@ type observation struct {
 	expected    expectation // only if named and known
 }
 
-// observe gathers what is known of a sign-in.
-func (j *Detector) observe(e *signin.Event, v analyzer.Verdict) observation {
+// observeSignIn gathers what is known of a sign-in.
+func (j *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observation {
 	s := observation{event: e, verdict: v, unix: e.Time.Unix(), principal: e.Principal(), named: e.Named(), known: v.Scope != analyzer.ScopeUnknown, class: v.Endpoint}
 	s.late = !j.Baseline.at.isBefore(e)
 	s.foldProxied = e.Identity.Type == signin.TypeIAMUser && v.Partition == endpoint.AWS

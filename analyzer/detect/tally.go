@@ -53,10 +53,10 @@ func (t *endpointCounts) totalWeight() float64 {
 	return sum
 }
 
-// posterior is one level of the model: the probability of the sight's endpoint, with
+// posteriorOf is one level of the model: the probability of the sight's endpoint, with
 // that of the level above as the prior. Beside it, how much of the tally is
 // this endpoint, whether it ever was, and how many sign-ins it has seen.
-func (t *endpointCounts) posterior(s *observation, above, weight float64) (p, share float64, used bool, seen int) {
+func (t *endpointCounts) posteriorOf(s *observation, above, weight float64) (p, share float64, used bool, seen int) {
 	if t == nil || t.Seen == 0 {
 		return above, 0, false, 0
 	}

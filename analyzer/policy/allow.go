@@ -136,12 +136,12 @@ func (r *policyReader) lookUpRegion(word string, where position) (string, bool) 
 
 // matchesAnyEndpoint tells whether the glob matches any endpoint that there is.
 func (r *policyReader) matchesAnyEndpoint(g glob) bool {
-	if g.match(analyzer.Global) {
+	if g.matchesText(analyzer.Global) {
 		return true
 	}
 	for _, p := range r.table.Partitions() {
 		for _, region := range r.table.Regions(p) {
-			if g.match(region.Name) {
+			if g.matchesText(region.Name) {
 				return true
 			}
 		}

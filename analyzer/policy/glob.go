@@ -7,9 +7,9 @@ import "strings"
 // since no name that AWS gives out holds them.
 type glob string
 
-// match tells whether the glob fits the whole text. Its time is bounded by the
+// matchesText tells whether the glob fits the whole text. Its time is bounded by the
 // product of the lengths, whatever the pattern.
-func (g glob) match(s string) bool {
+func (g glob) matchesText(s string) bool {
 	n := g.literalPrefix()
 	if n == len(g) || len(s) < n || string(g[:n]) != s[:n] {
 		return string(g) == s
@@ -61,20 +61,20 @@ func (g glob) literalPrefix() int {
 
 // matchesFold matches without regard to the case of ASCII letters.
 func (g glob) matchesFold(s string) bool {
-	return glob(strings.ToLower(string(g))).match(strings.ToLower(s))
+	return glob(strings.ToLower(string(g))).matchesText(strings.ToLower(s))
 }
 
 func (g glob) hasWildcard() bool { return g.literalPrefix() < len(g) }
 
-// covers tells whether every text that other fits, g fits too. It says so only
+// coversGlob tells whether every text that other fits, g fits too. It says so only
 // if it is certain: false may mean that it cannot tell.
-func (g glob) covers(other glob) bool {
+func (g glob) coversGlob(other glob) bool {
 	const (
 		anything = '*'
 		one      = '?'
 	)
 	if !g.hasWildcard() || !other.hasWildcard() {
-		return g.match(string(other))
+		return g.matchesText(string(other))
 	}
 	n := g.literalPrefix()
 	if other.literalPrefix() < n || g[:n] != other[:n] {

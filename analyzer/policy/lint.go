@@ -27,7 +27,7 @@ func (p *Policy) findWarnings() Problems {
 	budget := maxSteps
 	for i := range p.rules {
 		r := &p.rules[i]
-		out = append(out, p.typos(&r.match)...)
+		out = append(out, p.findTypos(&r.match)...)
 		if why := r.match.findContradiction(); why != "" {
 			out = append(out, p.newWarning(r.at, "rule %q can never match: %s", r.name, why))
 			continue
@@ -39,7 +39,7 @@ func (p *Policy) findWarnings() Problems {
 	}
 	out = append(out, p.opensGlobal(&p.fallback)...)
 	for i := range p.exceptions {
-		out = append(out, p.typos(&p.exceptions[i].match)...)
+		out = append(out, p.findTypos(&p.exceptions[i].match)...)
 		if why := p.exceptions[i].match.findContradiction(); why != "" {
 			out = append(out, p.newWarning(p.exceptions[i].at, "exception %q can never match: %s", p.exceptions[i].label, why))
 		}
@@ -59,7 +59,7 @@ func (p *Policy) opensGlobal(r *policyRule) Problems {
 	var by string
 	for _, g := range a.globs {
 		for _, region := range endpoint.ProxiedRegions() {
-			if by == "" && g.match(region) {
+			if by == "" && g.matchesText(region) {
 				by = fmt.Sprintf("%q matches %s", string(g), region)
 			}
 		}
@@ -139,7 +139,7 @@ func (m *matcher) coversSingle(single *[matchKeyCount]*pattern, budget *int) boo
 		}
 		covers := func(p pattern) bool {
 			*budget -= p.compareCost(single[t])
-			return *budget >= 0 && p.covers(single[t])
+			return *budget >= 0 && p.coversPattern(single[t])
 		}
 		if single[t] == nil || !slices.ContainsFunc(m[t], covers) {
 			return false
@@ -156,7 +156,7 @@ func (m *matcher) alwaysMatches(t MatchKey, single *[matchKeyCount]*pattern, bud
 	var words []string // of which it is one; none: it may be any text
 	switch {
 	case t == KeyOutcome:
-		words = outcomes()
+		words = outcomeWords()
 	case t == KeyIdentity && (single[KeyRole] != nil || single[KeySession] != nil):
 		words = []string{signin.TypeAssumedRole}
 	case t != KeyAccount && t != KeyIdentity:

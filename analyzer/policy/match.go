@@ -110,7 +110,7 @@ func (m *matcher) matchesSubject(s *Subject) ternary {
 func (p *pattern) matchesKey(t MatchKey, s *Subject) ternary {
 	switch t {
 	case KeyAccount:
-		return ternaryOf(p.match(s.event.Account))
+		return ternaryOf(p.matchesText(s.event.Account))
 	case KeyIdentity:
 		return ternaryOf(p.matchesFold(s.event.Identity.Type))
 	case KeyOutcome:
@@ -120,7 +120,7 @@ func (p *pattern) matchesKey(t MatchKey, s *Subject) ternary {
 	case KeyRole:
 		return p.matchesNamed(s.Role, s.event.Identity.IssuerARN, ":role/")
 	case KeySession:
-		return ternaryOf(s.Session != "" && p.match(s.Session))
+		return ternaryOf(s.Session != "" && p.matchesText(s.Session))
 	}
 	return no
 }
@@ -132,27 +132,27 @@ func (p *pattern) matchesNamed(name, arn, kind string) ternary {
 	case name == "":
 		return no
 	case p.by == compareName:
-		return ternaryOf(p.match(name))
+		return ternaryOf(p.matchesText(name))
 	case arn == "" || !ok && kind == ":role/":
 		// A tail without a star can only stand for the name itself.
 		tail := p.glob[strings.LastIndexByte(string(p.glob), '/')+1:]
-		if !strings.Contains(string(tail), "*") && !tail.match(name) {
+		if !strings.Contains(string(tail), "*") && !tail.matchesText(name) {
 			return no
 		}
 		return maybe
 	case p.by == compareARN:
-		return ternaryOf(p.match(arn))
+		return ternaryOf(p.matchesText(arn))
 	}
-	return ternaryOf(ok && p.match("/"+path))
+	return ternaryOf(ok && p.matchesText("/"+path))
 }
 
-// covers tells whether all that other fits, p fits too, given the same trait.
-func (p *pattern) covers(other *pattern) bool {
+// coversPattern tells whether all that other fits, p fits too, given the same trait.
+func (p *pattern) coversPattern(other *pattern) bool {
 	switch {
 	case p.by == compareWord:
-		return glob(strings.ToLower(string(p.glob))).covers(glob(strings.ToLower(string(other.glob))))
+		return glob(strings.ToLower(string(p.glob))).coversGlob(glob(strings.ToLower(string(other.glob))))
 	case p.by == other.by:
-		return p.glob.covers(other.glob)
+		return p.glob.coversGlob(other.glob)
 	}
 	return p.by == compareName && strings.Trim(string(p.glob), "*") == ""
 }
@@ -180,7 +180,7 @@ func (a *allowance) allowsName(name string) bool {
 		return true
 	}
 	for _, g := range a.globs {
-		if g.match(name) {
+		if g.matchesText(name) {
 			return true
 		}
 	}

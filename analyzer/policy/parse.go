@@ -64,10 +64,10 @@ func Parse(file string, data []byte, table endpoint.Table) (*Policy, error) {
 		}
 	}
 	if len(d.problems) > 0 {
-		return nil, d.problems.sorted()
+		return nil, d.problems.sortedByPlace()
 	}
 	r.p.globs = d.globs
-	r.p.warnings = r.p.findWarnings().sorted()
+	r.p.warnings = r.p.findWarnings().sortedByPlace()
 	return r.p, nil
 }
 
@@ -279,7 +279,7 @@ func (r *policyReader) readPattern(t MatchKey, text string, where position) patt
 		r.requireOneOf(&p, "identity", IdentityTypes())
 	case KeyOutcome:
 		p.by = compareWord
-		r.requireOneOf(&p, "outcome", outcomes())
+		r.requireOneOf(&p, "outcome", outcomeWords())
 	case KeyUser, KeyRole:
 		switch {
 		case strings.HasPrefix(text, "arn:"):
@@ -299,8 +299,8 @@ func IdentityTypes() []string {
 		"IdentityCenterUser", "Role", "Directory", "AWSAccount", "AWSService", "Unknown"}
 }
 
-// outcomes are the words that every sign-in has one of.
-func outcomes() []string {
+// outcomeWords are the words that every sign-in has one of.
+func outcomeWords() []string {
 	return []string{signin.Success.String(), signin.Failure.String(), signin.OutcomeUnknown.String()}
 }
 

@@ -78,8 +78,8 @@ func (p Problems) Error() string {
 	return fmt.Sprintf("%s (and %d more)", p[0].Error(), len(p)-1)
 }
 
-// sorted orders problems by place, then text, and drops repetitions.
-func (p Problems) sorted() Problems {
+// sortedByPlace orders problems by place, then text, and drops repetitions.
+func (p Problems) sortedByPlace() Problems {
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line

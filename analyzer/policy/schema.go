@@ -30,7 +30,7 @@ func rootSchema() schemaObject {
 		"title":       "Trailgate policy",
 		"description": "Who may come through which console sign-in endpoint.",
 		"$defs": schemaObject{
-			"severity": schemaObject{"description": "How grave a finding is.", "anyOf": anyCase(severities(), false)},
+			"severity": schemaObject{"description": "How grave a finding is.", "anyOf": anyCase(severityWords(), false)},
 			"globs":    oneOrMany(wordSchema()),
 			"match":    matchSchema(),
 			"allow": schemaObject{
@@ -53,7 +53,7 @@ func rootSchema() schemaObject {
 	}
 }
 
-func severities() []string {
+func severityWords() []string {
 	var out []string
 	for s := rule.Low; s <= rule.Critical; s++ {
 		out = append(out, s.String())
@@ -116,7 +116,7 @@ func matchSchema() schemaObject {
 		case KeyIdentity:
 			globs = oneOrMany(schemaObject{"anyOf": anyCase(IdentityTypes(), true)})
 		case KeyOutcome:
-			globs = oneOrMany(schemaObject{"anyOf": anyCase(outcomes(), true)})
+			globs = oneOrMany(schemaObject{"anyOf": anyCase(outcomeWords(), true)})
 		default:
 			globs = schemaRef("globs")
 		}

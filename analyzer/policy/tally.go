@@ -114,7 +114,7 @@ func (t *Tally) Exceptions() Problems {
 			out = append(out, t.Policy.newWarning(x.at, "exception %q was never used: no sign-in needed it", x.label))
 		}
 	}
-	return out.sorted()
+	return out.sortedByPlace()
 }
 
 // endText says when an exception ended: on a day, if with its end.
@@ -154,7 +154,7 @@ func (t *Tally) Unreached() Problems {
 	for i := range t.Policy.exceptions {
 		idle(&t.Policy.exceptions[i].match)
 	}
-	return out.sorted()
+	return out.sortedByPlace()
 }
 
 // String says in a few words what became of the sign-ins.

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// typos warns of globs that are likely to be something else than was meant.
-func (p *Policy) typos(m *matcher) Problems {
+// findTypos warns of globs that are likely to be something else than was meant.
+func (p *Policy) findTypos(m *matcher) Problems {
 	var out Problems
 	for _, t := range [...]MatchKey{KeyUser, KeyRole, KeySession} {
 		for i := range m[t] {
 			g := &m[t][i]
-			if why := g.typo(t); why != "" {
+			if why := g.typoHint(t); why != "" {
 				out = append(out, p.newWarning(g.at, "%s %.100q %s", t, g.text, why))
 			}
 		}
@@ -19,9 +19,9 @@ func (p *Policy) typos(m *matcher) Problems {
 	return out
 }
 
-// typo says what is odd about a glob of names, or nothing. Names out of records
+// typoHint says what is odd about a glob of names, or nothing. Names out of records
 // may hold anything, so one in quotes is left alone as far as it can be.
-func (p *pattern) typo(t MatchKey) string {
+func (p *pattern) typoHint(t MatchKey) string {
 	const list = "several names are a list, [one, other]"
 	switch text := p.text; {
 	case p.plain && strings.HasPrefix(text, "-"):
