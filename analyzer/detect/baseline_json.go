@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// baselineVersion is that of the saved form. Another one is refused: to guess at
-// what was learned would be worse than to learn it again.
+// baselineVersion is the version of the saved form. Another version is refused,
+// because a wrong guess at its meaning would spoil the findings.
 const baselineVersion = 1
 
 // baselineForm is the saved form of a Baseline.
@@ -29,9 +29,9 @@ type baselineForm struct {
 	Bursts   map[string]*burst            `json:"bursts"`
 }
 
-// MarshalJSON gives the saved form, from which ParseBaseline makes the same
-// Baseline again. The same Baseline gives the same bytes. It holds names and
-// addresses of people.
+// MarshalJSON returns the saved form, from which ParseBaseline makes the same
+// Baseline again. The same Baseline gives the same bytes. The form holds names
+// and addresses of people.
 func (b *Baseline) MarshalJSON() ([]byte, error) {
 	b.prepareMaps()
 	now := b.at.Time.Unix()
@@ -45,8 +45,8 @@ func (b *Baseline) MarshalJSON() ([]byte, error) {
 	return json.Marshal(baselineForm{baselineVersion, b.at, b.org, b.accounts, b.roles, b.people, b.homes, b.sources, b.hidden, open})
 }
 
-// ParseBaseline reads the saved form of a Baseline. What is not one, or was
-// damaged, is an error.
+// ParseBaseline reads the saved form of a Baseline. Data of another form and
+// damaged data are errors.
 func ParseBaseline(data []byte) (*Baseline, error) {
 	var s baselineForm
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -83,7 +83,8 @@ func copyEntries[V any](to, from map[string]V) {
 	}
 }
 
-// checkForm refuses what no Baseline ever is, on which later code relies.
+// checkForm refuses a form that no Baseline can have. Later code relies on these
+// checks.
 func (s *baselineForm) checkForm() error {
 	now := s.At.Time.Unix()
 	if err := s.Org.checkCounts("organization", now); err != nil {
@@ -125,7 +126,7 @@ func (s *baselineForm) checkForm() error {
 	return nil
 }
 
-// notAfter tells whether moments are in order, and none is to come.
+// notAfter tells whether moments are sorted and none is later than now.
 func notAfter(times []int64, now int64) bool {
 	return slices.IsSorted(times) && (len(times) == 0 || times[len(times)-1] <= now)
 }
