@@ -44,7 +44,7 @@ const HalfLife = 180 * 24 * time.Hour
 // in a fixed order and the saved form is exact. So neither batches nor restarts
 // change a result.
 type Baseline struct {
-	at       streamPosition // the last sign-in that was taken in
+	at       streamPosition // the last sign-in that was learned
 	org      endpointCounts
 	accounts map[string]*endpointCounts
 	roles    map[string]*endpointCounts

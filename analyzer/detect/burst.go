@@ -20,7 +20,7 @@ type burst struct {
 	changedThisRun bool // this Detector has changed it or has seen its sign-ins again
 }
 
-// currentFinding is the finding with what became of its burst in the reason.
+// currentFinding returns the finding. Its reason also says how the burst went on.
 func (b *burst) currentFinding() Finding {
 	f := b.Finding
 	if f.Count > 1 {

@@ -53,9 +53,9 @@ func (t *endpointCounts) totalWeight() float64 {
 	return sum
 }
 
-// posteriorOf is one level of the model: the probability of the sight's endpoint, with
-// that of the level above as the prior. Beside it, how much of the tally is
-// this endpoint, whether it ever was, and how many sign-ins it has seen.
+// posteriorOf is one level of the model. It returns the probability of the
+// observed endpoint, with the level above as the prior. It also returns the share
+// of the endpoint, whether it was ever used, and the number of sign-ins.
 func (t *endpointCounts) posteriorOf(s *observation, above, weight float64) (p, share float64, used bool, seen int) {
 	if t == nil || t.Seen == 0 {
 		return above, 0, false, 0

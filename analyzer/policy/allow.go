@@ -10,7 +10,7 @@ import (
 	"trailgate/analyzer/endpoint"
 )
 
-// HomeWord is what a policy calls the home Region of Identity Center.
+// HomeWord is the word of a policy file for the home Region of Identity Center.
 const HomeWord = "idc-home"
 
 // readAllowance reads allow, signin_url and strict of a rule or an exception.
@@ -44,7 +44,7 @@ func (r *policyReader) readAllowance(fields []field) allowance {
 	return a
 }
 
-// finishAllowance brings what was read into the form that judging wants.
+// finishAllowance fills the fields that follow from the others.
 func (a *allowance) finishAllowance() {
 	for _, name := range append([]string{analyzer.Global}, endpoint.ProxiedRegions()...) {
 		a.namesProxyClass = a.namesProxyClass || a.allowsName(name)
@@ -91,7 +91,8 @@ func (a *allowance) addName(name string) {
 	}
 }
 
-// readReplicas reads what follows idc-home: nothing, +REGION, or +[REGION, ...].
+// readReplicas reads the text after idc-home: nothing, +REGION, or +[REGION,
+// ...].
 func (r *policyReader) readReplicas(a *allowance, rest string, where position) {
 	if rest == "" {
 		return
@@ -105,13 +106,13 @@ func (r *policyReader) readReplicas(a *allowance, rest string, where position) {
 	}
 }
 
-// lookUpRegion wants a Region of the table.
+// lookUpRegion finds a Region in the table, and reports a word that is not there.
 func (r *policyReader) lookUpRegion(word string, where position) (string, bool) {
 	if found, ok := r.table.Region(word); ok {
 		return found.Name, true
 	}
 	if len(r.problems) == maxProblems {
-		return "", false // to look for what was meant is work
+		return "", false // save the search for a similar word
 	}
 	words := []string{analyzer.Global, HomeWord}
 	for _, p := range r.table.Partitions() {
@@ -134,7 +135,8 @@ func (r *policyReader) lookUpRegion(word string, where position) (string, bool) 
 	return "", false
 }
 
-// matchesAnyEndpoint tells whether the glob matches any endpoint that there is.
+// matchesAnyEndpoint tells whether the glob matches the global endpoint or any
+// Region.
 func (r *policyReader) matchesAnyEndpoint(g glob) bool {
 	if g.matchesText(analyzer.Global) {
 		return true
@@ -149,8 +151,8 @@ func (r *policyReader) matchesAnyEndpoint(g glob) bool {
 	return false
 }
 
-// readSignInURL resolves the very URL that people were handed. Where AWS chooses the
-// Region, all that it chooses from are allowed.
+// readSignInURL allows the endpoint that a sign-in URL leads to. If AWS chooses
+// the Region, all possible Regions are allowed.
 func (r *policyReader) readSignInURL(a *allowance, f field) {
 	text, ok := r.readText(f.value, f.at, "signin_url")
 	if !ok {

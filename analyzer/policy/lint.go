@@ -10,9 +10,9 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// maxSteps bounds the work of looking for dead rules, over the whole policy: a
-// step holds one character of a glob against one of another. What lies beyond
-// is not looked at, and so not warned of.
+// maxSteps limits the search for dead rules over the whole policy. One step
+// compares one character of a glob with one of another. The search stops at the
+// limit, and later rules get no warning.
 const maxSteps = 50_000_000
 
 func (p *Policy) newWarning(at position, format string, args ...any) Problem {
@@ -21,7 +21,7 @@ func (p *Policy) newWarning(at position, format string, args ...any) Problem {
 	return w
 }
 
-// findWarnings looks for what cannot be meant.
+// findWarnings looks for rules and globs that are probably mistakes.
 func (p *Policy) findWarnings() Problems {
 	var out Problems
 	budget := maxSteps
@@ -47,7 +47,8 @@ func (p *Policy) findWarnings() Problems {
 	return out
 }
 
-// opensGlobal warns of a glob that lets IAM users in by more doors than it says.
+// opensGlobal warns about a glob that allows IAM users the global endpoint
+// without naming it.
 func (p *Policy) opensGlobal(r *policyRule) Problems {
 	a := &r.allow
 	if a.strict || !a.namesProxyClass || !r.match.admitsValue(KeyIdentity, signin.TypeIAMUser) || len(r.match[KeyRole])+len(r.match[KeySession]) > 0 {
@@ -75,13 +76,13 @@ func (r *policyRule) displayName() string {
 	return fmt.Sprintf("rule %q", r.name)
 }
 
-// admitsValue tells whether a trait of this value could be matched.
+// admitsValue tells whether the patterns of a key could match this value.
 func (m *matcher) admitsValue(t MatchKey, value string) bool {
 	return len(m[t]) == 0 || slices.ContainsFunc(m[t], func(p pattern) bool { return p.matchesFold(value) })
 }
 
-// findContradiction says why nobody can ever match, or nothing. Only AssumedRole
-// identities have a role and a session, and those have no user name.
+// findContradiction says why a matcher cannot match anybody, or returns "". Only
+// AssumedRole identities have a role and a session, and they have no user name.
 func (m *matcher) findContradiction() string {
 	role := len(m[KeyRole])+len(m[KeySession]) > 0
 	named := func(types ...string) bool {
@@ -98,9 +99,9 @@ func (m *matcher) findContradiction() string {
 	return ""
 }
 
-// shadowedBy names the earlier rules that leave nobody to the ith, or nothing.
-// The rule is split into combinations of one pattern a trait, each of which has
-// to be covered whole by one earlier rule.
+// shadowedBy names the earlier rules that match everybody before the ith rule, or
+// returns "". The rule is split into combinations with one pattern for each key.
+// One earlier rule must cover each combination completely.
 func (p *Policy) shadowedBy(i int, budget *int) string {
 	m := &p.rules[i].match
 	count := 1
@@ -130,8 +131,9 @@ func (p *Policy) shadowedBy(i int, budget *int) string {
 	return strings.Join(by, " or ")
 }
 
-// coversSingle tells whether the matcher fits whatever all the single patterns fit.
-// It takes what that costs off the budget, and is false once that is spent.
+// coversSingle tells whether the matcher matches everybody that all the single
+// patterns match. It subtracts its cost from the budget and returns false when
+// the budget is spent.
 func (m *matcher) coversSingle(single *[matchKeyCount]*pattern, budget *int) bool {
 	for t := range m {
 		if len(m[t]) == 0 || m.alwaysMatches(MatchKey(t), single, budget) {
@@ -149,11 +151,12 @@ func (m *matcher) coversSingle(single *[matchKeyCount]*pattern, budget *int) boo
 	return *budget >= 0
 }
 
-// alwaysMatches tells whether the patterns of a trait fit everybody whom the single
-// ones leave. Every record has an account, an identity and an outcome, an empty
-// text if nothing else; who has a role or a session is an AssumedRole.
+// alwaysMatches tells whether the patterns of a key match everybody that the
+// single patterns match. Every record has an account, an identity and an outcome,
+// which may be an empty text. The identity is AssumedRole if there is a role or a
+// session.
 func (m *matcher) alwaysMatches(t MatchKey, single *[matchKeyCount]*pattern, budget *int) bool {
-	var words []string // of which it is one; none: it may be any text
+	var words []string // the possible values; nil: any text
 	switch {
 	case t == KeyOutcome:
 		words = outcomeWords()
@@ -172,10 +175,10 @@ func (m *matcher) alwaysMatches(t MatchKey, single *[matchKeyCount]*pattern, bud
 	return slices.ContainsFunc(m[t], stars) || len(words) > 0 && !slices.ContainsFunc(words, lacks)
 }
 
-// matchCost is about what it costs to hold p against a text.
+// matchCost estimates the cost of comparing p with a text.
 func (p *pattern) matchCost(text string) int { return len(p.glob) * (1 + len(text)) }
 
-// compareCost is about what it costs to tell whether p covers other.
+// compareCost estimates the cost of coversPattern.
 func (p *pattern) compareCost(other *pattern) int {
 	const call = 10
 	n := p.literalPrefix()

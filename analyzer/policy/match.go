@@ -150,7 +150,8 @@ func (p *pattern) matchesNamed(name, arn, kind string) ternary {
 	return ternaryOf(ok && p.matchesText("/"+path))
 }
 
-// coversPattern tells whether all that other fits, p fits too, given the same trait.
+// coversPattern tells whether p matches everything that other matches. Both must
+// belong to the same key.
 func (p *pattern) coversPattern(other *pattern) bool {
 	switch {
 	case p.by == compareWord:

@@ -44,7 +44,7 @@ func (p *pattern) typoHint(t MatchKey) string {
 	return ""
 }
 
-// endpointHint says what may have been meant by a word under allow, or nothing.
+// endpointHint guesses the meaning of a wrong word under allow, or returns "".
 func endpointHint(word string) string {
 	switch {
 	case strings.HasPrefix(word, "-"):
@@ -59,8 +59,8 @@ func endpointHint(word string) string {
 	return ""
 }
 
-// findUnquoted names the mistake in a line in which YAML took a sign for its own,
-// and where that is; zero is none.
+// findUnquoted looks for a sign in a line that YAML reads as its own. It returns
+// the column and the advice. The column is 0 if there is no such sign.
 func findUnquoted(line string) (column int, text string) {
 	for _, c := range [...]struct{ sign, text string }{
 		{"*", `a glob that starts with * has to be quoted: "*"`},
@@ -77,8 +77,8 @@ func findUnquoted(line string) (column int, text string) {
 	return 0, ""
 }
 
-// explainSyntax puts what the YAML parser says into words for whoever wrote the line.
-// The mistake shows at the column.
+// explainSyntax explains a message of the YAML parser to the author of the line.
+// The mistake is at the column.
 func explainSyntax(message, line string, column int) string {
 	before := line
 	if r := []rune(line); column <= len(r) {
