@@ -4,13 +4,14 @@ import (
 	"strings"
 
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
 // Classifier classifies by a table of Regions. The zero Classifier uses the
 // embedded one. It does not change and may be shared between goroutines.
 type Classifier struct {
-	Table endpoint.Table
+	Table region.Table
 }
 
 // Classify is the verdict of the zero Classifier.
@@ -23,7 +24,7 @@ func Classify(e signin.Event) Verdict { return Classifier{}.Classify(e) }
 // the root user stay unknown. LoginTo is never looked at: it names the
 // destination.
 func (c Classifier) Classify(e signin.Event) Verdict {
-	host := c.Table.ParseHost(e.Host)
+	host := endpoint.ParseHost(c.Table, e.Host)
 	at := c.locateRegion(e.Region)
 	v := Verdict{Partition: c.partitionOf(&e, host, at)}
 	switch {
@@ -45,10 +46,10 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 	}
 	// Both rest on which Region is the default one, and only the commercial
 	// partition has records that show it.
-	if (v.Basis == BasisRegion || v.Basis == BasisIdentity) && v.Partition != endpoint.AWS {
+	if (v.Basis == BasisRegion || v.Basis == BasisIdentity) && v.Partition != region.AWS {
 		v.Confidence = Low
 	}
-	if host.Class == endpoint.Global && c.Table.Bare(host.Partition) == endpoint.Assumed {
+	if host.Class == endpoint.Global && endpoint.BareStanding(host.Partition) == endpoint.Assumed {
 		v.Confidence = Low
 	}
 	v.Notes = collectNotes([...]noteCandidate{
@@ -56,7 +57,7 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 		{ForeignHost, host.Class == endpoint.Foreign},
 		{IdentityCenter, e.Identity.IdentityCenter()},
 		{MalformedField, e.Malformed},
-		{MaybeProxied, e.Identity.Type == signin.TypeIAMUser && v.Partition == endpoint.AWS &&
+		{MaybeProxied, e.Identity.Type == signin.TypeIAMUser && v.Partition == region.AWS &&
 			(endpoint.Proxied(v.Endpoint) || endpoint.Proxied(at.Name))},
 		{RegionMismatch, mismatch},
 		{UnknownRegion, at.isOdd()},
@@ -66,9 +67,9 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 
 // location is awsRegion, understood.
 type location struct {
-	endpoint.Region      // zero where the table does not have it
-	marker          bool // the literal "global"
-	absent          bool
+	region.Region      // zero where the table does not have it
+	marker        bool // the literal "global"
+	absent        bool
 }
 
 func (l location) isKnown() bool { return l.Name != "" }
@@ -109,7 +110,7 @@ func (c Classifier) partitionOf(e *signin.Event, host endpoint.Host, at location
 	if p := e.Identity.Partition(); c.Table.Default(p) != "" {
 		return p
 	}
-	return endpoint.AWS
+	return region.AWS
 }
 
 type noteCandidate struct {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -20,7 +21,7 @@ func Explain(e signin.Event, v Verdict) []string { return Classifier{}.Explain(e
 func (c Classifier) Explain(e signin.Event, v Verdict) []string {
 	w := explainer{
 		table: c.Table, e: &e, v: v,
-		host: c.Table.ParseHost(e.Host), at: c.locateRegion(e.Region), home: c.Table.Default(v.Partition),
+		host: endpoint.ParseHost(c.Table, e.Host), at: c.locateRegion(e.Region), home: c.Table.Default(v.Partition),
 	}
 	w.explainVerdict()
 	w.explainBasis()
@@ -34,7 +35,7 @@ func (c Classifier) Explain(e signin.Event, v Verdict) []string {
 
 // explainer is an explanation under way.
 type explainer struct {
-	table endpoint.Table
+	table region.Table
 	e     *signin.Event
 	v     Verdict
 	host  endpoint.Host
@@ -67,7 +68,7 @@ func (w *explainer) explainBasis() {
 	switch w.v.Basis {
 	case BasisHost:
 		kind := "the un-prefixed sign-in host of partition " + w.v.Partition
-		if w.table.Bare(w.v.Partition) == endpoint.Assumed {
+		if endpoint.BareStanding(w.v.Partition) == endpoint.Assumed {
 			kind = "the bare sign-in domain of partition " + w.v.Partition
 		}
 		if w.v.Scope == ScopeRegional {
@@ -103,7 +104,7 @@ func (w *explainer) explainUnknown() {
 
 // documentedFor qualifies what AWS documents for the commercial partition only.
 func documentedFor(partition string) string {
-	if partition == endpoint.AWS {
+	if partition == region.AWS {
 		return "documented"
 	}
 	return "expected"
@@ -111,7 +112,7 @@ func documentedFor(partition string) string {
 
 // rootRule says what root's way in rests on.
 func (w *explainer) rootRule() string {
-	if w.v.Partition == endpoint.AWS {
+	if w.v.Partition == region.AWS {
 		return "AWS documents root to sign in through the global endpoint"
 	}
 	return "that root signs in through the global endpoint is carried over from the commercial partition"
@@ -186,7 +187,7 @@ func (w *explainer) identityCenter() {
 	case id.IssuerARN == "":
 		w.addSentence("The role is one of Identity Center's, but the record does not have its path, which would tell the home Region.")
 		return
-	case w.v.Partition != endpoint.AWS:
+	case w.v.Partition != region.AWS:
 		w.addSentence("The role is one of Identity Center's, and its path names no home Region.")
 		return
 	default:
@@ -225,7 +226,7 @@ func (w *explainer) explainProxy() {
 func (w *explainer) explainAlternative() {
 	switch {
 	case w.v.Basis == BasisHost && w.v.Scope == ScopeGlobal:
-		w.addSentence("%s", w.table.BareReason(w.v.Partition))
+		w.addSentence("%s", endpoint.BareReason(w.v.Partition))
 	case w.v.Basis == BasisIdentity:
 		w.addSentence("A root record of 2022 that lay in another Region shows that the rule has exceptions.")
 	case w.v.Basis == BasisRegion && w.e.Identity.Type == signin.TypeRoot:
@@ -235,10 +236,10 @@ func (w *explainer) explainAlternative() {
 		w.addSentence("It was the global endpoint or the regional one of %s: a password typed at the global URL, the Region's own URL, "+
 			"a federation broker and a SAML provider all look like this.", w.at.Name)
 	}
-	if w.e.Identity.Type == signin.TypeRoot && w.v.Partition == endpoint.GovCloud {
+	if w.e.Identity.Type == signin.TypeRoot && w.v.Partition == region.GovCloud {
 		w.addSentence("The AWS GovCloud (US) User Guide knows no console sign-in of the root user: that there is a record of one is remarkable.")
 	}
-	if w.v.Partition != endpoint.AWS {
+	if w.v.Partition != region.AWS {
 		w.addSentence("No sign-in record of partition %s has been published: what its default Region means is carried over from the "+
 			"commercial partition.", w.v.Partition)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 )
 
 // HomeWord is what a policy calls the home Region of Identity Center.
@@ -125,7 +126,7 @@ func (r *policyReader) lookUpRegion(word string, where position) (string, bool) 
 	}
 	switch {
 	case hint != "":
-	case endpoint.RegionLike(word):
+	case region.HasShape(word):
 		hint = ": if it is a new one, add it with a regions file (--regions-file)"
 	default:
 		hint = `: want global, a Region, a glob of Regions such as "eu-*", or idc-home`
@@ -157,7 +158,7 @@ func (r *policyReader) readSignInURL(a *allowance, f field) {
 		return
 	}
 	where := valuePosition(f.value)
-	u, err := r.table.ParseURL(text)
+	u, err := endpoint.ParseURL(r.table, text)
 	switch {
 	case err != nil:
 		r.addProblem(where, "%s", err)

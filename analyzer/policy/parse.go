@@ -9,8 +9,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/rule"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -47,7 +47,7 @@ func matchKeys() []string {
 // policyReader makes a Policy of a document.
 type policyReader struct {
 	*document
-	table endpoint.Table
+	table region.Table
 	p     *Policy
 }
 
@@ -55,7 +55,7 @@ type policyReader struct {
 // error is a Problems: everything that is wrong, not the first thing only. The
 // table says which Regions there are, and resolves sign-in URLs as explain
 // does.
-func Parse(file string, data []byte, table endpoint.Table) (*Policy, error) {
+func Parse(file string, data []byte, table region.Table) (*Policy, error) {
 	d, text := newDocument(file, data)
 	r := policyReader{document: d, table: table, p: &Policy{file: file, source: d.source}}
 	if len(d.problems) == 0 {

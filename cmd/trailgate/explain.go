@@ -17,6 +17,7 @@ import (
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/record"
 	"trailgate/ingest/signin"
 	"trailgate/report"
@@ -95,7 +96,7 @@ type explanation struct {
 // explainArgument finds out what the argument is, and explains it. A document may
 // give several explanations. If a part of it cannot be read, the error comes with the
 // explanations of the rest. The detector may be nil.
-func (p *process) explainArgument(ctx context.Context, arg string, table endpoint.Table, judge *detect.Detector) ([]explanation, error) {
+func (p *process) explainArgument(ctx context.Context, arg string, table region.Table, judge *detect.Detector) ([]explanation, error) {
 	switch {
 	case arg == "-":
 		return explainRecords(ctx, p.stdin, "standard input", table, judge)
@@ -114,7 +115,7 @@ func (p *process) explainArgument(ctx context.Context, arg string, table endpoin
 	if !strings.ContainsAny(arg, "./:") && strings.TrimSpace(arg) != "" {
 		return nil, hinted{usagef("%q is %s", arg, describeWord(arg, table)), hint}
 	}
-	u, err := table.ParseURL(arg)
+	u, err := endpoint.ParseURL(table, arg)
 	if err != nil {
 		return nil, hinted{usageError{err}, hint}
 	}
@@ -139,7 +140,7 @@ func (p *process) explainArgument(ctx context.Context, arg string, table endpoin
 }
 
 // explainFile explains the records in a file.
-func explainFile(ctx context.Context, path string, table endpoint.Table, judge *detect.Detector) ([]explanation, error) {
+func explainFile(ctx context.Context, path string, table region.Table, judge *detect.Detector) ([]explanation, error) {
 	h, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -149,7 +150,7 @@ func explainFile(ctx context.Context, path string, table endpoint.Table, judge *
 }
 
 // describeWord says what a word is that is neither a URL nor a host.
-func describeWord(arg string, table endpoint.Table) string {
+func describeWord(arg string, table region.Table) string {
 	switch {
 	case table.Known(arg):
 		return "a Region, not a host"
@@ -161,7 +162,7 @@ func describeWord(arg string, table endpoint.Table) string {
 
 // explainRecords explains every sign-in in a document. The error is the first one met
 // in reading it. If there is a detector, it adds what is expected of the person.
-func explainRecords(ctx context.Context, r io.Reader, origin string, table endpoint.Table, judge *detect.Detector) ([]explanation, error) {
+func explainRecords(ctx context.Context, r io.Reader, origin string, table region.Table, judge *detect.Detector) ([]explanation, error) {
 	classify := analyzer.Classifier{Table: table}
 	var out []explanation
 	var failed error

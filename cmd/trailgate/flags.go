@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/lookup"
 )
 
@@ -83,8 +83,8 @@ type readingFlags struct {
 	maxObject   string
 	regionsFile string
 
-	limit int64          // maxObject, parsed
-	table endpoint.Table // regionsFile, parsed
+	limit int64        // maxObject, parsed
+	table region.Table // regionsFile, parsed
 }
 
 func (f *readingFlags) register(s *pflag.FlagSet) {
@@ -182,7 +182,7 @@ func (f *readingFlags) readTable() error {
 	if err != nil {
 		return usagef("--regions-file: %w", err)
 	}
-	if f.table, err = endpoint.ParseTable(b); err != nil {
+	if f.table, err = region.ParseTable(b); err != nil {
 		return usagef("--regions-file %q: %w", f.regionsFile, err)
 	}
 	return nil
