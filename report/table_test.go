@@ -60,10 +60,10 @@ func TestCoverageHeadline(t *testing.T) {
 	}{
 		"nothing in the window": {report.Coverage{Complete: true, Places: empty,
 			Objects: report.Objects{Listed: 2, Excluded: 2, LeftOutBy: map[string]int{"outside-window": 2}}},
-			"No log files in the window, of 2 accounts in 2 Regions.\nListed, but did not read, 2 objects.\nLeft out: 2 objects (2 outside-window).\n"},
-		"no layout": {report.Coverage{Complete: true}, "No log files in a trail's layout were found.\nListed, but did not read, 0 objects.\n"},
+			"No log files of 2 accounts in 2 Regions in the window.\nListed 2 objects without reading them.\nLeft out: 2 objects (2 outside-window).\n"},
+		"no layout": {report.Coverage{Complete: true}, "No log files in a trail's layout were found.\nListed 0 objects without reading them.\n"},
 		"a folder that could not be listed": {surveyed(),
-			"\nListed, but did not read, 410 objects from s3://example-trail/logs.\nINCOMPLETE: 1 of 410 objects could not be listed (1 listing).\nLeft out: 12 objects (10 digest, 2 insight) and 40 folders"},
+			"\nListed 410 objects from s3://example-trail/logs without reading them.\nINCOMPLETE: 1 of 410 objects could not be listed (1 listing).\nLeft out: 12 objects (10 digest, 2 insight) and 40 folders"},
 	} {
 		got := string(run(t, func(w io.Writer) error { return writeCoverageAs("table", w, c.c, report.Options{Aligned: true}) }))
 		if !strings.Contains(got, c.want) || strings.Contains(got, "was read") {
