@@ -96,8 +96,8 @@ func TestTwinHasEveryCell(t *testing.T) {
 	}
 }
 
-// TestAlignedStream goes past the rows that decide the widths: later rows that
-// are wider are cut visibly, and none is lost or moved.
+// TestAlignedStream writes more rows than those that decide the widths. Later rows that are
+// wider must be cut visibly, and all rows must be there in their order.
 func TestAlignedStream(t *testing.T) {
 	rows := func(yield func(row.SignIn) bool) {
 		for i := range 2500 {
@@ -149,8 +149,8 @@ func TestProseIsNotCut(t *testing.T) {
 	}
 }
 
-// TestStreamsAreReadOnce holds that no format reads findings or sign-ins twice,
-// or more of them than it shows.
+// TestStreamsAreReadOnce proves that a format reads findings and sign-ins only once, and
+// only as many as it shows.
 func TestStreamsAreReadOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		write func(io.Writer, report.Report) error
@@ -227,7 +227,7 @@ func TestMarkdownCells(t *testing.T) {
 	}
 }
 
-// A terminal that is too narrow for the table of findings gets blocks, in which
+// If the terminal is too narrow for the table of findings, they are written as blocks, and
 // nothing is cut.
 func TestFindingsOnANarrowTerminal(t *testing.T) {
 	f := row.Finding{Rule: "endpoint.new", Severity: "medium", Reason: "first sign-in at eu-north-1 in 143; " + strings.Repeat("words ", 20) + "end.",
