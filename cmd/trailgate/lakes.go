@@ -18,6 +18,7 @@ type lakeFlags struct {
 	to, state string
 }
 
+// register registers the flags.
 func (f *lakeFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.to, "to", "", "the lake: a `folder` or s3://BUCKET/PREFIX")
 	s.StringVar(&f.state, "state", "", "where the job keeps its state: a `folder` or s3://BUCKET/PREFIX (default: "+lake.Metadata+"/state in the lake)")
@@ -37,6 +38,7 @@ type lockFlags struct {
 	lease time.Duration
 }
 
+// register registers the flags.
 func (f *lockFlags) register(s *pflag.FlagSet) {
 	s.DurationVar(&f.wait, "lock-wait", 2*time.Minute, "how long to wait for another run on the same state")
 	s.DurationVar(&f.lease, "lease", time.Minute, "how long the lock lasts without renewal; after this time the lock of a crashed run expires")
@@ -92,7 +94,7 @@ func (p *process) openStore(ctx context.Context, flag, arg string, c *clients) (
 	return lake.S3{Client: client, Bucket: bucket, Prefix: strings.Trim(prefix, "/")}, nil
 }
 
-// parseStore takes the name of a store apart. A folder has no bucket.
+// parseStore divides the name of a store. The bucket is empty for a folder.
 func parseStore(flag, arg string) (bucket, prefix string, err error) {
 	scheme, rest, ok := strings.Cut(arg, "://")
 	switch {
@@ -102,12 +104,12 @@ func parseStore(flag, arg string) (bucket, prefix string, err error) {
 		return "", "", usagef("--%s %q: give a folder or s3://BUCKET/PREFIX", flag, arg)
 	}
 	if bucket, prefix, _ = strings.Cut(rest, "/"); bucket == "" {
-		return "", "", usagef("--%s %q names no bucket", flag, arg)
+		return "", "", usagef("--%s %q does not name a bucket", flag, arg)
 	}
 	return bucket, prefix, nil
 }
 
-// asUsage makes a usage error of an error that the flags can mend.
+// asUsage makes a usage error of an error that other flags would avoid.
 func asUsage(err error) error {
 	var filter *batch.FilterChangedError
 	var partition *batch.PartitionMismatchError
