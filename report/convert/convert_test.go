@@ -134,11 +134,16 @@ func TestSummary(t *testing.T) {
 // Every cause that a skip can have is put into words. A cause without words would be
 // shown as it is.
 func TestEveryCauseHasWords(t *testing.T) {
-	cov := convert.Coverage(&ingest.Coverage{}, ingest.Window{}, day("2026-03-06"), endpoint.Table{})
-	for _, cause := range []ingest.Cause{ingest.CauseDenied, ingest.CauseVanished, ingest.CauseTransport, ingest.CauseTruncated,
+	causes := []ingest.Cause{ingest.CauseDenied, ingest.CauseVanished, ingest.CauseTransport, ingest.CauseTruncated,
 		ingest.CauseCorrupt, ingest.CauseTrailing, ingest.CauseEmpty, ingest.CauseTooLarge, ingest.CauseBroken, ingest.CauseUnknown,
-		ingest.CauseThrottled, ingest.CauseListing, ingest.CauseSource, ingest.CauseNoID, ingest.CauseNoTime, ingest.CauseRecord} {
-		if cov.Meanings[string(cause)] == "" {
+		ingest.CauseThrottled, ingest.CauseListing, ingest.CauseSource, ingest.CauseNoID, ingest.CauseNoTime, ingest.CauseRecord}
+	c := ingest.Coverage{Skipped: map[ingest.Cause]int{}}
+	for _, cause := range causes {
+		c.Skipped[cause] = 1
+	}
+	cov := convert.Coverage(&c, ingest.Window{}, day("2026-03-06"), endpoint.Table{})
+	for _, cause := range causes {
+		if words := cov.Meanings[string(cause)]; words == "" || words == string(cause) {
 			t.Errorf("cause %q has no words", cause)
 		}
 	}

@@ -17,31 +17,33 @@ import (
 	"time"
 )
 
-// Disk is a folder. The first Put makes it. Root itself may be a link; a link
-// below it is never followed to anywhere outside, and one that a listing meets
-// ends the listing with an error, so that no file is taken for absent that an
-// engine would read. Every folder may hold files whose names begin with a dot:
-// temporaries, which are renamed when they are whole, and ".lock", which is
-// locked while an object is compared and replaced. No listing shows them.
+// Disk is a folder. The first Put creates it.
 //
-// Folders and files get the permissions that the umask leaves.
+// Root itself may be a symbolic link. Links below it are never followed out of the folder.
+// If a listing finds one, it ends with an error: an engine would follow the link and read
+// files that the listing does not have.
+//
+// Each folder may have hidden files, whose names begin with a dot. They are temporary
+// files, which are renamed when they are complete, and ".lock", which is locked while an
+// object is compared and replaced. No listing shows them.
+//
+// Folders and files get the permissions that the umask allows.
 type Disk struct {
-	// Root is the folder. "" is the current one.
+	// Root is the folder. "" means the current folder.
 	Root string
 
-	// Step is called before each step that changes the disk, with a short name
-	// of the step and the key that is being written: "mkdir", "create" (a
-	// temporary or ".lock"), "write" (once for each MiB), "sync", "link",
-	// "rename", "sync folder", "remove". An error of it is what the step gives
-	// instead of being done. It is there for crash tests and fault injection.
-	// Nil: nothing is called.
+	// Step is for crash tests and fault injection. It is called before each step that
+	// changes the disk, with a short name of the step and the key that is being written.
+	// If it returns an error, the step fails with this error and is not done. The names
+	// are "mkdir", "create" (a temporary file or ".lock"), "write" (once for each MiB),
+	// "sync", "link", "rename", "sync folder" and "remove". Nil means no calls.
 	Step func(op, key string) error
 
-	// Wait waits while another holds ".lock". Nil: by a timer.
+	// Wait waits while another process has locked ".lock". Nil means a timer.
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// Name is the path of the file.
+// Name returns the path of the file.
 func (d Disk) Name(key string) string { return filepath.Join(d.rootPath(), filepath.FromSlash(key)) }
 
 func (d Disk) rootPath() string {
@@ -51,7 +53,7 @@ func (d Disk) rootPath() string {
 	return filepath.Clean(d.Root)
 }
 
-// Get reads a file. A folder is no object.
+// Get reads a file. A folder is not an object.
 func (d Disk) Get(ctx context.Context, key string) ([]byte, Tag, error) {
 	data, err := d.readKey(ctx, key)
 	if err != nil {
@@ -73,7 +75,7 @@ func (d Disk) readKey(ctx context.Context, key string) ([]byte, error) {
 }
 
 func readFile(root *os.Root, path string) ([]byte, error) {
-	// A pipe or a device would block the opening.
+	// To open a pipe or a device could block.
 	info, err := root.Stat(path)
 	switch {
 	case errors.Is(err, syscall.ENOTDIR), err == nil && info.IsDir():
@@ -107,7 +109,7 @@ func contentTag(data []byte) Tag {
 	return Tag(hex.EncodeToString(sum[:]))
 }
 
-// List walks the folder as far as it is asked to.
+// List reads a folder only when the caller gets to it.
 func (d Disk) List(ctx context.Context, prefix, after string) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		folder, err := checkPrefix(prefix)
@@ -137,8 +139,8 @@ type diskWalk struct {
 	yield         func(Item, error) bool
 }
 
-// walkFolder yields what lies in a folder, in key order, and tells whether to go
-// on. The name is "" or ends with a slash.
+// walkFolder yields the files below a folder in the order of their keys. It reports
+// whether to continue. The name is "" or ends with a slash.
 func (w *diskWalk) walkFolder(ctx context.Context, name string) bool {
 	entries, err := readFolder(w.root, name)
 	if err != nil {
@@ -183,14 +185,14 @@ func (w *diskWalk) visitEntry(ctx context.Context, key string, e fs.DirEntry) bo
 	return w.yield(Item{Key: key, Size: info.Size()}, nil)
 }
 
-// yieldError yields an error, behind which nothing may come.
+// yieldError yields an error, which is the last thing to be yielded.
 func (w *diskWalk) yieldError(key string, err error) bool {
 	w.yield(Item{}, fmt.Errorf("list %q: %w", w.disk.Name(key), withoutPath(err)))
 	return false
 }
 
-// readFolder gives the entries of a folder in the order of the keys they
-// become: a folder sorts with its slash. One that is absent has none.
+// readFolder returns the entries of a folder in the order of their keys. In this order a
+// folder has a slash at its end. If the folder does not exist, there are no entries.
 func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
 	f, err := root.Open(filepath.FromSlash("./" + name))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -251,11 +253,12 @@ func (d Disk) deleteKey(ctx context.Context, key string) error {
 	return w.syncFolder(w.folder)
 }
 
-// Sweep removes the temporaries that killed processes left anywhere below Root.
-// Put does the same for the folder it writes to. One is taken for dead when an
-// hour has passed since it was last written, by the clock of the file system;
-// should it be alive all the same, its Put ends with an error. An absent Root
-// is no error.
+// Sweep deletes the temporary files that killed processes have left below Root. Put does
+// the same in the folder to which it writes.
+//
+// A temporary file counts as left if it was last written an hour ago, by the clock of the
+// file system. If a process is still writing it, the Put of that process fails. It is not
+// an error if Root does not exist.
 func (d Disk) Sweep(ctx context.Context) error {
 	if _, err := os.Stat(d.rootPath()); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -301,8 +304,8 @@ func (w *diskWrite) sweepTree(ctx context.Context, name string) error {
 	return nil
 }
 
-// withoutPath takes paths of temporaries and the like out of an error: the operation
-// that failed names its object itself.
+// withoutPath removes the path from an error of the operating system. The path may be that
+// of a temporary file, and the caller names the object anyway.
 func withoutPath(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
@@ -315,8 +318,9 @@ func withoutPath(err error) error {
 	return err
 }
 
-// A Put waits lockPause before it tries a held ".lock" again, and gives up after
-// lockPatience: who holds it needs milliseconds, and loses it when it dies.
+// Put waits for lockPause before it tries a locked ".lock" again, and gives up after
+// lockPatience. The process that has locked it needs milliseconds, and if it dies, the
+// operating system unlocks the file.
 const (
 	lockPause    = 5 * time.Millisecond
 	lockPatience = 10 * time.Second

@@ -16,14 +16,16 @@ import (
 const (
 	tempPrefix = ".tmp-"
 	mutexName  = ".lock"
-	writePiece = 1 << 20   // bytes between two looks at the context
-	deadAfter  = time.Hour // since a temporary was last written
+	writePiece = 1 << 20   // bytes that are written before the context is checked again
+	deadAfter  = time.Hour // age after which a temporary file counts as left by a dead process
 )
 
-// Put writes a temporary beside the file and syncs it; with Absent, it links it
-// to its name, which fails where there is one, or, on a file system without
-// links, looks and renames under the folder's ".lock"; with Matches, it compares and renames under that. The folder is synced at the end.
-// The lock is one of the operating system and dies with the process.
+// Put writes a temporary file in the folder of the object and syncs it.
+//
+// With Absent, it then links the file to its name, which fails if the name exists. If the
+// file system has no links, it locks ".lock", checks that the name is free, and renames
+// the file. With Matches, it locks ".lock", compares, and renames the file. At the end it
+// syncs the folder. The lock belongs to the operating system and ends with the process.
 func (d Disk) Put(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
 	if err := d.putKey(ctx, key, data, when); err != nil {
 		return "", fmt.Errorf("put %q: %w", d.Name(key), withoutPath(err))
@@ -41,7 +43,7 @@ func (d Disk) putKey(ctx context.Context, key string, data []byte, when Conditio
 		return err
 	}
 	defer w.root.Close()
-	// An early look saves writing in vain; the one that counts comes later.
+	// This early check only saves work. The check that decides comes later.
 	if done, err := w.checkCondition(data, when); done || err != nil {
 		return err
 	}
@@ -59,11 +61,11 @@ type diskWrite struct {
 	path     string // of the file, below the root
 	folder   string // of the file
 	temp     *os.File
-	tempPath string    // "" when there is none any more
-	begun    time.Time // when temp was made, by the clock of the file system
+	tempPath string    // "" if there is no temporary file any more
+	begun    time.Time // when temp was created, by the clock of the file system
 }
 
-// runStep does one step that changes the disk, or shows the fault asked for.
+// runStep does one step that changes the disk, unless Disk.Step returns an error.
 func (w *diskWrite) runStep(op string, do func() error) error {
 	if w.disk.Step != nil {
 		if err := w.disk.Step(op, w.key); err != nil {
@@ -76,7 +78,8 @@ func (w *diskWrite) runStep(op string, do func() error) error {
 	return nil
 }
 
-// openFolders opens the root and makes the folders that are missing, each durably.
+// openFolders opens the root. It creates missing folders and syncs each, so that they
+// survive a crash.
 func (w *diskWrite) openFolders() error {
 	if err := w.makeRoot(); err != nil {
 		return err
@@ -113,7 +116,8 @@ func (w *diskWrite) makeRoot() error {
 			return err
 		}
 		err = w.runStep("sync folder", func() error { return syncPath(filepath.Dir(path)) })
-		// A folder that one may enter and fill, but not open, is its owner's.
+		// The user may be allowed to create files in a folder and not to open it. Then
+		// the folder cannot be synced.
 		if err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
@@ -142,7 +146,7 @@ func (w *diskWrite) makeFolders() error {
 	return nil
 }
 
-// ignoreExists takes a folder that another made meanwhile as made.
+// ignoreExists returns no error if another process has created the folder meanwhile.
 func ignoreExists(err error) error {
 	if errors.Is(err, fs.ErrExist) {
 		return nil
@@ -150,8 +154,9 @@ func ignoreExists(err error) error {
 	return err
 }
 
-// checkCondition looks whether a condition is decided already: true if the bytes are
-// there, ErrConflict if it does not hold.
+// checkCondition compares the current file with the condition. If the condition holds, it
+// returns false and no error. If it does not hold, it returns true if the file already has
+// these bytes, and ErrConflict otherwise.
 func (w *diskWrite) checkCondition(data []byte, when Condition) (bool, error) {
 	old, err := readFile(w.root, w.path)
 	absent := errors.Is(err, fs.ErrNotExist)
@@ -169,8 +174,8 @@ func (w *diskWrite) checkCondition(data []byte, when Condition) (bool, error) {
 	return false, ErrConflict
 }
 
-// createTemp makes the temporary and removes the dead ones beside it, which may
-// hold the room that this one needs.
+// createTemp creates the temporary file. It deletes old ones in the same folder, because
+// the new one may need their space.
 func (w *diskWrite) createTemp() error {
 	path := filepath.Join(w.folder, tempPrefix+rand.Text())
 	err := w.runStep("create", func() (err error) {
@@ -192,8 +197,8 @@ func (w *diskWrite) createTemp() error {
 	return nil
 }
 
-// sweepFolder removes the dead temporaries of a folder, as far as it may: they are
-// invisible, so that one that stays is no reason to fail.
+// sweepFolder deletes old temporary files of a folder. It ignores errors, because a
+// temporary file does no harm.
 func (w *diskWrite) sweepFolder(folder string, entries []fs.DirEntry) {
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), tempPrefix) || !e.Type().IsRegular() {
@@ -210,10 +215,10 @@ func (w *diskWrite) sweepFolder(folder string, entries []fs.DirEntry) {
 	}
 }
 
-// installTemp fills the temporary and gives it the file's name.
+// installTemp fills the temporary file and gives it the name of the object.
 func (w *diskWrite) installTemp(ctx context.Context, data []byte, when Condition) error {
 	err := w.fillTemp(ctx, data)
-	// What Close finds is the disk's last word on what was written.
+	// Close may report an error of an earlier write.
 	if closed := w.temp.Close(); err == nil {
 		err = closed
 	}
@@ -264,7 +269,7 @@ func (w *diskWrite) renameIf(data []byte, when Condition) error {
 	return w.renameTemp()
 }
 
-// installNew names the temporary unless the name is taken.
+// installNew gives the temporary file its name, unless a file has the name already.
 func (w *diskWrite) installNew(ctx context.Context, data []byte) error {
 	err := w.runStep("link", func() error { return w.root.Link(w.tempPath, w.path) })
 	switch {
@@ -273,7 +278,7 @@ func (w *diskWrite) installNew(ctx context.Context, data []byte) error {
 	case errors.Is(err, fs.ErrExist):
 		done, err := w.checkCondition(data, Absent())
 		if !done && err == nil {
-			err = ErrConflict // it was there and is gone
+			err = ErrConflict // the other file has been deleted since
 		}
 		return err
 	case hasNoLinks(err):
@@ -282,7 +287,7 @@ func (w *diskWrite) installNew(ctx context.Context, data []byte) error {
 	return err
 }
 
-// withFolderLock does something while it holds the folder's ".lock".
+// withFolderLock calls do while the ".lock" of the folder is locked.
 func (w *diskWrite) withFolderLock(ctx context.Context, do func() error) error {
 	path := filepath.Join(w.folder, mutexName)
 	for waited := time.Duration(0); ; waited += lockPause {
@@ -310,8 +315,8 @@ func (w *diskWrite) withFolderLock(ctx context.Context, do func() error) error {
 	}
 }
 
-// removeTemp removes the temporary, if it still has its name. That it stays is no
-// reason to fail: it is invisible and will be swept.
+// removeTemp deletes the temporary file, if it still exists, and returns err. It ignores
+// errors of its own, because a later Put deletes the file.
 func (w *diskWrite) removeTemp(err error) error {
 	if w.tempPath == "" {
 		return err

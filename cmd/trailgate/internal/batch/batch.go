@@ -118,9 +118,7 @@ func (x *exporter) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := x.saveCheckpoints(); err != nil {
-		return err
-	}
+	x.saveCheckpoints()
 	arrivals, err := x.splitNewAndKnown(ctx, m)
 	if err != nil {
 		return err

@@ -18,8 +18,8 @@ import (
 	"trailgate/ingest/trail"
 )
 
-// shelf is a place in which a world's objects lie.
-type shelf struct {
+// testStore is a Store with functions that change its objects.
+type testStore struct {
 	store  trail.Store
 	put    func(key string, body []byte)
 	remove func(key string)
@@ -49,9 +49,9 @@ func (f *flaky) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.E
 	}
 }
 
-func memoryShelf() shelf {
+func newTestStore() testStore {
 	f := &flaky{memory: &memory{objects: map[string][]byte{}}, after: map[string]int{}}
-	return shelf{
+	return testStore{
 		store:  f,
 		put:    func(key string, body []byte) { f.objects[key] = body },
 		remove: func(key string) { delete(f.objects, key) },
@@ -63,10 +63,10 @@ func memoryShelf() shelf {
 	}
 }
 
-// world is a trail that grows, and all that is known of it: what each run has
-// to give is reckoned from that alone.
-type world struct {
-	shelf
+// modelTrail is a trail that grows, and a model of it. The model alone says which
+// objects each run must give.
+type modelTrail struct {
+	testStore
 	t        *testing.T
 	rnd      *rand.Rand
 	lookBack time.Duration
@@ -75,19 +75,19 @@ type world struct {
 
 	objects map[string]bool      // all that are there; false: unreadable
 	stamp   map[string]time.Time // of all that ever were
-	newest  map[string]time.Time // by folder, of what is there
+	newest  map[string]time.Time // by folder, among objects that exist
 	given   map[string]int
-	owed    []string
+	backlog []string
 
-	books *trail.Checkpoint
-	seen  map[string]map[string]bool // by folder: what its last sound listing held
-	mark  map[string]time.Time       // by folder: the newest of these ever
+	checkpoint ingest.Checkpoint
+	seen       map[string]map[string]bool // by folder: objects of its last complete listing
+	mark       map[string]time.Time       // by folder: the newest of these ever
 }
 
-func newWorld(t *testing.T, s shelf, seed uint64) *world {
-	w := &world{shelf: s, t: t, rnd: rand.New(rand.NewPCG(seed, 7)), now: noon(0), lookBack: 24 * time.Hour,
+func newModelTrail(t *testing.T, s testStore, seed uint64) *modelTrail {
+	w := &modelTrail{testStore: s, t: t, rnd: rand.New(rand.NewPCG(seed, 7)), now: noon(0), lookBack: 24 * time.Hour,
 		objects: map[string]bool{}, stamp: map[string]time.Time{}, newest: map[string]time.Time{}, given: map[string]int{},
-		books: &trail.Checkpoint{}, seen: map[string]map[string]bool{}, mark: map[string]time.Time{}}
+		seen: map[string]map[string]bool{}, mark: map[string]time.Time{}}
 	for _, f := range w.folders() {
 		w.seen[f] = map[string]bool{}
 		w.deliver(f, w.now)
@@ -95,7 +95,7 @@ func newWorld(t *testing.T, s shelf, seed uint64) *world {
 	return w
 }
 
-func (w *world) folders() []string {
+func (w *modelTrail) folders() []string {
 	var out []string
 	for _, region := range []string{"eu-north-1", "us-east-1"} {
 		for _, account := range []string{accountA, accountB} {
@@ -107,7 +107,7 @@ func (w *world) folders() []string {
 
 func folderOf(key string) string { return strings.Join(strings.Split(key, "/")[:4], "/") + "/" }
 
-func (w *world) deliver(folder string, at time.Time) {
+func (w *modelTrail) deliver(folder string, at time.Time) {
 	part := strings.Split(folder, "/")
 	w.made++
 	key := logKey("AWSLogs/", part[1], part[3], at, w.rnd.IntN(1e6)*1000+w.made%1000)
@@ -119,15 +119,15 @@ func (w *world) deliver(folder string, at time.Time) {
 	w.put(key, w.body(key))
 }
 
-func (w *world) body(key string) []byte {
+func (w *modelTrail) body(key string) []byte {
 	if w.objects[key] {
 		return []byte(`{"Records":[` + signIn(key) + `]}`)
 	}
 	return []byte("\x1f\x8b")
 }
 
-// live lets time pass and things happen.
-func (w *world) live() {
+// passTime lets time pass, in which objects come, go and are mended.
+func (w *modelTrail) passTime() {
 	for range 5 + w.rnd.IntN(40) {
 		folder := w.folders()[w.rnd.IntN(4)]
 		w.now = w.now.Add(time.Duration(w.rnd.IntN(25)) * time.Minute)
@@ -165,8 +165,8 @@ func keysOf(m map[string]bool) iter.Seq[string] {
 	}
 }
 
-// due is what a run has to give of a folder, besides what is owed.
-func (w *world) due(folder string) []string {
+// dueObjects are the objects of a folder that a run must give, besides the backlog.
+func (w *modelTrail) dueObjects(folder string) []string {
 	behind := w.mark[folder].Add(-time.Hour)
 	from := ingest.DayOf(w.mark[folder].Add(-w.lookBack))
 	known := w.seen[folder]
@@ -193,22 +193,22 @@ func (w *world) due(folder string) []string {
 	return out
 }
 
-// reading is what one run gave.
+// reading is the result of one run.
 type reading struct {
 	given   map[string]int // objects by key
-	owed    []string       // of these, the unreadable ones
+	backlog []string       // of these, the unreadable ones
 	failed  int            // folders
 	skipped int            // objects and folders
 	left    bool
 	err     error
 }
 
-// read reads until it is told to stop, if stop is not negative, and holds each
-// object against what is known of it.
-func (w *world) read(src *checkpointRunner, stop int) reading {
+// readUntil reads until it has got stop objects, or all if stop is negative. It
+// compares each object with the model.
+func (w *modelTrail) readUntil(stream ingest.Stream, stop int) reading {
 	w.t.Helper()
 	out := reading{given: map[string]int{}}
-	for r, err := range src.stream(w.t.Context(), ingest.Window{Since: noon(-1)}).Readings() {
+	for r, err := range trail.Readings(stream) {
 		if out.err, out.left = err, stop == 0; err != nil || out.left {
 			break
 		}
@@ -223,9 +223,9 @@ func (w *world) read(src *checkpointRunner, stop int) reading {
 		}
 		out.given[key]++
 		switch sound, there := w.objects[key]; {
-		case !there && r.Skip != nil && r.Skip.Cause == ingest.CauseVanished && slices.Contains(w.owed, key):
+		case !there && r.Skip != nil && r.Skip.Cause == ingest.CauseVanished && slices.Contains(w.backlog, key):
 		case there && !sound && r.Skip != nil:
-			out.owed = append(out.owed, key)
+			out.backlog = append(out.backlog, key)
 		case there && sound && r.Skip == nil && len(r.Events) == 1 && r.Events[0].ID == key:
 		default:
 			w.t.Fatalf("%s, there %t, sound %t: skip %v, %d events", key, there, sound, r.Skip, len(r.Events))
@@ -234,20 +234,20 @@ func (w *world) read(src *checkpointRunner, stop int) reading {
 	return out
 }
 
-// run reads once and holds what comes against what is due. broken is a folder
-// whose listing fails, or empty.
-func (w *world) run(broken string, stop int) {
+// runOnce reads once and compares the objects with those that are due. broken is a
+// folder whose listing fails, or empty.
+func (w *modelTrail) runOnce(broken string, stop int) {
 	w.t.Helper()
-	src := &checkpointRunner{Source: &trail.Source{Store: w.store}, From: trail.From{Checkpoint: w.books, LookBack: w.lookBack, Now: w.now, Backlog: w.owed}}
-	before := clonePages(w.books.Folders)
-	got := w.read(src, stop)
-	if diff := cmp.Diff(before, clonePages(w.books.Folders)); diff != "" {
-		w.t.Fatalf("the books that were given have changed:\n%s", diff)
+	stream := w.resumeTrail()
+	before := entriesOf(w.checkpoint)
+	got := w.readUntil(stream, stop)
+	if diff := cmp.Diff(before, entriesOf(w.checkpoint)); diff != "" {
+		w.t.Fatalf("the checkpoint that was given has changed:\n%s", diff)
 	}
-	c := src.last.Coverage()
+	c, out := stream.Coverage(), stream.Outcome()
 	if got.left {
-		if diff := cmp.Diff(before, src.last.Checkpoint().Folders); diff != "" || !c.Partial {
-			w.t.Fatalf("a run that was left has booked:\n%s", diff)
+		if diff := cmp.Diff(before, entriesOf(out.Checkpoint)); diff != "" || !c.Partial {
+			w.t.Fatalf("a run that was left has changed the checkpoint:\n%s", diff)
 		}
 		return
 	}
@@ -258,35 +258,42 @@ func (w *world) run(broken string, stop int) {
 	for key := range got.given {
 		w.given[key]++
 	}
-	if diff := cmp.Diff(w.wanted(broken), got.given, cmpopts.IgnoreMapEntries(func(key string, n int) bool {
-		// What comes of a broken folder, and what does not, is as it may be.
-		return folderOf(key) == broken && n == 1 && !slices.Contains(w.owed, key)
+	if diff := cmp.Diff(w.wantedObjects(broken), got.given, cmpopts.IgnoreMapEntries(func(key string, n int) bool {
+		// A broken folder may give any of its objects.
+		return folderOf(key) == broken && n == 1 && !slices.Contains(w.backlog, key)
 	})); diff != "" {
 		w.t.Fatalf("at %s, broken %q: objects given (-want +got):\n%s", w.now, broken, diff)
 	}
-	w.commit(src.last.Checkpoint(), got.owed, broken)
+	w.takeOver(out.Checkpoint, got.backlog, broken)
 }
 
-// wanted is what a run has to give, each object once.
-func (w *world) wanted(broken string) map[string]int {
+// resumeTrail opens the trail at the checkpoint.
+func (w *modelTrail) resumeTrail() ingest.ResumedStream {
+	src := &trail.Source{Store: w.store}
+	return src.Resume(w.t.Context(), ingest.Window{Since: noon(-1)},
+		ingest.ResumePoint{Checkpoint: w.checkpoint, LookBack: w.lookBack, Now: w.now, Backlog: w.backlog})
+}
+
+// wantedObjects are the objects that a run must give, each once.
+func (w *modelTrail) wantedObjects(broken string) map[string]int {
 	out := map[string]int{}
 	for _, f := range w.folders() {
 		if f == broken {
 			continue
 		}
-		for _, key := range w.due(f) {
+		for _, key := range w.dueObjects(f) {
 			out[key] = 1
 		}
 	}
-	for _, key := range w.owed {
+	for _, key := range w.backlog {
 		out[key] = 1
 	}
 	return out
 }
 
-// commit is what a caller keeps of a run that ended well.
-func (w *world) commit(b *trail.Checkpoint, owed []string, broken string) {
-	w.books, w.owed = b, owed
+// takeOver takes over the results of a run that ended well, as a caller does.
+func (w *modelTrail) takeOver(c ingest.Checkpoint, backlog []string, broken string) {
+	w.checkpoint, w.backlog = c, backlog
 	for _, f := range w.folders() {
 		if f == broken {
 			continue
@@ -300,7 +307,7 @@ func (w *world) commit(b *trail.Checkpoint, owed []string, broken string) {
 				}
 			}
 		}
-		p := b.Folders[f]
+		p := folderCheckpoint(w.t, c, f)
 		if !p.Watermark.Equal(w.mark[f]) {
 			w.t.Fatalf("mark of %s is %s, want %s", f, p.Watermark, w.mark[f])
 		}
@@ -315,24 +322,23 @@ func (w *world) commit(b *trail.Checkpoint, owed []string, broken string) {
 	}
 }
 
-func clonePages(m map[string]trail.FolderCheckpoint) map[string]trail.FolderCheckpoint {
-	out := map[string]trail.FolderCheckpoint{}
-	for key, p := range m {
-		p.Days, p.Recent = slices.Clone(p.Days), slices.Clone(p.Recent)
-		out[key] = p
+func entriesOf(c ingest.Checkpoint) map[string]string {
+	out := map[string]string{}
+	for key, p := range c {
+		out[key] = string(p)
 	}
 	return out
 }
 
-// Whatever happens to a trail within the look-back, every object is given, and
-// none twice but for the reasons that the documentation of Books names.
-func TestBooksOverTime(t *testing.T) {
+// TestCheckpointOverTime lets many things happen to a trail within the look-back.
+// Every object must be given, and only objects of a changed day again.
+func TestCheckpointOverTime(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, memoryShelf(), seed)
+			w := newModelTrail(t, newTestStore(), seed)
 			for range 50 {
-				w.live()
+				w.passTime()
 				broken, stop := "", -1
 				switch w.rnd.IntN(6) {
 				case 0:
@@ -341,16 +347,17 @@ func TestBooksOverTime(t *testing.T) {
 				case 1:
 					stop = w.rnd.IntN(10)
 				}
-				w.run(broken, stop)
+				w.runOnce(broken, stop)
 				w.fail("", 0)
 			}
-			w.finish()
+			w.finishRuns()
 		})
 	}
 }
 
-// finish runs undisturbed and counts what was ever there and never given.
-func (w *world) finish() {
+// finishRuns runs once more without disturbance, and wants every object that ever
+// came to have been given.
+func (w *modelTrail) finishRuns() {
 	w.t.Helper()
 	for key := range w.objects {
 		if !w.objects[key] {
@@ -358,7 +365,7 @@ func (w *world) finish() {
 			w.put(key, w.body(key))
 		}
 	}
-	w.run("", -1)
+	w.runOnce("", -1)
 	twice := 0
 	for key := range w.objects {
 		switch n := w.given[key]; {
@@ -369,25 +376,25 @@ func (w *world) finish() {
 		}
 	}
 	w.t.Logf("%d objects, %d still there, %d of these given more than once", w.made, len(w.objects), twice)
-	again := &checkpointRunner{Source: &trail.Source{Store: w.store}, From: trail.From{Checkpoint: w.books, LookBack: w.lookBack, Now: w.now, Backlog: w.owed}}
-	if got := eventsOf(again.stream(w.t.Context(), ingest.Window{Since: noon(-1)})); len(got.ids) > len(w.owed) || got.err != nil || len(got.skips) > 0 {
+	again := w.resumeTrail()
+	if got := drain(again); len(got.ids) > len(w.backlog) || got.err != nil || len(got.skips) > 0 {
 		w.t.Errorf("with nothing new %d objects were read, error %v, skips %v", len(got.ids), got.err, got.skips)
 	}
-	if diff := cmp.Diff(w.books.Folders, again.last.Checkpoint().Folders); diff != "" {
-		w.t.Errorf("with nothing new the books changed:\n%s", diff)
+	if diff := cmp.Diff(w.checkpoint, again.Outcome().Checkpoint); diff != "" {
+		w.t.Errorf("with nothing new the checkpoint changed:\n%s", diff)
 	}
 }
 
-func TestBooksOnDisk(t *testing.T) {
+func TestCheckpointOnDisk(t *testing.T) {
 	root := t.TempDir()
-	w := newWorld(t, shelf{
+	w := newModelTrail(t, testStore{
 		store:  trail.Disk{Root: root},
 		put:    func(key string, body []byte) { put(t, root, key, body) },
 		remove: func(key string) { remove(t, root, key) },
 	}, 1)
 	for range 15 {
-		w.live()
-		w.run("", -1)
+		w.passTime()
+		w.runOnce("", -1)
 	}
-	w.finish()
+	w.finishRuns()
 }

@@ -10,8 +10,8 @@ import (
 	"trailgate/ingest/trail"
 )
 
-// books runs the world against a server.
-func (s *bucketSuite) books(t *testing.T) {
+// checkpoints runs a modelTrail against a server.
+func (s *bucketSuite) checkpoints(t *testing.T) {
 	var broken string
 	b := s.open(t, func(c s3.Call) s3.Fault {
 		if broken != "" && c.Op == s3.ListObjectsV2 && strings.HasPrefix(c.Key, broken) {
@@ -19,24 +19,24 @@ func (s *bucketSuite) books(t *testing.T) {
 		}
 		return s3.Fault{}
 	})
-	w := newWorld(t, shelf{
+	w := newModelTrail(t, testStore{
 		store:  b,
 		put:    func(key string, body []byte) { b.put(t, key, body) },
 		remove: func(key string) { b.remove(t, key) },
 	}, 2)
 	for n := range 8 {
-		w.live()
+		w.passTime()
 		if broken = ""; n%4 == 2 {
 			broken = w.folders()[0]
 		}
-		w.run(broken, -1)
+		w.runOnce(broken, -1)
 	}
 	broken = ""
-	w.finish()
+	w.finishRuns()
 }
 
-// booksBudget counts what a run with nothing new costs.
-func (s *bucketSuite) booksBudget(t *testing.T) {
+// checkpointBudget counts the requests of a run with nothing new.
+func (s *bucketSuite) checkpointBudget(t *testing.T) {
 	b := s.open(t, nil)
 	body := logFile(t, "one")
 	for account := range 4 {
@@ -46,11 +46,11 @@ func (s *bucketSuite) booksBudget(t *testing.T) {
 			}
 		}
 	}
-	src := &checkpointRunner{Source: &trail.Source{Store: b}, From: trail.From{Checkpoint: &trail.Checkpoint{}}}
-	first := eventsOf(src.stream(t.Context(), ingest.Window{}))
+	src := &trail.Source{Store: b}
+	stream := src.Resume(t.Context(), ingest.Window{}, ingest.ResumePoint{})
+	first := drain(stream)
 	before := b.proxy.Counts().Requests
-	src.Checkpoint = src.last.Checkpoint()
-	second := eventsOf(src.stream(t.Context(), ingest.Window{}))
+	second := drain(src.Resume(t.Context(), ingest.Window{}, ingest.ResumePoint{Checkpoint: stream.Outcome().Checkpoint}))
 	after := b.proxy.Counts().Requests
 	if len(first.ids) != 1240 || len(second.ids) != 0 || second.cov.Excluded["known"] != 80 || second.err != nil {
 		t.Errorf("%d and then %d events, excluded %v, error %v; want 1240 and none", len(first.ids), len(second.ids), second.cov.Excluded, second.err)

@@ -53,12 +53,13 @@ func TestDiscovery(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := &trail.Source{Store: m, Prefix: c.prefix}
-			got, skips, cov, err := objects(t, s, ingest.Window{})
+			list := objects(t, s, ingest.Window{})
+			got, skips, err := list.keys, list.skips, list.err
 			slices.Sort(c.want)
 			if diff := cmp.Diff(c.want, got); diff != "" || err != nil || skips != nil {
 				t.Errorf("error %v, skips %v, objects (-want +got):\n%s", err, skips, diff)
 			}
-			if c := cov; c.Listed != len(got) || len(c.Remarks) > 0 || c.Partial {
+			if c := list.cov; c.Listed != len(got) || len(c.Remarks) > 0 || c.Partial {
 				t.Errorf("coverage %+v", c)
 			}
 			if err := s.Probe(t.Context()); err != nil {
@@ -83,13 +84,14 @@ func TestNoTrail(t *testing.T) {
 		{"no such Region", "AWSLogs/111122223333/CloudTrail/us-east-1", foreign, nil},
 		{"no such file", logKey("AWSLogs/", accountA, "us-east-1", noon(0), 1), foreign, nil},
 		{"account without CloudTrail", "AWSLogs/111122223333/", foreign, []string{"vpcflowlogs/"}},
-		{"digests are no trail", "AWSLogs/111122223333/CloudTrail-Digest", map[string][]byte{
+		{"digests are not a trail", "AWSLogs/111122223333/CloudTrail-Digest", map[string][]byte{
 			"AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2024/03/04/x": nil}, []string{"us-east-1/"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := &trail.Source{Store: &memory{objects: c.objects}, Prefix: c.prefix}
-			keys, _, _, err := objects(t, s, ingest.Window{})
+			list := objects(t, s, ingest.Window{})
+			keys, err := list.keys, list.err
 			var none *trail.NoTrailError
 			if !errors.As(err, &none) || len(keys) > 0 {
 				t.Fatalf("got %v and %v, want a NoTrailError", keys, err)
@@ -145,10 +147,12 @@ func TestPruning(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := &trail.Source{Store: m}
-			got, _, cov, err := objects(t, s, c.window)
+			list := objects(t, s, c.window)
+			got, err := list.keys, list.err
 			if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
 				t.Errorf("error %v, objects (-want +got):\n%s", err, diff)
 			}
+			cov := list.cov
 			if diff := cmp.Diff(c.excluded, cov.Excluded); diff != "" {
 				t.Errorf("excluded (-want +got):\n%s", diff)
 			}
@@ -187,7 +191,8 @@ func TestSiblingsAndFilters(t *testing.T) {
 	m.objects[a], m.objects[b] = nil, nil
 
 	s := &trail.Source{Store: m}
-	got, _, cov, err := objects(t, s, ingest.Window{Accounts: []string{accountA, "123456789012"}, Regions: []string{"eu-west-1"}})
+	list := objects(t, s, ingest.Window{Accounts: []string{accountA, "123456789012"}, Regions: []string{"eu-west-1"}})
+	got, err := list.keys, list.err
 	if diff := cmp.Diff([]string{a}, got); diff != "" || err != nil {
 		t.Errorf("error %v, objects (-want +got):\n%s", err, diff)
 	}
@@ -200,7 +205,7 @@ func TestSiblingsAndFilters(t *testing.T) {
 		Shards:  []ingest.Shard{{Account: accountA, Region: "us-east-1", Objects: 1, Days: []ingest.Day{day(2024, 3, 4)}}},
 		Remarks: []string{`account 123456789012 has no CloudTrail folder in "mem://AWSLogs/123456789012/"`},
 	}
-	if diff := cmp.Diff(want, cov); diff != "" {
+	if diff := cmp.Diff(want, list.cov); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
 }
@@ -242,7 +247,8 @@ func TestDeniedListing(t *testing.T) {
 	m := &memory{objects: map[string][]byte{a: nil, logKey("AWSLogs/", accountB, "us-east-1", noon(0), 1): nil}}
 	m.denied = []string{"AWSLogs/444455556666/"}
 	s := &trail.Source{Store: m}
-	got, skips, _, err := objects(t, s, ingest.Window{})
+	list := objects(t, s, ingest.Window{})
+	got, skips, err := list.keys, list.skips, list.err
 	want := []string{`skip "mem://AWSLogs/444455556666/": access denied, s3:ListBucket is needed: no`}
 	if diff := cmp.Diff(want, skips); diff != "" || err != nil || len(got) != 1 {
 		t.Errorf("objects %v, error %v, skips (-want +got):\n%s", got, err, diff)
@@ -255,7 +261,7 @@ func TestDeniedListing(t *testing.T) {
 		m.denied = []string{prefix}
 		s := &trail.Source{Store: m, Prefix: prefix}
 		var denied *trail.DeniedError
-		if _, _, _, err := objects(t, s, ingest.Window{}); !errors.As(err, &denied) || denied.Action != "s3:ListBucket" {
+		if err := objects(t, s, ingest.Window{}).err; !errors.As(err, &denied) || denied.Action != "s3:ListBucket" {
 			t.Errorf("start %q denied: %v, want the refusal", prefix, err)
 		}
 	}
@@ -269,7 +275,9 @@ func TestSearchBound(t *testing.T) {
 		m.objects[fmt.Sprintf("table-%03d/part", n)] = nil
 	}
 	s := &trail.Source{Store: m}
-	got, skips, cov, err := objects(t, s, ingest.Window{})
+	list := objects(t, s, ingest.Window{})
+	got, skips, err := list.keys, list.skips, list.err
+	cov := list.cov
 	if diff := cmp.Diff([]string{key}, got); diff != "" || err != nil {
 		t.Errorf("error %v, objects (-want +got):\n%s", err, diff)
 	}
@@ -281,9 +289,8 @@ func TestSearchBound(t *testing.T) {
 	}
 }
 
-// Whatever a user names as a prefix, an empty store holds no trail, and one
-// with a trail gives either objects below the prefix or says that there is
-// none.
+// FuzzPrefix lists any prefix. An empty store must give a NoTrailError. A store
+// with a trail must give objects below the prefix, or a NoTrailError.
 func FuzzPrefix(f *testing.F) {
 	key := logKey("p/AWSLogs/"+orgID+"/", accountA, "us-east-1", noon(0), 1)
 	for end := range key {
@@ -294,11 +301,12 @@ func FuzzPrefix(f *testing.F) {
 	f.Add("AWSLogs//CloudTrail/AWSLogs/111122223333/CloudTrail/us-east-1/20")
 	f.Fuzz(func(t *testing.T, prefix string) {
 		var none *trail.NoTrailError
-		if _, _, _, err := objects(t, &trail.Source{Store: &memory{}, Prefix: prefix}, ingest.Window{}); !errors.As(err, &none) {
+		if err := objects(t, &trail.Source{Store: &memory{}, Prefix: prefix}, ingest.Window{}).err; !errors.As(err, &none) {
 			t.Errorf("an empty store gives %v", err)
 		}
 		m := &memory{objects: map[string][]byte{key: nil}}
-		keys, skips, _, err := objects(t, &trail.Source{Store: m, Prefix: prefix}, ingest.Window{})
+		list := objects(t, &trail.Source{Store: m, Prefix: prefix}, ingest.Window{})
+		keys, skips, err := list.keys, list.skips, list.err
 		if (len(keys) == 0) != errors.As(err, &none) || len(skips) > 0 {
 			t.Errorf("got %v, %v, %v", keys, skips, err)
 		}

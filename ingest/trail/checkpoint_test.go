@@ -20,34 +20,62 @@ import (
 
 const euFolder = "AWSLogs/" + accountA + "/CloudTrail/eu-west-1/"
 
-// ledger runs a source again and again with its own books.
-type ledger struct {
-	*checkpointRunner
-	m *memory
-	w ingest.Window
+// checkpointRunner resumes a source again and again at its own checkpoint.
+type checkpointRunner struct {
+	*trail.Source
+	m    *memory
+	w    ingest.Window
+	from ingest.ResumePoint
 }
 
-func newLedger(keys ...string) *ledger {
+func newRunner(keys ...string) *checkpointRunner {
 	m := &memory{objects: map[string][]byte{}}
-	l := &ledger{checkpointRunner: &checkpointRunner{Source: &trail.Source{Store: m}, From: trail.From{Checkpoint: &trail.Checkpoint{}}}, m: m}
+	l := &checkpointRunner{Source: &trail.Source{Store: m}, m: m}
 	l.add(keys...)
 	return l
 }
 
-func (l *ledger) add(keys ...string) {
+func (l *checkpointRunner) add(keys ...string) {
 	for _, key := range keys {
 		l.m.objects[key] = []byte(`{"Records":[` + signIn(key) + `]}`)
 	}
 }
 
-// run gives the keys that were read, sorted, and the account; it takes the
-// books over.
-func (l *ledger) run(t *testing.T) ([]string, ingest.Coverage) {
+// resume opens the source at the checkpoint. In contrast to an export it bounds
+// deliveries by the lateness of the window.
+func (l *checkpointRunner) resume(t *testing.T) ingest.ResumedStream {
+	from := l.from
+	from.Until = l.w.LastDelivery()
+	return l.Resume(t.Context(), l.w, from)
+}
+
+// folder is the checkpoint of a folder.
+func (l *checkpointRunner) folder(t *testing.T, folder string) trail.FolderCheckpoint {
+	t.Helper()
+	return folderCheckpoint(t, l.from.Checkpoint, folder)
+}
+
+func folderCheckpoint(t *testing.T, c ingest.Checkpoint, folder string) trail.FolderCheckpoint {
+	t.Helper()
+	if c[folder] == nil {
+		return trail.FolderCheckpoint{}
+	}
+	p, err := trail.ParseFolderCheckpoint(c[folder])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// run gives the keys that were read, sorted, and the coverage. It passes the next
+// checkpoint through JSON.
+func (l *checkpointRunner) run(t *testing.T) ([]string, ingest.Coverage) {
 	t.Helper()
 	l.m.lists = nil
 	var got []string
 	skipped := 0
-	for r, err := range l.stream(t.Context(), l.w).Readings() {
+	stream := l.resume(t)
+	for r, err := range trail.Readings(stream) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,24 +84,24 @@ func (l *ledger) run(t *testing.T) ([]string, ingest.Coverage) {
 		}
 		got = append(got, r.Object.Key)
 	}
-	c := l.last.Coverage()
+	c := stream.Coverage()
 	if c.Listed != c.Read+skipped+ingest.Total(c.Excluded) {
 		t.Errorf("listed %d, read %d, skipped %d, excluded %v", c.Listed, c.Read, skipped, c.Excluded)
 	}
-	form, err := json.Marshal(l.last.Checkpoint())
+	form, err := json.Marshal(stream.Outcome().Checkpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Checkpoint = &trail.Checkpoint{}
-	if err := json.Unmarshal(form, l.Checkpoint); err != nil {
+	l.from.Checkpoint = nil
+	if err := json.Unmarshal(form, &l.from.Checkpoint); err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(got)
 	return got, c
 }
 
-// expect runs and compares.
-func (l *ledger) expect(t *testing.T, want ...string) ingest.Coverage {
+// expect runs, and compares the keys that were read.
+func (l *checkpointRunner) expect(t *testing.T, want ...string) ingest.Coverage {
 	t.Helper()
 	slices.Sort(want)
 	got, c := l.run(t)
@@ -96,12 +124,12 @@ const (
 	hour   = time.Hour
 )
 
-func TestBooksLeaveOutWhatIsKnown(t *testing.T) {
+func TestCheckpointLeavesOutKnown(t *testing.T) {
 	var old []string
 	for n := range 100 {
 		old = append(old, eu(time.Duration(n)*hour, n))
 	}
-	l := newLedger(old...)
+	l := newRunner(old...)
 	l.w.Since = noon(-30)
 	l.expect(t, old...)
 	if c := l.expect(t); c.Excluded["known"] != 40 || c.Read != 0 {
@@ -116,20 +144,20 @@ func TestBooksLeaveOutWhatIsKnown(t *testing.T) {
 	if c := l.expect(t, fresh...); c.Excluded["known"] != 40 || len(c.Remarks) > 0 {
 		t.Errorf("excluded %v, remarks %v", c.Excluded, c.Remarks)
 	}
-	p := l.Checkpoint.Folders[euFolder]
+	p := l.folder(t, euFolder)
 	if want := noon(0).Add(99*hour + 5*minute); !p.Watermark.Equal(want) || len(p.Days) != 2 || len(p.Recent) != 3 {
 		t.Errorf("page %+v; want through %s, two days and three objects", p, want)
 	}
 }
 
-func TestBooksReadAChangedDayAgain(t *testing.T) {
+func TestCheckpointReadsAChangedDayAgain(t *testing.T) {
 	early, late := []string{eu(0, 1), eu(hour, 2), eu(2*hour, 3)}, []string{eu(20*hour, 4), eu(24*hour, 5)}
-	l := newLedger(append(early, late...)...)
+	l := newRunner(append(early, late...)...)
 	l.expect(t, append(early, late...)...)
 	came := eu(90*minute, 6)
 	l.add(came)
 	c := l.expect(t, append(early, came)...)
-	want := `4 objects of 2024-03-04 in "mem://` + euFolder + `" were read again: one came or went there that was delivered more than an hour before the newest`
+	want := `4 objects of 2024-03-04 in "mem://` + euFolder + `" were read again: an object that was delivered more than an hour before the newest was added or removed there`
 	if diff := cmp.Diff([]string{want}, c.Remarks); diff != "" || c.Excluded["known"] != 2 {
 		t.Errorf("excluded %v, remarks (-want +got):\n%s", c.Excluded, diff)
 	}
@@ -143,20 +171,20 @@ func TestBooksReadAChangedDayAgain(t *testing.T) {
 	if c := l.expect(t); len(c.Remarks) > 0 {
 		t.Errorf("a day without objects: %v", c.Remarks)
 	}
-	if p := l.Checkpoint.Folders[euFolder]; len(p.Days) != 1 {
+	if p := l.folder(t, euFolder); len(p.Days) != 1 {
 		t.Errorf("the empty day is still there: %+v", p)
 	}
 }
 
-func TestBooksAndLookBack(t *testing.T) {
+func TestCheckpointAndLookBack(t *testing.T) {
 	first := eu(240*hour, 1)
-	l := newLedger(first)
-	l.LookBack = 48 * hour
+	l := newRunner(first)
+	l.from.LookBack = 48 * hour
 	l.expect(t, first)
 	within, beyond := eu(192*hour, 2), eu(179*hour, 3) // of 2024-03-12 and 2024-03-11
 	l.add(within, beyond)
 	l.expect(t, within)
-	l.LookBack = 480 * hour
+	l.from.LookBack = 480 * hour
 	if l.expect(t); slices.ContainsFunc(l.m.lists, func(r trail.ListRequest) bool { return r.StartAfter == "" && r.Prefix == euFolder }) {
 		t.Error("a longer look-back listed what no page knows")
 	}
@@ -167,9 +195,9 @@ func TestBooksAndLookBack(t *testing.T) {
 	}
 }
 
-// Keys as nobody expects them are given once and known from then on, and hide
-// nothing else.
-func TestBooksWithStrangeKeys(t *testing.T) {
+// TestCheckpointWithStrangeKeys wants keys of unexpected form to be given once and
+// known from then on. They must not hide other objects.
+func TestCheckpointWithStrangeKeys(t *testing.T) {
 	file := func(stamp string) string { return accountA + "_CloudTrail_eu-west-1_" + stamp + "_Unique0.json.gz" }
 	for _, c := range []struct{ name, key string }{
 		{"delivered in the future", in("2099/01/01", file("20990101T0000Z"))},
@@ -177,7 +205,7 @@ func TestBooksWithStrangeKeys(t *testing.T) {
 		{"stamp of the future", in("2024/03/04", file("20990101T0000Z"))},
 		{"stamp of another day", in("2024/03/04", file("20240310T0000Z"))},
 		{"stamp before its day", in("2024/03/04", file("20240201T0000Z"))},
-		{"stamp that is no time", in("2024/03/04", file("20249999T9999Z"))},
+		{"stamp that is not a time", in("2024/03/04", file("20249999T9999Z"))},
 		{"stamp of year one", in("2024/03/04", file("00010101T0000Z"))},
 		{"year nought", in("0000/01/01", file("00000101T0000Z"))},
 		{"last year", in("9999/12/31", file("99991231T2359Z"))},
@@ -190,8 +218,8 @@ func TestBooksWithStrangeKeys(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plain := []string{eu(-8*hour, 1), eu(-4*hour, 2), eu(0, 3)}
-			l := newLedger(plain...)
-			l.Now = noon(0).Add(10 * minute)
+			l := newRunner(plain...)
+			l.from.Now = noon(0).Add(10 * minute)
 			l.expect(t, plain...)
 			l.add(c.key)
 			got, _ := l.run(t)
@@ -202,17 +230,17 @@ func TestBooksWithStrangeKeys(t *testing.T) {
 			more := eu(5*minute, 4)
 			l.add(more)
 			l.expect(t, more)
-			l.Now = l.Now.Add(72 * hour)
+			l.from.Now = l.from.Now.Add(72 * hour)
 			more = eu(70*hour, 5)
 			l.add(more)
 			l.expect(t, more)
 			l.expect(t)
-			if p := l.Checkpoint.Folders[euFolder]; !p.Watermark.Equal(noon(0).Add(70 * hour)) {
+			if p := l.folder(t, euFolder); !p.Watermark.Equal(noon(0).Add(70 * hour)) {
 				t.Errorf("mark at %s", p.Watermark)
 			}
 
-			alone := newLedger(c.key)
-			alone.Now = noon(0).Add(10 * minute)
+			alone := newRunner(c.key)
+			alone.from.Now = noon(0).Add(10 * minute)
 			alone.expect(t, c.key)
 			alone.expect(t)
 			alone.add(plain...)
@@ -223,15 +251,15 @@ func TestBooksWithStrangeKeys(t *testing.T) {
 	}
 }
 
-// No stamp that contradicts its place moves the mark, so that nothing which
-// appears within the look-back is hidden by one.
-func TestBooksMark(t *testing.T) {
+// TestCheckpointWatermark wants a stamp that contradicts its folder not to move the
+// watermark. Otherwise it would hide objects within the look-back.
+func TestCheckpointWatermark(t *testing.T) {
 	for _, c := range []struct{ name, key string }{
 		{"stamp of another day", in("2024/03/04", accountA+"_CloudTrail_eu-west-1_20240310T0000Z_Unique0.json.gz")},
 		{"deeper", euFolder + "x/" + eu(132*hour, 7)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := newLedger(eu(0, 1), c.key)
+			l := newRunner(eu(0, 1), c.key)
 			l.expect(t, eu(0, 1), c.key)
 			l.add(eu(48*hour, 2))
 			l.expect(t, eu(48*hour, 2))
@@ -239,18 +267,18 @@ func TestBooksMark(t *testing.T) {
 		})
 	}
 	ancient := in("0001/01/02", accountA+"_CloudTrail_eu-west-1_00010102T1200Z_Unique0.json.gz")
-	l := newLedger(ancient)
-	l.LookBack = 3 * 8760 * hour
+	l := newRunner(ancient)
+	l.from.LookBack = 3 * 8760 * hour
 	l.expect(t, ancient)
 	l.expect(t)
 }
 
-// A run whose window ends before the mark gives what is new and forgets
-// nothing of what lies behind its end.
-func TestBooksAndEarlierWindow(t *testing.T) {
+// TestCheckpointAndEarlierWindow runs with a window that ends before the watermark.
+// Objects after its end must stay known.
+func TestCheckpointAndEarlierWindow(t *testing.T) {
 	future := in("2099/01/01", accountA+"_CloudTrail_eu-west-1_20240303T0000Z_Unique0.json.gz")
-	l := newLedger(eu(0, 1), eu(72*hour, 2), future)
-	l.LookBack = 96 * hour
+	l := newRunner(eu(0, 1), eu(72*hour, 2), future)
+	l.from.LookBack = 96 * hour
 	l.expect(t, eu(0, 1), eu(72*hour, 2), future)
 	l.add(eu(minute, 3))
 	l.w.Until = noon(0).Add(hour)
@@ -264,9 +292,9 @@ func TestBooksAndEarlierWindow(t *testing.T) {
 	l.expect(t)
 }
 
-func TestBooksAndWindow(t *testing.T) {
+func TestCheckpointAndWindow(t *testing.T) {
 	early, wanted, late := eu(-3*hour, 1), eu(0, 2), eu(3*hour, 3)
-	l := newLedger(early, wanted, late)
+	l := newRunner(early, wanted, late)
 	l.w = ingest.Window{Since: noon(0).Add(-hour), Until: noon(0).Add(hour), Lateness: -1}
 	if c := l.expect(t, wanted); c.Excluded["outside-window"] != 2 {
 		t.Errorf("excluded %v", c.Excluded)
@@ -276,23 +304,24 @@ func TestBooksAndWindow(t *testing.T) {
 	}
 	l.w.Until = time.Time{}
 	l.expect(t, late)
-	page := l.Checkpoint.Folders[euFolder]
+	page := l.folder(t, euFolder)
 	l.w.Until = noon(0).Add(hour)
 	if c := l.expect(t); c.Excluded["known"] != 3 {
 		t.Errorf("excluded %v", c.Excluded)
 	}
-	if diff := cmp.Diff(page, l.Checkpoint.Folders[euFolder]); diff != "" {
+	if diff := cmp.Diff(page, l.folder(t, euFolder)); diff != "" {
 		t.Errorf("a window that ends before the mark changed the page:\n%s", diff)
 	}
 }
 
-// A window that moves on does not make a day that was known look changed.
-func TestBooksAndSlidingWindow(t *testing.T) {
+// TestCheckpointAndSlidingWindow moves the window on. A known day must not look
+// changed because of that.
+func TestCheckpointAndSlidingWindow(t *testing.T) {
 	var keys []string
 	for n := range 24 {
 		keys = append(keys, eu(time.Duration(n-12)*hour, n))
 	}
-	l := newLedger(keys...)
+	l := newRunner(keys...)
 	l.w.Since = noon(0).Add(-6 * hour)
 	l.expect(t, keys[6:]...)
 	for n := range 60 {
@@ -303,7 +332,7 @@ func TestBooksAndSlidingWindow(t *testing.T) {
 	}
 }
 
-func TestBooksOfParts(t *testing.T) {
+func TestCheckpointOfParts(t *testing.T) {
 	keys := []string{eu(0, 1), eu(5*hour, 2), eu(30*hour, 3)}
 	for _, c := range []struct {
 		prefix string
@@ -314,34 +343,34 @@ func TestBooksOfParts(t *testing.T) {
 		{euFolder + "2024", keys},
 		{strings.TrimSuffix(euFolder, "/"), keys},
 	} {
-		l := newLedger(keys...)
+		l := newRunner(keys...)
 		l.Prefix = c.prefix
 		l.expect(t, c.want...)
 		l.expect(t)
-		if len(l.Checkpoint.Folders) != 1 {
-			t.Errorf("%q: pages %v", c.prefix, l.Checkpoint.Folders)
+		if len(l.from.Checkpoint) != 1 {
+			t.Errorf("%q: pages %v", c.prefix, l.from.Checkpoint)
 		}
 		l.Prefix = ""
 		if got, _ := l.run(t); len(c.want) < 3 && len(got) != 3 {
-			t.Errorf("books of %q alone: the whole then gave %v", c.prefix, got)
+			t.Errorf("after the part %q alone, the whole gave %v", c.prefix, got)
 		}
 	}
 }
 
-func TestOwed(t *testing.T) {
+func TestBacklog(t *testing.T) {
 	early, known, fresh, gone := eu(-500*hour, 1), eu(-2*hour, 2), eu(0, 3), eu(hour, 4)
-	l := newLedger(early, known)
+	l := newRunner(early, known)
 	l.w.Since = noon(0).Add(-24 * hour)
 	l.expect(t, known)
 	l.add(fresh)
-	l.Backlog = []string{early, known, fresh, fresh, gone}
+	l.from.Backlog = []string{early, known, fresh, fresh, gone}
 	c := l.expect(t, early, known, fresh, gone)
 	if c.Listed != 4 || c.Read != 3 || len(c.Excluded) > 0 {
 		t.Errorf("listed %d, read %d, excluded %v; want 4 and 3", c.Listed, c.Read, c.Excluded)
 	}
-	l.Backlog = []string{gone, "not/a/log/file"}
+	l.from.Backlog = []string{gone, "not/a/log/file"}
 	var causes []ingest.Cause
-	for r, err := range l.stream(t.Context(), l.w).Readings() {
+	for r, err := range trail.Readings(l.resume(t)) {
 		if err != nil || r.Skip == nil {
 			t.Fatalf("%s: %v", r.Object.Key, err)
 		}
@@ -350,25 +379,26 @@ func TestOwed(t *testing.T) {
 	if diff := cmp.Diff([]ingest.Cause{ingest.CauseVanished, ingest.CauseVanished}, causes); diff != "" {
 		t.Errorf("causes (-want +got):\n%s", diff)
 	}
-	l.Backlog = nil
+	l.from.Backlog = nil
 	l.expect(t)
 
-	// An owed object of a day that is known as a whole neither changes the
-	// day nor counts twice.
+	// An object of the backlog whose day is known as a whole must not change
+	// the day, nor count twice.
 	l.add(eu(10*hour, 5))
 	l.expect(t, eu(10*hour, 5))
-	l.Backlog = []string{known}
+	l.from.Backlog = []string{known}
 	if c := l.expect(t, known); c.Excluded["known"] != 2 || len(c.Remarks) > 0 {
 		t.Errorf("excluded %v, remarks %v", c.Excluded, c.Remarks)
 	}
-	l.Checkpoint, l.Backlog = nil, []string{known}
-	if got := eventsOf(l.stream(t.Context(), l.w)); len(got.ids) != 3 || got.cov.Listed != 3 || l.last.Checkpoint() != nil {
-		t.Errorf("without books: %v, listed %d", got.ids, got.cov.Listed)
+	l.from.Checkpoint, l.from.Backlog = nil, []string{known}
+	if got := drain(l.resume(t)); len(got.ids) != 3 || got.cov.Listed != 3 {
+		t.Errorf("without a checkpoint: %v, listed %d", got.ids, got.cov.Listed)
 	}
 }
 
-// A key in the state that leads out of the folder is not followed.
-func TestOwedLink(t *testing.T) {
+// TestBacklogLink wants keys of the backlog that lead out of the folder not to be
+// read.
+func TestBacklogLink(t *testing.T) {
 	root, elsewhere := t.TempDir(), t.TempDir()
 	put(t, root, eu(0, 1), logFile(t, "inside"))
 	put(t, elsewhere, "secret", logFile(t, "secret"))
@@ -377,16 +407,16 @@ func TestOwedLink(t *testing.T) {
 	}
 	for _, key := range []string{"away/secret", "../" + filepath.Base(elsewhere) + "/secret", filepath.Join(elsewhere, "secret"), "away", ""} {
 		for _, store := range []trail.Store{trail.Disk{Root: root}, &trail.Disk{Root: root}} {
-			got := eventsOf((&trail.Source{Store: store}).Stream(t.Context(), ingest.Window{}, trail.From{Backlog: []string{key}}))
+			src := &trail.Source{Store: store}
+			got := drain(src.Resume(t.Context(), ingest.Window{}, ingest.ResumePoint{Backlog: []string{key}}))
 			if len(got.skips) != 1 || len(got.ids) != 1 || got.err != nil || got.cov.Listed != 2 {
-				t.Errorf("owed %q: %v, skips %v, listed %d", key, got.ids, got.skips, got.cov.Listed)
+				t.Errorf("backlog %q: %v, skips %v, listed %d", key, got.ids, got.skips, got.cov.Listed)
 			}
 		}
 	}
 }
 
-// fallen is a Store that ends for good at one prefix, once another is being
-// listed.
+// fallen is a Store that fails at one prefix, once another is being listed.
 type fallen struct {
 	*memory
 	prefix, other string
@@ -408,37 +438,39 @@ func (f fallen) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.E
 	return f.memory.List(ctx, r)
 }
 
-func TestBooksOfUnsoundListings(t *testing.T) {
+func TestCheckpointOfUnsoundListings(t *testing.T) {
 	us := logKey("AWSLogs/", accountA, "us-east-1", noon(0), 1)
-	l := newLedger(eu(0, 1), us)
+	l := newRunner(eu(0, 1), us)
 	l.expect(t, eu(0, 1), us)
-	before := l.Checkpoint
+	before := l.from.Checkpoint
 	l.add(eu(hour, 2), logKey("AWSLogs/", accountA, "us-east-1", noon(0), 2))
 	l.m.denied = []string{euFolder}
 	l.expect(t, "", logKey("AWSLogs/", accountA, "us-east-1", noon(0), 2))
-	if diff := cmp.Diff(before.Folders[euFolder], l.Checkpoint.Folders[euFolder]); diff != "" || len(l.Checkpoint.Folders) != 2 {
-		t.Errorf("the page of a folder that could not be listed changed:\n%s", diff)
+	if diff := cmp.Diff(folderCheckpoint(t, before, euFolder), l.folder(t, euFolder)); diff != "" || len(l.from.Checkpoint) != 2 {
+		t.Errorf("the entry of a folder that could not be listed changed:\n%s", diff)
 	}
 	l.m.denied = nil
 	l.w.Accounts = []string{accountB}
 	l.expect(t)
-	if len(l.Checkpoint.Folders) != 2 {
+	if len(l.from.Checkpoint) != 2 {
 		t.Error("folders that were not visited have lost their pages")
 	}
 	l.w.Accounts = nil
 	l.expect(t, eu(hour, 2))
 
 	l.Source.Prefix = "nowhere"
-	if none := eventsOf(l.stream(t.Context(), ingest.Window{})); none.err == nil {
+	stream := l.Resume(t.Context(), ingest.Window{}, l.from)
+	if none := drain(stream); none.err == nil {
 		t.Error("nothing is a trail")
 	}
-	if diff := cmp.Diff(l.Checkpoint, l.last.Checkpoint()); diff != "" {
-		t.Errorf("a run without a trail has booked:\n%s", diff)
+	if diff := cmp.Diff(l.from.Checkpoint, stream.Outcome().Checkpoint); diff != "" {
+		t.Errorf("a run without a trail has changed the checkpoint:\n%s", diff)
 	}
 	l.add(eu(2*hour, 3))
 	l.Source.Prefix, l.Source.Store = "", fallen{l.m, "AWSLogs/" + accountA + "/CloudTrail/us-east-1/", euFolder, make(chan struct{})}
-	got := eventsOf(l.stream(t.Context(), ingest.Window{}))
-	if diff := cmp.Diff(l.Checkpoint, l.last.Checkpoint()); diff != "" || !errors.Is(got.err, errFallen) {
-		t.Errorf("a run that ended with error %v has booked:\n%s", got.err, diff)
+	stream = l.Resume(t.Context(), ingest.Window{}, l.from)
+	got := drain(stream)
+	if diff := cmp.Diff(l.from.Checkpoint, stream.Outcome().Checkpoint); diff != "" || !errors.Is(got.err, errFallen) {
+		t.Errorf("a run that ended with error %v has changed the checkpoint:\n%s", got.err, diff)
 	}
 }

@@ -2,30 +2,31 @@ package trail
 
 import "strings"
 
-// layoutLevel is where in CloudTrail's layout a folder stands, by what may lie in it.
+// layoutLevel is the level of CloudTrail's layout that a folder stands on. It
+// says which entries the folder may have.
 type layoutLevel uint8
 
 const (
-	levelAbove        layoutLevel = iota // anything; AWSLogs may lie somewhere below
-	levelLogs                            // AWSLogs: accounts and organizations
-	levelOrganization                    // accounts
-	levelAccount                         // CloudTrail and its siblings
-	levelService                         // CloudTrail: Regions
-	levelRegion                          // a Region, or a year, month or day of it: log files, at any depth
-	levelObject                          // no folder: the key of one log file
+	levelAbove   layoutLevel = iota // any folder that may have AWSLogs somewhere below
+	levelLogs                       // AWSLogs: has accounts and organizations
+	levelOrg                        // an organization: has accounts
+	levelAccount                    // an account: has CloudTrail and its siblings
+	levelService                    // CloudTrail: has Regions
+	levelRegion                     // a Region, or a year, month or day of it: has log files, at any depth
+	levelFile                       // not a folder: the key of one log file
 )
 
-// folder is a place to list.
+// folder is a folder that can be listed.
 type folder struct {
-	prefix  string // ends in a slash, or is empty, or is a single key
+	prefix  string // ends in a slash, or is empty, or is the key of one object
 	level   layoutLevel
 	account string // from account level down
 	region  string // from region level down
 	base    string // from region level down: the prefix of the Region's folder
 }
 
-// childFolder is what a folder within f is. The reason is why it is not to be
-// listed, or empty.
+// childFolder classifies a folder within f by its name. If the reason is not
+// empty, the folder is not to be listed.
 func (f folder) childFolder(name string) (c folder, reason string) {
 	c = folder{prefix: f.prefix + name + "/", account: f.account}
 	switch f.level {
@@ -39,18 +40,18 @@ func (f folder) childFolder(name string) (c folder, reason string) {
 		case isAccount(name):
 			c.level, c.account = levelAccount, name
 		case isOrg(name):
-			c.level = levelOrganization
+			c.level = levelOrg
 		case name == logsFolder:
 			c.level = levelLogs
 		}
 		return c, ""
-	case levelOrganization:
+	case levelOrg:
 		if isAccount(name) {
 			c.level, c.account = levelAccount, name
 			return c, ""
 		}
 	case levelAccount:
-		kind := kindOf(name)
+		kind := kindOfFolder(name)
 		if kind == LogFile {
 			c.level = levelService
 			return c, ""
@@ -65,15 +66,15 @@ func (f folder) childFolder(name string) (c folder, reason string) {
 	return c, Other.String()
 }
 
-// folderOf tells where a prefix that a user gave stands. A single slash, which
-// is what is left of s3://BUCKET/, is the start as well.
-func folderOf(prefix string) folder {
+// folderOfPrefix classifies a prefix that a user gave. A single slash, which is
+// the rest of s3://BUCKET/, means the whole bucket.
+func folderOfPrefix(prefix string) folder {
 	trimmed := strings.TrimSuffix(prefix, "/")
 	if trimmed == "" {
 		return folder{}
 	}
 	if k, kind := ParseKey(prefix); kind == LogFile {
-		return folder{prefix: prefix, level: levelObject, account: k.Account, region: k.Region}
+		return folder{prefix: prefix, level: levelFile, account: k.Account, region: k.Region}
 	}
 	part := strings.Split(trimmed, "/")
 	for i := len(part) - 1; i >= 0; i-- {
@@ -81,7 +82,7 @@ func folderOf(prefix string) folder {
 			continue
 		}
 		f := folder{prefix: strings.Join(part[:i+1], "/") + "/", level: levelLogs}
-		if f, ok := f.descendPath(part[i+1:]); ok {
+		if f, ok := f.followPath(part[i+1:]); ok {
 			return f
 		}
 		break
@@ -89,8 +90,9 @@ func folderOf(prefix string) folder {
 	return folder{prefix: trimmed + "/"}
 }
 
-// descendPath follows a path down from f, as far as it is of the layout.
-func (f folder) descendPath(path []string) (folder, bool) {
+// followPath follows a path down from f. It reports whether all of the path
+// belongs to the layout.
+func (f folder) followPath(path []string) (folder, bool) {
 	for i, name := range path {
 		if f.level == levelRegion {
 			return f, f.narrowToDate(path[i:])
@@ -104,7 +106,8 @@ func (f folder) descendPath(path []string) (folder, bool) {
 	return f, true
 }
 
-// narrowToDate narrows a Region's folder to a year, month or day of it.
+// narrowToDate narrows a Region's folder to a year, month or day of it. It
+// reports whether the path is a date.
 func (f *folder) narrowToDate(date []string) bool {
 	if len(date) > 3 {
 		return false

@@ -150,10 +150,10 @@ func TestRecoverDamaged(t *testing.T) {
 		{"cut off", key, `{"trailgate_intent":1,"gener`, ""},
 		{"empty", key, "", ""},
 		{"of another name", key, `{"trailgate_intent":1,"generation":3,"run":"` + runB + `","add":[]}`, ""},
-		{"a name that is none", "intent-x.json", "", "its name is not one of an announcement either"},
-		{"files of somebody else", key, `{"trailgate_intent":1,"generation":2,"run":"` + runB + `","add":["` + part(1, runA) + `"]}`, "is no file of its run"},
-		{"the mark of the lake", key, `{"trailgate_intent":1,"generation":2,"run":"` + runB + `","add":["_trailgate/lake.json"]}`, "is no file of its run"},
-		{"a way out", key, `{"trailgate_intent":1,"generation":2,"run":"` + runB + `","add":["../../part-0000000002-` + runB + `.parquet"]}`, "take back"},
+		{"a name that is none", "intent-x.json", "", "its name is not the name of an intent"},
+		{"files of somebody else", key, `{"trailgate_intent":1,"generation":2,"run":"` + runB + `","add":["` + part(1, runA) + `"]}`, "is not a file of its run"},
+		{"the mark of the lake", key, `{"trailgate_intent":1,"generation":2,"run":"` + runB + `","add":["_trailgate/lake.json"]}`, "is not a file of its run"},
+		{"a way out", key, `{"trailgate_intent":1,"generation":2,"run":"` + runB + `","add":["../../part-0000000002-` + runB + `.parquet"]}`, "delete uncommitted file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			state, files := stored(t), stored(t, part(1, runA), mine, "_trailgate/lake.json")

@@ -9,10 +9,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"trailgate/ingest"
 	"trailgate/ingest/trail"
 )
 
-func TestParsePage(t *testing.T) {
+func TestParseFolderCheckpoint(t *testing.T) {
 	const sum = "AAECAwQFBgcICQoLDA0ODw"
 	cases := []struct {
 		name, text, want string // want: part of the error, or empty
@@ -20,26 +21,26 @@ func TestParsePage(t *testing.T) {
 		{"empty", `{}`, ""},
 		{"full", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 288 ` + sum + `","2024-03-04 1 ` + sum + `"],"tail":"AAAAAAAAAAEAAAAAAAAAAg=="}`, ""},
 		{"tail alone", `{"tail":"AAAAAAAAAAE="}`, ""},
-		{"no object", `7`, "parse page"},
-		{"nothing", ``, "parse page"},
-		{"cut", `{"through":"2024-03-04T12:05:00Z"`, "parse page"},
-		{"two", `{}{}`, "something follows"},
+		{"no object", `7`, "parse folder checkpoint"},
+		{"nothing", ``, "parse folder checkpoint"},
+		{"cut", `{"through":"2024-03-04T12:05:00Z"`, "parse folder checkpoint"},
+		{"two", `{}{}`, "text after it"},
 		{"unknown field", `{"thru":"2024-03-04T12:05:00Z"}`, "unknown field"},
-		{"seconds", `{"through":"2024-03-04T12:05:01Z","from":"2024-03-03"}`, "no whole minute"},
-		{"zone", `{"through":"2024-03-04T12:05:00+01:00","from":"2024-03-03"}`, "no time in UTC"},
-		{"no such time", `{"through":"2024-02-30T12:05:00Z","from":"2024-02-03"}`, "no time in UTC"},
+		{"seconds", `{"through":"2024-03-04T12:05:01Z","from":"2024-03-03"}`, "not a whole minute"},
+		{"zone", `{"through":"2024-03-04T12:05:00+01:00","from":"2024-03-03"}`, "not a time in UTC"},
+		{"no such time", `{"through":"2024-02-30T12:05:00Z","from":"2024-02-03"}`, "not a time in UTC"},
 		{"no from", `{"through":"2024-03-04T12:05:00Z"}`, "only one"},
 		{"no through", `{"from":"2024-03-04"}`, "only one"},
-		{"no such day", `{"through":"2024-03-04T12:05:00Z","from":"2024-02-30"}`, "no day"},
+		{"no such day", `{"through":"2024-03-04T12:05:00Z","from":"2024-02-30"}`, "not a day"},
 		{"days without a mark", `{"days":["2024-03-03 288 ` + sum + `"]}`, "no newest"},
-		{"day before from", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-04","days":["2024-03-03 288 ` + sum + `"]}`, "where it belongs"},
-		{"day twice", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 288 ` + sum + `","2024-03-03 1 ` + sum + `"]}`, "where it belongs"},
+		{"day before from", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-04","days":["2024-03-03 288 ` + sum + `"]}`, "out of order"},
+		{"day twice", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 288 ` + sum + `","2024-03-03 1 ` + sum + `"]}`, "out of order"},
 		{"no objects", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 0 ` + sum + `"]}`, "0 objects"},
-		{"no count", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 x ` + sum + `"]}`, "no count"},
-		{"short sum", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 1 AAAA"]}`, "no sum"},
-		{"two words", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 1"]}`, "not a day"},
-		{"half a hash", `{"tail":"AAAAAA=="}`, "whole number"},
-		{"no base64", `{"tail":"!"}`, "parse page"},
+		{"no count", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 x ` + sum + `"]}`, "not a count"},
+		{"short sum", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 1 AAAA"]}`, "not a sum"},
+		{"two words", `{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-03 1"]}`, "is not a day, a count and a sum"},
+		{"half a hash", `{"tail":"AAAAAA=="}`, "not a whole number"},
+		{"no base64", `{"tail":"!"}`, "parse folder checkpoint"},
 		{"tail unsorted", `{"tail":"AAAAAAAAAAIAAAAAAAAAAQ=="}`, "not sorted"},
 		{"tail doubled", `{"tail":"AAAAAAAAAAEAAAAAAAAAAQ=="}`, "not sorted"},
 	}
@@ -67,9 +68,9 @@ func TestParsePage(t *testing.T) {
 	}
 }
 
-// What ParsePage takes is written as it can be read again, and no page makes a
-// run fail or give an object twice.
-func FuzzPage(f *testing.F) {
+// FuzzFolderCheckpoint wants each value that can be parsed to be written so that
+// it can be parsed again. No value may make a run fail or give an object twice.
+func FuzzFolderCheckpoint(f *testing.F) {
 	f.Add(`{}`)
 	f.Add(`{"through":"2024-03-04T12:05:00Z","from":"2024-03-03","days":["2024-03-04 1 AAECAwQFBgcICQoLDA0ODw"],"tail":"AAAAAAAAAAE="}`)
 	f.Add(`{"through":"9999-12-31T23:59:00Z","from":"9999-12-31"}`)
@@ -88,11 +89,11 @@ func FuzzPage(f *testing.F) {
 			t.Fatalf("%s read again: %+v, %v", form, back, err)
 		}
 		for _, prefix := range []string{"", eu(0, 1)} {
-			l := newLedger(eu(0, 1), eu(-2*hour, 2), eu(30*hour, 3))
+			l := newRunner(eu(0, 1), eu(-2*hour, 2), eu(30*hour, 3))
 			if l.Source.Prefix = prefix; prefix == "" {
 				prefix = euFolder
 			}
-			l.Checkpoint.Folders = map[string]trail.FolderCheckpoint{prefix: p}
+			l.from.Checkpoint = ingest.Checkpoint{prefix: form}
 			got, _ := l.run(t)
 			if len(slices.Compact(got)) != len(got) || prefix != euFolder && len(got) != 1 {
 				t.Errorf("from %q came %v", prefix, got)
