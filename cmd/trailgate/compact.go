@@ -29,7 +29,7 @@ also removes the temporary files of runs that were killed. No reader sees those.
 			if err := errors.Join(lake.validate(), lock.validate()); err != nil {
 				return err
 			}
-			location, err := p.openLocation(cmd.Context(), &lake, &lock, &clients{flags: &aws})
+			location, err := p.openLocation(cmd.Context(), &lake, &lock, aws.clients(0))
 			if err != nil {
 				return err
 			}

@@ -155,7 +155,7 @@ func (x *exportRun) options(ctx context.Context, args []string, bar *progress) (
 	if o.Sources, err = x.p.sources(ctx, args, &x.read, bar.show); err != nil {
 		return o, err
 	}
-	if o.Location, err = x.p.openLocation(ctx, &x.lake, &x.lock, &clients{flags: &x.read.awsFlags, workers: x.read.workers}); err != nil {
+	if o.Location, err = x.p.openLocation(ctx, &x.lake, &x.lock, x.read.awsFlags.clients(x.read.workers)); err != nil {
 		return o, err
 	}
 	o.PartitionBy, o.Settle, o.LookBack, o.Adopt = x.flags.partitionColumns(), x.flags.settle, x.flags.lookBack, x.flags.adopt

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"trailgate/analyzer/endpoint"
+	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/cmd/trailgate/internal/flagvalue"
 	"trailgate/ingest"
 	"trailgate/ingest/lookup"
@@ -122,6 +125,30 @@ func (f *awsFlags) register(s *pflag.FlagSet) {
 
 func (f *awsFlags) registerRoles(s *pflag.FlagSet) {
 	s.StringSliceVar(&f.roles, "role-arn", nil, "`role` to assume for reading; repeatable for lookup://, one for each account")
+}
+
+// clients makes what builds the clients of AWS. The workers are those of --workers, or 0.
+func (f *awsFlags) clients(workers int) *awsclient.Clients {
+	return &awsclient.Clients{Profile: f.profile, EndpointURL: f.endpointURL, Workers: workers}
+}
+
+// openBucket gives a client that reads a trail bucket. It assumes the role of --role-arn if
+// the flag is given.
+func (f *awsFlags) openBucket(ctx context.Context, c *awsclient.Clients, bucket string) (*s3.Client, error) {
+	if len(f.roles) > 1 {
+		return nil, usagef("--role-arn is given several times: a bucket is read with one role")
+	}
+	client, err := c.Bucket(ctx, strings.Join(f.roles, ""), bucket)
+	return client, hintBucket(err)
+}
+
+// hintBucket adds a hint to the error of a bucket that does not exist.
+func hintBucket(err error) error {
+	var none *awsclient.NoBucketError
+	if errors.As(err, &none) {
+		return hinted{err, "check the name of the bucket; aws cloudtrail describe-trails prints the names of trail buckets"}
+	}
+	return err
 }
 
 // refuseFlags explains flags that a verb does not have and that others have.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/cmd/trailgate/internal/batch"
 	"trailgate/report/lake"
 )
@@ -57,7 +58,7 @@ func (f *lockFlags) validate() error {
 
 // openLocation opens a lake and its state. Without --to there is no lake. Without
 // lock flags the lock is not taken.
-func (p *process) openLocation(ctx context.Context, f *lakeFlags, lock *lockFlags, c *clients) (batch.Location, error) {
+func (p *process) openLocation(ctx context.Context, f *lakeFlags, lock *lockFlags, c *awsclient.Clients) (batch.Location, error) {
 	l := batch.Location{LakeName: f.to, StateName: f.state, Now: p.now}
 	if lock != nil {
 		l.LockWait, l.Lease = lock.wait, lock.lease
@@ -79,7 +80,7 @@ func (p *process) openLocation(ctx context.Context, f *lakeFlags, lock *lockFlag
 }
 
 // openStore opens a folder or a bucket to write to.
-func (p *process) openStore(ctx context.Context, flag, arg string, c *clients) (lake.Store, error) {
+func (p *process) openStore(ctx context.Context, flag, arg string, c *awsclient.Clients) (lake.Store, error) {
 	bucket, prefix, err := parseStore(flag, arg)
 	if err != nil {
 		return nil, err
@@ -87,9 +88,9 @@ func (p *process) openStore(ctx context.Context, flag, arg string, c *clients) (
 	if bucket == "" {
 		return lake.Disk{Root: arg, Step: p.step}, nil
 	}
-	client, err := c.bucketClient(ctx, "", bucket)
+	client, err := c.Bucket(ctx, "", bucket)
 	if err != nil {
-		return nil, fmt.Errorf("--%s %q: %w", flag, arg, err)
+		return nil, fmt.Errorf("--%s %q: %w", flag, arg, hintBucket(err))
 	}
 	return lake.S3{Client: client, Bucket: bucket, Prefix: strings.Trim(prefix, "/")}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
 
+	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/ingest"
 	"trailgate/ingest/lookup"
 )
@@ -37,7 +38,7 @@ func (f *lookupFlags) registerLimits(s *pflag.FlagSet) {
 }
 
 // openHistory makes a source of the Event history. It sends no request yet.
-func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *clients, progress func(ingest.Progress)) (*lookup.Source, error) {
+func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *awsclient.Clients, progress func(ingest.Progress)) (*lookup.Source, error) {
 	if f.regionTimeout <= 0 {
 		return nil, usagef("--region-timeout %v: give a time above zero", f.regionTimeout)
 	}
@@ -68,7 +69,7 @@ func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *
 		accounts[parsed.AccountID] = role
 	}
 	for _, role := range slices.Concat(f.roles, make([]string, max(0, 1-len(f.roles)))) {
-		cfg, err := c.withRole(ctx, role)
+		cfg, err := c.Config(ctx, role)
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", arg, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/ingest"
 	"trailgate/ingest/local"
 	"trailgate/ingest/trail"
@@ -20,7 +21,7 @@ func (p *process) sources(ctx context.Context, args []string, f *readFlags, prog
 	if len(args) == 0 {
 		return nil, hinted{usagef("the source is missing"), sourceHint}
 	}
-	clients := clients{flags: &f.awsFlags, workers: f.workers}
+	clients := f.awsFlags.clients(f.workers)
 	var out []ingest.Source
 	stdin := false
 	for _, arg := range args {
@@ -30,7 +31,7 @@ func (p *process) sources(ctx context.Context, args []string, f *readFlags, prog
 			}
 			stdin = true
 		}
-		s, err := p.openSource(ctx, arg, f, &clients, progress)
+		s, err := p.openSource(ctx, arg, f, clients, progress)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +42,7 @@ func (p *process) sources(ctx context.Context, args []string, f *readFlags, prog
 
 // openSource makes one source. It is a trail bucket, a copy of one on disk, or the Event
 // history. Everything else is read as files.
-func (p *process) openSource(ctx context.Context, arg string, f *readFlags, c *clients, progress func(ingest.Progress)) (ingest.Source, error) {
+func (p *process) openSource(ctx context.Context, arg string, f *readFlags, c *awsclient.Clients, progress func(ingest.Progress)) (ingest.Source, error) {
 	if scheme, rest, ok := strings.Cut(arg, "://"); ok {
 		switch scheme {
 		case "s3":
@@ -54,7 +55,7 @@ func (p *process) openSource(ctx context.Context, arg string, f *readFlags, c *c
 		if bucket == "" {
 			return nil, usagef("source %q does not name a bucket", arg)
 		}
-		client, err := c.trailClient(ctx, bucket)
+		client, err := f.openBucket(ctx, c, bucket)
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", arg, err)
 		}

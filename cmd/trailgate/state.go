@@ -38,7 +38,7 @@ func newStateShow(p *process) *cobra.Command {
 			if err := out.check(p, cmd.Flags()); err != nil {
 				return err
 			}
-			location, err := p.openLocation(cmd.Context(), &lake, nil, &clients{flags: &aws})
+			location, err := p.openLocation(cmd.Context(), &lake, nil, aws.clients(0))
 			if err != nil {
 				return err
 			}
@@ -89,7 +89,7 @@ State show lists what was written off. A new state does not know of it.`,
 			if err := lock.validate(); err != nil {
 				return err
 			}
-			location, err := p.openLocation(cmd.Context(), &lake, &lock, &clients{flags: &aws})
+			location, err := p.openLocation(cmd.Context(), &lake, &lock, aws.clients(0))
 			if err != nil {
 				return err
 			}
