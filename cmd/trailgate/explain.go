@@ -66,7 +66,7 @@ then says what the verdict on each sign-in in it is, and why. With --policy or
 			return err
 		},
 	}
-	out.register(cmd.Flags(), tableAndJSON())
+	out.registerOutput(cmd.Flags(), tableAndJSON())
 	expect.registerExpectations(cmd.Flags())
 	cmd.Flags().StringVar(&read.regionsFile, "regions-file", "", "`file` with Regions that the built-in table lacks, each line PARTITION REGION")
 	return cmd

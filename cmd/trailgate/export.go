@@ -27,7 +27,7 @@ type exportFlags struct {
 	adopt       bool
 }
 
-func (f *exportFlags) register(s *pflag.FlagSet) {
+func (f *exportFlags) registerExport(s *pflag.FlagSet) {
 	s.StringSliceVar(&f.partitionBy, "partition-by", nil, "divide the tables by this `column` too, besides event_date: account_id")
 	s.DurationVar(&f.settle, "settle", 24*time.Hour, "how late a sign-in may be delivered and still be judged in order of time")
 	s.DurationVar(&f.lookBack, "look-back", trail.DefaultLookBack, "how long after its time stamp a log file may appear in the bucket and still be read")
@@ -80,15 +80,15 @@ The first run begins 30 days back, or at --since.`,
 	x.read.windowFlags.registerPeriod(s)
 	s.Lookup("until").Usage = "only log files delivered before this `time`, as if the run were made then"
 	x.read.windowFlags.registerFilters(s)
-	x.read.readingFlags.register(s)
+	x.read.readingFlags.registerReading(s)
 	x.read.lookupFlags.registerLimits(s)
-	x.read.messageFlags.register(s)
-	x.read.awsFlags.register(s)
+	x.read.messageFlags.registerMessages(s)
+	x.read.awsFlags.registerAWS(s)
 	x.read.awsFlags.registerRoles(s)
 	x.expect.registerJob(s)
-	x.lake.register(s)
-	x.lock.register(s)
-	x.flags.register(s)
+	x.lake.registerLake(s)
+	x.lock.registerLock(s)
+	x.flags.registerExport(s)
 	cmd.SetFlagErrorFunc(refuseFlags(map[string]string{
 		"resume":   "an export keeps its own state and does not use a resume file",
 		"lateness": "an export reads all log files, even if they were delivered late; --look-back says how late one may appear",

@@ -37,15 +37,15 @@ func defaultReadFlags() readFlags {
 	}
 }
 
-// register registers all groups.
-func (f *readFlags) register(s *pflag.FlagSet) {
+// registerAll registers all groups.
+func (f *readFlags) registerAll(s *pflag.FlagSet) {
 	f.windowFlags.registerPeriod(s)
 	f.windowFlags.registerFilters(s)
 	f.windowFlags.registerLateness(s)
-	f.readingFlags.register(s)
-	f.lookupFlags.register(s)
-	f.messageFlags.register(s)
-	f.awsFlags.register(s)
+	f.readingFlags.registerReading(s)
+	f.lookupFlags.registerLookup(s)
+	f.messageFlags.registerMessages(s)
+	f.awsFlags.registerAWS(s)
 	f.awsFlags.registerRoles(s)
 }
 
@@ -88,7 +88,7 @@ type readingFlags struct {
 	table endpoint.Table // regionsFile, parsed
 }
 
-func (f *readingFlags) register(s *pflag.FlagSet) {
+func (f *readingFlags) registerReading(s *pflag.FlagSet) {
 	f.registerTable(s)
 	s.IntVar(&f.workers, "workers", 0, "number of objects read at the same time (default: depends on the cores and the source)")
 	s.StringVar(&f.maxObject, "max-object-size", f.maxObject, "largest object that is read, inflated; for a stream, the largest record")
@@ -105,7 +105,7 @@ type messageFlags struct {
 	noProgress bool
 }
 
-func (f *messageFlags) register(s *pflag.FlagSet) {
+func (f *messageFlags) registerMessages(s *pflag.FlagSet) {
 	s.BoolVar(&f.verbose, "verbose", false, "name everything that was skipped")
 	s.BoolVar(&f.quiet, "quiet", false, "write only errors to standard error")
 	s.BoolVar(&f.noProgress, "no-progress", false, "do not show a progress bar on a terminal")
@@ -118,7 +118,7 @@ type awsFlags struct {
 	endpointURL string
 }
 
-func (f *awsFlags) register(s *pflag.FlagSet) {
+func (f *awsFlags) registerAWS(s *pflag.FlagSet) {
 	s.StringVar(&f.profile, "profile", "", "AWS `profile` of the shared configuration")
 	s.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` to use instead of the endpoints of AWS")
 }

@@ -38,7 +38,7 @@ type judgeFlags struct {
 	set          *pflag.FlagSet // the set in which they are registered
 }
 
-func (f *judgeFlags) register(s *pflag.FlagSet) {
+func (f *judgeFlags) registerJudging(s *pflag.FlagSet) {
 	f.registerJob(s)
 	f.registerBaseline(s)
 	s.StringVar(&f.saveBaseline, "save-baseline", "", "write what was learned to this `file`, for --baseline of the next run")

@@ -19,8 +19,8 @@ type lakeFlags struct {
 	to, state string
 }
 
-// register registers the flags.
-func (f *lakeFlags) register(s *pflag.FlagSet) {
+// registerLake registers the flags.
+func (f *lakeFlags) registerLake(s *pflag.FlagSet) {
 	s.StringVar(&f.to, "to", "", "the lake: a `folder` or s3://BUCKET/PREFIX")
 	s.StringVar(&f.state, "state", "", "where the job keeps its state: a `folder` or s3://BUCKET/PREFIX (default: "+lake.Metadata+"/state in the lake)")
 }
@@ -39,8 +39,8 @@ type lockFlags struct {
 	lease time.Duration
 }
 
-// register registers the flags.
-func (f *lockFlags) register(s *pflag.FlagSet) {
+// registerLock registers the flags.
+func (f *lockFlags) registerLock(s *pflag.FlagSet) {
 	s.DurationVar(&f.wait, "lock-wait", 2*time.Minute, "how long to wait for another run on the same state")
 	s.DurationVar(&f.lease, "lease", time.Minute, "how long the lock lasts without renewal; after this time the lock of a crashed run expires")
 }

@@ -49,8 +49,8 @@ func formatNames(formats []report.Format) []string {
 	return names
 }
 
-// register registers the flags. The first format is the default.
-func (f *outputFlags) register(s *pflag.FlagSet, formats []report.Format) {
+// registerOutput registers the flags. The first format is the default.
+func (f *outputFlags) registerOutput(s *pflag.FlagSet, formats []report.Format) {
 	f.formats = formats
 	names := formatNames(formats)
 	s.StringVar(&f.format, "format", names[0], "one of "+strings.Join(names, ", "))

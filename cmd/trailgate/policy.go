@@ -88,7 +88,7 @@ not be read.`,
 			return failed
 		},
 	}
-	read.register(cmd.Flags())
+	read.registerAll(cmd.Flags())
 	cmd.Flags().StringArrayVar(&against, "against", nil, "also read this `source`, and warn of globs that match nobody in it; repeatable")
 	cmd.Flags().BoolVar(&strict, "strict", false, "count warnings as errors")
 	return cmd
@@ -179,7 +179,7 @@ sign-ins and nothing else.`,
 			return p.learnPolicy(cmd.Context(), args, &read, &out, window)
 		},
 	}
-	read.register(cmd.Flags())
+	read.registerAll(cmd.Flags())
 	cmd.Flags().StringVarP(&out.out, "output", "o", "", "write to this `file`, whole or not at all; - is standard output")
 	return cmd
 }

@@ -57,9 +57,9 @@ func newStateShow(p *process) *cobra.Command {
 			})
 		},
 	}
-	lake.register(cmd.Flags())
-	aws.register(cmd.Flags())
-	out.register(cmd.Flags(), tableAndJSON())
+	lake.registerLake(cmd.Flags())
+	aws.registerAWS(cmd.Flags())
+	out.registerOutput(cmd.Flags(), tableAndJSON())
 	return cmd
 }
 
@@ -101,8 +101,8 @@ State show lists what was written off. A new state does not know of it.`,
 			return asUsage(err)
 		},
 	}
-	lake.register(cmd.Flags())
-	lock.register(cmd.Flags())
-	aws.register(cmd.Flags())
+	lake.registerLake(cmd.Flags())
+	lock.registerLock(cmd.Flags())
+	aws.registerAWS(cmd.Flags())
 	return cmd
 }

@@ -189,7 +189,7 @@ func metricsOf(a *batch.Summary, exitStatus int, now, success time.Time) []byte 
 	if a.KnowsState() {
 		x.addOne("owed_objects", "Objects that could not be read yet; each run tries them again.", float64(len(a.Owed)))
 	}
-	x.addTime("owed_oldest_timestamp_seconds", "When the oldest unread object could not be read for the first time; absent if there is none.", oldestSince(a.Owed))
+	x.addTime("owed_oldest_timestamp_seconds", "When the oldest unread object could not be read for the first time; absent if the backlog is empty.", oldestSince(a.Owed))
 	rows, added := map[string]int{}, map[string]int{}
 	for _, file := range a.Files {
 		rows[file.Table] += file.Rows
