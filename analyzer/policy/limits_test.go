@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"trailgate/analyzer/policy"
+	"trailgate/fixtures/suite"
 	"trailgate/ingest/aws/region"
 )
 
@@ -55,10 +56,7 @@ func hungry(n int) map[string]string {
 // TestHungryPolicies: whatever is in a file, reading it costs no more than this
 // much memory, and what is wrong with it is told within bounds.
 func TestHungryPolicies(t *testing.T) {
-	size := 100_000
-	if testing.Short() {
-		size = 30_000
-	}
+	size := suite.Size(30_000, 100_000)
 	for name, text := range hungry(size) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats

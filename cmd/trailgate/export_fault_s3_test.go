@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"trailgate/fixtures/s3"
+	"trailgate/fixtures/suite"
 )
 
 // answer gives an error of S3 and carries nothing out.
@@ -85,7 +86,7 @@ func TestFaultyBucket(t *testing.T) {
 	} {
 		for n := int64(1); n <= writes.writes.Load(); n++ {
 			// Where all fail, every one of them is tried again and again.
-			if test.slow && !slices.Contains([]int64{1, 4, 5, 12, 13}, n) || testing.Short() && n%4 != 1 {
+			if test.slow && !slices.Contains([]int64{1, 4, 5, 12, 13}, n) || n%suite.Size[int64](4, 1) != suite.Size[int64](1, 0) {
 				continue
 			}
 			fault := bucketFault{n: n, name: fmt.Sprintf("%s %d", name, n), do: test.do, ever: test.ever, words: test.words,
