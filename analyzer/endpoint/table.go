@@ -1,8 +1,7 @@
-// Package endpoint knows AWS's partitions, their Regions and their console
-// sign-in hosts. In come a host name or a sign-in URL, out goes which
-// endpoint it stands for and why. It must not do I/O, look anything up on a
-// network, read a clock or import anything of ours: it is a table and the
-// rules that read it.
+// Package endpoint knows the partitions of AWS, their Regions and their console
+// sign-in hosts. It takes a host name or a sign-in URL and says which endpoint it
+// belongs to, and why. It imports no other package of this module, does no I/O
+// and reads no clock.
 package endpoint
 
 import (
@@ -13,44 +12,46 @@ import (
 	"strings"
 )
 
-// AWS is the name of the commercial partition, the only one of which sign-in
-// records have been published.
+// AWS is the name of the commercial partition. Sign-in records have been
+// published for this partition only.
 const AWS = "aws"
 
-// GovCloud is the name of the partition in which root has no console sign-in.
+// GovCloud is the name of the partition in which the root user has no console
+// sign-in.
 const GovCloud = "aws-us-gov"
 
 // Region is one entry of the table.
 type Region struct {
 	Name      string // as CloudTrail writes it: "eu-west-1"
 	Partition string // "aws", "aws-cn", …
-	OptIn     bool   // an account may be without it; false: introduced before 20 March 2019 or in a partition without opt-in
+	OptIn     bool   // an account must enable it; false: introduced before 20 March 2019 or in a partition without opt-in
 }
 
-// Standing says how well the un-prefixed sign-in host of a partition is attested.
+// Standing says how well the un-prefixed sign-in host of a partition is
+// documented.
 type Standing uint8
 
 // The standings, rising.
 const (
-	Assumed Standing = iota // none is published: the bare sign-in domain is taken for one
-	Used                    // in public sign-in URLs and the SDK's endpoint rules
-	Listed                  // in the AWS General Reference, as the endpoint of the default Region
+	Assumed Standing = iota // not published: the bare sign-in domain is used
+	Used                    // found in public sign-in URLs and the SDK's endpoint rules
+	Listed                  // listed in the AWS General Reference, as the endpoint of the default Region
 )
 
-// partition is what the rules need of a partition.
+// partition holds what the rules need to know about a partition.
 type partition struct {
 	name   string
-	home   string // default Region: where what has no Region is recorded
-	prefix string // of its Regions' names; empty for the commercial one
+	home   string // default Region: events without a Region are recorded there
+	prefix string // prefix of the names of its Regions; empty for the commercial partition
 	root   string // the sign-in domain is "signin." + root, the console's "console." + root
 	suffix string // DNS suffix of API endpoints
-	fips   bool   // has "signin-fips." + root as well
+	fips   bool   // also has "signin-fips." + root
 	bare   Standing
 }
 
-// The default Regions are the SDK's implicit global Regions, the hosts those
+// The default Regions are the SDK's implicit global Regions. The hosts are those
 // of the AWS General Reference ("AWS Sign-In endpoints and quotas") and of the
-// SDK's endpoint rules for the sign-in service. The General Reference has aws
+// SDK's endpoint rules for the sign-in service. The General Reference covers aws
 // and aws-us-gov only.
 var partitions = [...]partition{
 	{name: AWS, home: "us-east-1", root: "aws.amazon.com", suffix: "amazonaws.com", bare: Listed},
@@ -63,8 +64,8 @@ var partitions = [...]partition{
 	{name: "aws-iso-f", home: "us-isof-south-1", prefix: "us-isof-", root: "csphome.hci.ic.gov", suffix: "csp.hci.ic.gov"},
 }
 
-// regions is sorted by name: it is searched by halves. The pseudo Regions of
-// the SDK ("aws-global" and its like) are no Regions and left out.
+// regions is sorted by name for the binary search. The pseudo Regions of the SDK,
+// such as "aws-global", are left out because they are not Regions.
 var regions = [...]Region{
 	{"af-south-1", AWS, true},
 	{"ap-east-1", AWS, true},
@@ -114,20 +115,19 @@ var regions = [...]Region{
 	{"us-west-2", AWS, false},
 }
 
-// Table is the list of Regions by partition. The zero Table is the embedded
-// list; ParseTable makes one with additions. A Table does not change once
-// made, so it may be copied and shared between goroutines.
+// Table is the list of Regions by partition. The zero Table is the embedded list,
+// and ParseTable makes one with additions. A Table does not change. So it may be
+// copied and shared between goroutines.
 type Table struct {
-	added []Region // sorted by name, none of them in regions
+	added []Region // sorted by name; does not repeat regions
 }
 
-// ParseTable reads a regions file, which adds Regions to the embedded list:
-// one a line, either "PARTITION REGION" or "REGION" alone, whose partition its
-// prefix then tells. Text behind a # is a comment. Naming a Region that is
-// already known is no error unless the partition differs. An added Region of
-// the commercial partition counts as opt-in, as every Region introduced since
-// March 2019 is. The error is about the first bad line, which it numbers and
-// shows.
+// ParseTable reads a regions file, which adds Regions to the embedded list. Each
+// line is "PARTITION REGION", or "REGION" alone if its prefix shows the
+// partition. Text after a # is a comment. A known Region may be named again, but
+// only with the same partition. An added Region of the commercial partition
+// counts as opt-in, because every Region introduced since March 2019 is. The
+// error shows the first bad line and its number.
 func ParseTable(data []byte) (Table, error) {
 	var t Table
 	number := 0
@@ -175,8 +175,8 @@ func (t *Table) addLine(fields []string) error {
 	return nil
 }
 
-// Region finds a Region by name, space around it and letter case aside. The
-// name in the answer is the table's.
+// Region finds a Region by name. Surrounding space and letter case do not matter.
+// The result has the name as the table writes it.
 func (t Table) Region(name string) (Region, bool) {
 	name = lowerASCII(strings.TrimSpace(name))
 	if i := searchRegion(regions[:], name); i < len(regions) && regions[i].Name == name {
@@ -188,8 +188,8 @@ func (t Table) Region(name string) (Region, bool) {
 	return Region{}, false
 }
 
-// searchRegion is slices.BinarySearchFunc without the calls, which take half the
-// time of a verdict otherwise.
+// searchRegion is slices.BinarySearchFunc without the calls, which would take
+// half the time of a verdict.
 func searchRegion(list []Region, name string) int {
 	low, high := 0, len(list)
 	for low < high {
@@ -202,20 +202,21 @@ func searchRegion(list []Region, name string) int {
 	return low
 }
 
-// Known tells whether the table has the Region.
+// Known tells whether the Region is in the table.
 func (t Table) Known(region string) bool {
 	_, ok := t.Region(region)
 	return ok
 }
 
-// Partition is the partition of a Region, or empty where the table does not
-// have it.
+// Partition returns the partition of a Region. It returns "" if the Region is not
+// in the table.
 func (t Table) Partition(region string) string {
 	r, _ := t.Region(region)
 	return r.Partition
 }
 
-// Partitions names all partitions, the commercial one first.
+// Partitions names all partitions, the commercial one first. The slice is the
+// caller's own.
 func (t Table) Partitions() []string {
 	names := make([]string, len(partitions))
 	for i := range partitions {
@@ -224,8 +225,8 @@ func (t Table) Partitions() []string {
 	return names
 }
 
-// Regions lists the Regions of a partition, sorted by name, in a slice of the
-// caller's own; none for an unknown partition.
+// Regions lists the Regions of a partition, sorted by name. It returns nil for an
+// unknown partition. The slice is the caller's own.
 func (t Table) Regions(partition string) []Region {
 	var out []Region
 	for _, list := range [...][]Region{regions[:], t.added} {
@@ -239,10 +240,11 @@ func (t Table) Regions(partition string) []Region {
 	return out
 }
 
-// Default is the default Region of a partition: where sign-ins at its global
-// endpoint are recorded. It is empty for an unknown partition. It is documented
-// for the commercial partition (CloudTrail User Guide, "AWS Management Console
-// sign-in events"); for the others it is the SDK's implicit global Region.
+// Default returns the default Region of a partition. Sign-ins at the global
+// endpoint are recorded there. It returns "" for an unknown partition. AWS
+// documents it for the commercial partition (CloudTrail User Guide, "AWS
+// Management Console sign-in events"). For the others it is the SDK's implicit
+// global Region.
 func (t Table) Default(partition string) string {
 	if p := findPartition(partition); p != nil {
 		return p.home
@@ -250,8 +252,8 @@ func (t Table) Default(partition string) string {
 	return ""
 }
 
-// Bare is the standing of a partition's un-prefixed sign-in host; Assumed for an
-// unknown partition.
+// Bare returns how well the un-prefixed sign-in host of a partition is
+// documented. It returns Assumed for an unknown partition.
 func (t Table) Bare(partition string) Standing {
 	if p := findPartition(partition); p != nil {
 		return p.bare
@@ -259,7 +261,7 @@ func (t Table) Bare(partition string) Standing {
 	return Assumed
 }
 
-// bareHost says what the un-prefixed sign-in host of the partition is.
+// bareHost describes the un-prefixed sign-in host of the partition.
 func (t Table) bareHost(partition string) string {
 	if t.Bare(partition) == Assumed {
 		return "the bare sign-in domain of partition " + partition
@@ -267,8 +269,8 @@ func (t Table) bareHost(partition string) string {
 	return "the un-prefixed sign-in host of partition " + partition
 }
 
-// BareReason says in a sentence why the un-prefixed sign-in host of a partition
-// counts as its global endpoint, and what AWS says of that host.
+// BareReason says why the un-prefixed sign-in host of a partition counts as its
+// global endpoint, and what AWS says about that host.
 func (t Table) BareReason(partition string) string {
 	const why = "Trailgate calls this host global because it names no Region"
 	switch t.Bare(partition) {
@@ -280,20 +282,21 @@ func (t Table) BareReason(partition string) string {
 	return why + ". No un-prefixed host of partition " + partition + " is published, so Trailgate uses the bare sign-in domain."
 }
 
-// Proxied tells whether the Region is one of the three from which the console
-// may serve an IAM user who asked for the global endpoint (CloudTrail User
-// Guide, "AWS Management Console sign-in events"). It wants the name as the
-// table writes it.
+// Proxied tells whether the console may serve IAM users from this Region when
+// they asked for the global endpoint. There are three such Regions (CloudTrail
+// User Guide, "AWS Management Console sign-in events"). The name must be written
+// as in the table.
 func Proxied(region string) bool {
 	return region == "us-east-2" || region == "eu-north-1" || region == "ap-southeast-2"
 }
 
-// ProxiedRegions lists the Regions for which Proxied is true, sorted.
+// ProxiedRegions lists the Regions for which Proxied is true, sorted. The slice
+// is the caller's own.
 func ProxiedRegions() []string { return []string{"ap-southeast-2", "eu-north-1", "us-east-2"} }
 
-// RegionLike tells whether a text has the shape of a Region's name: words of
-// small letters and a number at the end, joined by hyphens, at least three
-// parts. An account alias may have that shape too, so it proves nothing.
+// RegionLike tells whether a text has the shape of a Region's name. It has at
+// least three parts, joined by hyphens: words of small letters, and a number at
+// the end. An account alias may have this shape too, so the shape proves nothing.
 func RegionLike(s string) bool {
 	parts := strings.Split(s, "-")
 	last := len(parts) - 1
@@ -312,8 +315,9 @@ func RegionLike(s string) bool {
 	return true
 }
 
-// partitionByPrefix tells a Region's partition by its prefix. It refuses an iso Region
-// whose partition is not among ours, rather than call it commercial.
+// partitionByPrefix returns the partition of a Region by its prefix. It returns
+// "" for a Region of an unknown iso partition, which must not count as
+// commercial.
 func partitionByPrefix(region string) string {
 	for i := range partitions {
 		if p := &partitions[i]; p.prefix != "" && strings.HasPrefix(region, p.prefix) {
@@ -335,8 +339,8 @@ func findPartition(name string) *partition {
 	return nil
 }
 
-// lowerASCII folds ASCII letters only: Unicode folding would turn characters that
-// merely look like a sign-in host into one.
+// lowerASCII makes ASCII letters small. Unicode rules would turn look-alike
+// characters into a real sign-in host.
 func lowerASCII(s string) string {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; 'A' <= c && c <= 'Z' {
