@@ -13,7 +13,7 @@ import (
 
 // hungry makes policies of about n bytes that a parser of YAML may choke on, by
 // their kind.
-func hungry(n int) map[string]string {
+func expensivePolicies(n int) map[string]string {
 	const head = "version: 1\nrules:\n"
 	run := func(begin, unit, end string) string {
 		return head + begin + strings.Repeat(unit, max(0, n-len(head+begin+end))/len(unit)) + end
@@ -59,7 +59,7 @@ func TestHungryPolicies(t *testing.T) {
 	if testing.Short() {
 		size = 30_000
 	}
-	for name, text := range hungry(size) {
+	for name, text := range expensivePolicies(size) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)

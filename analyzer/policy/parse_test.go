@@ -120,13 +120,13 @@ func TestMistakes(t *testing.T) {
 				t.Fatalf("%v, %v", p, err)
 			}
 			if len(problems) != 1 || err.Error() != c.want {
-				t.Errorf(" got %s\nwant %s", errors.Join(each(problems)...), c.want)
+				t.Errorf(" got %s\nwant %s", errors.Join(splitProblems(problems)...), c.want)
 			}
 		})
 	}
 }
 
-func each(problems policy.Problems) []error {
+func splitProblems(problems policy.Problems) []error {
 	var out []error
 	for _, p := range problems {
 		out = append(out, p)
@@ -279,7 +279,7 @@ func TestSchemaHasTheSameKeys(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := policy.Parse("p.yaml", []byte("version: 1\n"+c.policy), endpoint.Table{})
-			found := regexp.MustCompile(`unknown key "zzzzzz" in [^:]*: want one of ([^\n]*)`).FindStringSubmatch(errorsOf(err))
+			found := regexp.MustCompile(`unknown key "zzzzzz" in [^:]*: want one of ([^\n]*)`).FindStringSubmatch(joinErrors(err))
 			if found == nil {
 				t.Fatalf("%v", err)
 			}
@@ -300,12 +300,12 @@ func TestSchemaHasTheSameKeys(t *testing.T) {
 	}
 }
 
-func errorsOf(err error) string {
+func joinErrors(err error) string {
 	var problems policy.Problems
 	if !errors.As(err, &problems) {
 		return ""
 	}
-	return errors.Join(each(problems)...).Error()
+	return errors.Join(splitProblems(problems)...).Error()
 }
 
 // FuzzPolicy must not panic, must say where a mistake is, and must warn of a
@@ -317,7 +317,7 @@ func FuzzPolicy(f *testing.F) {
 		"detections: {auth.spray: {count: 1001, window: 8d}}"} {
 		f.Add([]byte(s), "abc", "r", "us-east-2")
 	}
-	for _, s := range hungry(200) {
+	for _, s := range expensivePolicies(200) {
 		f.Add([]byte(s), "abc", "r", "us-east-2")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, name, role, region string) {
@@ -343,7 +343,7 @@ func FuzzPolicy(f *testing.F) {
 		for _, id := range []signin.Identity{samples.NamedUser(name), {Type: "IAMUser", Account: "111122223333", UserName: name},
 			{Type: "AssumedRole", Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/" + role + "/" + name}, samples.Root()} {
 			e := samples.Event(id, region, "")
-			d := judge(p, e)
+			d := decideOn(p, e)
 			if d.Allowed && !d.Judged || d.Judged == (d.Why != "") || d.Judged && (d.Rule == "" || d.Severity == 0) {
 				t.Errorf("%+v", d)
 			}
@@ -386,7 +386,7 @@ func FuzzGlob(f *testing.F) {
 		case matches(other):
 			want = "second"
 		}
-		if d := judge(p, samples.Event(samples.NamedUser(name), "eu-west-1", "")); d.Rule != want {
+		if d := decideOn(p, samples.Event(samples.NamedUser(name), "eu-west-1", "")); d.Rule != want {
 			t.Errorf("%q by %q and %q: %+v, want rule %q", name, glob, other, d, want)
 		}
 		if want == "second" && len(p.Warnings()) > 0 {
