@@ -47,8 +47,8 @@ func inPartition(partition string, v analyzer.Verdict) analyzer.Verdict {
 	return v
 }
 
-// TestObserved has a record of our own making for every pair of host and
-// Region that has been seen in published records.
+// TestObserved tests every pair of host and Region that published records show.
+// The records are made for the test.
 func TestObserved(t *testing.T) {
 	const (
 		host    = analyzer.BasisHost
@@ -92,7 +92,8 @@ func TestObserved(t *testing.T) {
 	})
 }
 
-// TestModel has the combinations of host and Region, seen or not.
+// TestModel tests combinations of host and Region that published records need not
+// show.
 func TestModel(t *testing.T) {
 	const (
 		host    = analyzer.BasisHost
@@ -215,7 +216,7 @@ func TestTableOfOnesOwn(t *testing.T) {
 	}
 }
 
-// hold checks what is true of every verdict.
+// checkInvariants checks what must be true of every verdict.
 func checkInvariants(t *testing.T, e signin.Event, v analyzer.Verdict) {
 	t.Helper()
 	var table endpoint.Table
@@ -242,7 +243,8 @@ func checkInvariants(t *testing.T, e signin.Event, v analyzer.Verdict) {
 	if diff := cmp.Diff(v, analyzer.Classify(e)); diff != "" {
 		t.Errorf("a second verdict differs:\n%s", diff)
 	}
-	// An account's or a stranger's host is as good as none.
+	// An account host or a foreign host must give the same verdict as a missing
+	// host.
 	if v.Has(analyzer.ForeignHost) {
 		e.Host = ""
 		v.Notes = slices.DeleteFunc(slices.Clone(v.Notes), func(n analyzer.Note) bool { return n == analyzer.ForeignHost })

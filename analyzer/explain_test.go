@@ -87,7 +87,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// checkWording checks what is true of every explanation.
+// checkWording checks what must be true of every explanation.
 func checkWording(t *testing.T, e signin.Event, v analyzer.Verdict) {
 	t.Helper()
 	out := analyzer.Explain(e, v)

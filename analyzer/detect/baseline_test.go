@@ -43,8 +43,8 @@ func TestBaselineOfNothing(t *testing.T) {
 	}
 }
 
-// FuzzParseBaseline must not panic, and what it accepts can be judged with,
-// saved, and read again.
+// FuzzParseBaseline checks that the reader does not panic. An accepted baseline
+// must be usable, and must be readable again after it is saved.
 func FuzzParseBaseline(f *testing.F) {
 	j := &detect.Detector{}
 	findingsOf(j, randomSignIns(1, 8))

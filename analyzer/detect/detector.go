@@ -31,7 +31,8 @@ type Detector struct {
 	Baseline   *Baseline      // what earlier runs learned; this run adds to it; nil: a new one
 	LearnUntil time.Time      // sign-ins before it are only learned; zero: not set
 
-	rules        []ruleTest
+	tests        []ruleTest // nil: the list of ruleTests; a test may set another list
+	rules        []ruleTest // the tests that are on, with the settings of the policy
 	closedBursts []*burst
 	lateBursts   map[string]*burst // bursts of sign-ins that the baseline already knows
 	judged       int
@@ -54,7 +55,10 @@ func (j *Detector) prepareRun() {
 	}
 	j.lateBursts = map[string]*burst{}
 	j.rules = []ruleTest{}
-	for _, r := range ruleTests() {
+	if j.tests == nil {
+		j.tests = ruleTests()
+	}
+	for _, r := range j.tests {
 		if tuned, enabled := j.tuneRule(r.Spec); enabled {
 			r.Spec = tuned
 			j.rules = append(j.rules, r)

@@ -25,7 +25,8 @@ const (
 	unknownIP   = "198.51.100.9"
 )
 
-// history is a stream of sign-ins in the making, one an hour unless told.
+// signInStream collects sign-ins for a test. They are one hour apart unless the
+// test moves the clock.
 type signInStream struct {
 	now    time.Time
 	events []signin.Event
@@ -37,8 +38,8 @@ func newStream() *signInStream {
 
 func (h *signInStream) advanceTime(d time.Duration) { h.now = h.now.Add(d) }
 
-// at adds a success of an IAM user from the office, and hands it over to be
-// changed.
+// addSignIn adds a success of an IAM user from the office. The caller may change
+// the result.
 func (h *signInStream) addSignIn(user, region string) *signin.Event {
 	e := signin.Event{ID: fmt.Sprintf("%06d", len(h.events)), Time: h.now, Account: testAccount, Region: region, Host: region + ".signin.aws.amazon.com",
 		Outcome: signin.Success, MFA: signin.MFAYes, SourceIP: officeIP,
@@ -124,7 +125,7 @@ func TestRules(t *testing.T) {
 			failSignIn(h.addSignIn("alice", "us-west-2"))
 			h.addSignIn("alice", "us-west-2")
 		}, []string{"endpoint.new medium 000080 x2"}},
-		{"somebody who moved is flagged once", "", func(h *signInStream) {
+		{"somebody who changes the endpoint is flagged once", "", func(h *signInStream) {
 			h.addSignIns(60, "bob", "us-west-2")
 			h.addSignIns(60, "alice", "eu-west-1")
 			for range 60 {
@@ -137,14 +138,14 @@ func TestRules(t *testing.T) {
 			h.addSignIns(100, "bob", "us-west-2")
 			h.addSignIn("alice", "af-south-1")
 		}, []string{"endpoint.first-in-account medium 000140 x1"}},
-		{"the three proxied Regions are the global endpoint to IAM users", "", func(h *signInStream) {
+		{"the three proxied Regions count as the global endpoint for IAM users", "", func(h *signInStream) {
 			h.addSignIns(40, "alice", analyzer.Global)
 			h.addSignIns(120, "bob", "us-west-2")
 			h.addSignIn("alice", "us-east-2")
 			h.addSignIn("alice", "eu-north-1")
 			h.addSignIn("alice", "ap-southeast-2")
 		}, nil},
-		{"but not to a role session", "", func(h *signInStream) {
+		{"the proxied Regions are separate endpoints for a role session", "", func(h *signInStream) {
 			for range 40 {
 				useCenterRole(h.addSignIn("", "eu-north-1"), "eu-north-1", "carol")
 			}
@@ -157,18 +158,18 @@ func TestRules(t *testing.T) {
 			}
 		}, []string{"endpoint.idc-home medium 000000 x1", "endpoint.idc-home medium 000001 x1", "endpoint.idc-home medium 000002 x1",
 			"endpoint.idc-home medium 000003 x1", "endpoint.idc-home medium 000004 x1"}},
-		{"or the policy says that it is one", `rules: [{allow: ["idc-home+[us-west-2]"]}]`, func(h *signInStream) {
+		{"the policy names an additional Region", `rules: [{allow: ["idc-home+[us-west-2]"]}]`, func(h *signInStream) {
 			useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol")
 		}, nil},
-		{"or names the Region", `rules: [{allow: [idc-home, us-west-2]}]`, func(h *signInStream) { useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol") }, nil},
-		{"or makes an exception", "rules: [{allow: [idc-home]}]\nexceptions: [{match: {session: carol}, allow: [us-west-2], until: 2026-12-31, reason: r}]", func(h *signInStream) {
+		{"the policy names the Region", `rules: [{allow: [idc-home, us-west-2]}]`, func(h *signInStream) { useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol") }, nil},
+		{"the policy makes an exception", "rules: [{allow: [idc-home]}]\nexceptions: [{match: {session: carol}, allow: [us-west-2], until: 2026-12-31, reason: r}]", func(h *signInStream) {
 			useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol")
 		}, nil},
-		{"but not by a glob", `rules: [{allow: ["*"]}]`, func(h *signInStream) { useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol") },
+		{"a glob in the policy is not a name", `rules: [{allow: ["*"]}]`, func(h *signInStream) { useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol") },
 			[]string{"endpoint.idc-home medium 000000 x1"}},
-		{"nor for another Region", `rules: [{allow: ["idc-home+[us-east-2]"]}]`, func(h *signInStream) { useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol") },
+		{"the policy names another Region", `rules: [{allow: ["idc-home+[us-east-2]"]}]`, func(h *signInStream) { useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol") },
 			[]string{"endpoint.policy high 000000 x1"}},
-		{"a user named unknown is somebody", "", func(h *signInStream) {
+		{"a user named unknown counts as a person", "", func(h *signInStream) {
 			h.addSignIns(40, "bob", "us-west-2")
 			h.addSignIns(40, "unknown", "eu-west-1")
 			h.addSignIn("unknown", "us-west-2")
@@ -235,7 +236,7 @@ func TestRules(t *testing.T) {
 			}
 			h.addSignIn("alice", "eu-west-1")
 		}, []string{"auth.bruteforce high 000007 x2"}},
-		{"seven failures are a bad morning", "", func(h *signInStream) {
+		{"seven failures are below the count", "", func(h *signInStream) {
 			for range 7 {
 				failSignIn(h.addSignIn("alice", "eu-west-1"))
 				h.advanceTime(-59 * time.Minute)
@@ -276,7 +277,7 @@ func TestRules(t *testing.T) {
 		{"denied by policy", "", func(h *signInStream) { failSignIn(h.addSignIn("alice", "eu-west-1")).ErrorCode = "AccessDenied" }, []string{"auth.denied-by-policy medium 000000 x1"}},
 		{"policy", "rules: [{name: west, match: {user: alice}, allow: [us-west-2], severity: critical}]", func(h *signInStream) { h.addSignIn("alice", "eu-west-1"); h.addSignIn("bob", "eu-west-1") },
 			[]string{"endpoint.policy critical 000000 x1"}},
-		{"an exception keeps habit silent as well", "rules: [{name: all, allow: [eu-west-1, us-west-2]}]\nexceptions: [{match: {user: alice}, allow: [af-south-1], until: 2027-01-01, reason: travelling}]",
+		{"an exception also stops the rules about usual endpoints", "rules: [{name: all, allow: [eu-west-1, us-west-2]}]\nexceptions: [{match: {user: alice}, allow: [af-south-1], until: 2027-01-01, reason: travelling}]",
 			func(h *signInStream) {
 				h.addSignIns(40, "alice", "eu-west-1")
 				h.addSignIns(100, "bob", "us-west-2")
@@ -290,7 +291,7 @@ func TestRules(t *testing.T) {
 				h.advanceTime(-59 * time.Minute)
 			}
 		}, []string{"mfa.absent critical 000000 x1", "auth.bruteforce medium 000004 x1"}},
-		{"unknown scope is nobody's fault", "rules: [{name: west, allow: [us-west-2]}]", func(h *signInStream) { h.addSignIn("alice", "us-east-1").Host = "" }, nil},
+		{"an unknown endpoint gives no finding", "rules: [{name: west, allow: [us-west-2]}]", func(h *signInStream) { h.addSignIn("alice", "us-east-1").Host = "" }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newStream()
@@ -310,7 +311,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// noise is a seeded stream in which every rule has something to say.
+// randomSignIns makes a seeded stream in which every rule has matches.
 func randomSignIns(seed uint64, n int) []signin.Event {
 	r := rand.New(rand.NewPCG(seed, 1))
 	h := newStream()
@@ -352,8 +353,8 @@ func randomSignIns(seed uint64, n int) []signin.Event {
 	return h.events
 }
 
-// TestBatchesChangeNothing judges a stream at once, and in many runs with the
-// baseline saved and loaded between them.
+// TestBatchesChangeNothing compares one run over a stream with many runs that
+// save and load the baseline between them.
 func TestBatchesChangeNothing(t *testing.T) {
 	for seed := range uint64(4) {
 		events := randomSignIns(seed, 1500)
@@ -407,8 +408,8 @@ func TestBatchesChangeNothing(t *testing.T) {
 	}
 }
 
-// TestMoreHistoryMoreSurprise: the more somebody is seen at the usual
-// endpoint, the more another one surprises.
+// TestMoreHistoryMoreSurprise checks that another endpoint is more surprising
+// after more sign-ins at the usual one.
 func TestMoreHistoryMoreSurprise(t *testing.T) {
 	tell := parsePolicy(t, "detections: {endpoint.new: {threshold: 0.000001, count: 1}, endpoint.first-in-account: {enabled: false}}")
 	for seed := range uint64(2) {
@@ -456,8 +457,8 @@ func TestLearnUntil(t *testing.T) {
 	}
 }
 
-// TestHiddenNames: who cannot be named is not judged, and nothing is learned
-// of them.
+// TestHiddenNames checks that sign-ins without a named person get no finding and
+// teach nothing.
 func TestHiddenNames(t *testing.T) {
 	h := newStream()
 	for range 4 {
@@ -474,8 +475,8 @@ func TestHiddenNames(t *testing.T) {
 	}
 }
 
-// TestAgain: a run over sign-ins that the baseline already knows repeats what
-// needs no history, under the same ids, and learns nothing twice.
+// TestAgain reads sign-ins again that the baseline already knows. Findings that
+// need no history come again under the same ids, and nothing is learned twice.
 func TestAgain(t *testing.T) {
 	h := newStream()
 	h.addSignIns(40, "alice", "eu-west-1")
@@ -504,8 +505,8 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// TestReadTwice: a run over sign-ins of which the baseline knows the first ones
-// finds nothing that one run over all of them does not find.
+// TestReadTwice reads some sign-ins a second time before new ones. The findings
+// must be those of one run over all of them.
 func TestReadTwice(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -584,8 +585,8 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// TestNumbersInReasons: what a finding counts, it counts alike in all of its
-// columns, and says no more than the baseline knows.
+// TestNumbersInReasons checks that all columns of a finding show the same counts,
+// and that the reason claims no more than the baseline knows.
 func TestNumbersInReasons(t *testing.T) {
 	mid := func(h *signInStream, n int) time.Time {
 		for range n {
@@ -611,7 +612,7 @@ func TestNumbersInReasons(t *testing.T) {
 			return h.events[2].Time
 		}, "2 principals", `a success from "198.51.100.9", where 2 principals failed within 60 minutes`, "others"},
 		{"a window of 150 minutes", "detections: {auth.bruteforce: {window: 150m}}", func(h *signInStream) time.Time { mid(h, 8); return time.Time{} }, "8 failures", "8 failures within 2 h 30 min", "hours"},
-		{"a window that is none of whole minutes", "detections: {auth.bruteforce: {window: 2h59m59s}}", func(h *signInStream) time.Time { mid(h, 8); return time.Time{} }, "8 failures", "8 failures within 3 hours", ""},
+		{"a window that is not a whole number of minutes", "detections: {auth.bruteforce: {window: 2h59m59s}}", func(h *signInStream) time.Time { mid(h, 8); return time.Time{} }, "8 failures", "8 failures within 3 hours", ""},
 		{"a window of seconds", "detections: {auth.bruteforce: {window: 90s, count: 1}}", func(h *signInStream) time.Time { mid(h, 1); return time.Time{} }, "1 failure", "1 failure within 90 seconds", ""},
 		{"root, nobody knows how", "", func(h *signInStream) time.Time {
 			useRoot(h.addSignIn("", analyzer.Global)).Outcome = signin.OutcomeUnknown

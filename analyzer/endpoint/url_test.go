@@ -150,7 +150,7 @@ func TestParseURLErrors(t *testing.T) {
 	}
 }
 
-// checkURL holds what is true of every URL.
+// checkURL checks what must be true of every URL.
 func checkURL(t *testing.T, in string, u endpoint.URL) {
 	t.Helper()
 	var table endpoint.Table

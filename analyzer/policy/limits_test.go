@@ -11,8 +11,8 @@ import (
 	"trailgate/analyzer/policy"
 )
 
-// hungry makes policies of about n bytes that a parser of YAML may choke on, by
-// their kind.
+// expensivePolicies makes policies of about n bytes that are expensive for a YAML
+// parser. The key is the kind of policy.
 func expensivePolicies(n int) map[string]string {
 	const head = "version: 1\nrules:\n"
 	run := func(begin, unit, end string) string {
@@ -52,9 +52,9 @@ func expensivePolicies(n int) map[string]string {
 	}
 }
 
-// TestHungryPolicies: whatever is in a file, reading it costs no more than this
-// much memory, and what is wrong with it is told within bounds.
-func TestHungryPolicies(t *testing.T) {
+// TestExpensivePolicies checks that no file makes the reader use more than this
+// much memory, and that the number of problems is bounded.
+func TestExpensivePolicies(t *testing.T) {
 	size := 100_000
 	if testing.Short() {
 		size = 30_000

@@ -15,7 +15,7 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// mustParse reads a policy that is meant to be right. The version is put in front.
+// mustParse reads a policy that must be right. It puts the version in front.
 func mustParse(t testing.TB, text string) *policy.Policy {
 	t.Helper()
 	p, err := policy.Parse("policy.yaml", []byte("version: 1\n"+text), endpoint.Table{})

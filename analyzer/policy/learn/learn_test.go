@@ -25,7 +25,7 @@ func learnFrom(events []signin.Event) (learn.Draft, error) {
 	return l.Draft()
 }
 
-// mustParse reads a policy that is meant to be right. The version is put in front.
+// mustParse reads a policy that must be right. It puts the version in front.
 func mustParse(t testing.TB, text string) *policy.Policy {
 	t.Helper()
 	p, err := policy.Parse("policy.yaml", []byte("version: 1\n"+text), endpoint.Table{})
@@ -35,12 +35,12 @@ func mustParse(t testing.TB, text string) *policy.Policy {
 	return p
 }
 
-// decideOn is the policy's decision on a sign-in.
+// decideOn returns the decision of the policy on a sign-in.
 func decideOn(p *policy.Policy, e signin.Event) policy.Decision {
 	return p.Decide(&e, analyzer.Classify(e))
 }
 
-// repeatSignIn repeats a sign-in on as many days.
+// repeatSignIn returns n copies of a sign-in, one on each day.
 func repeatSignIn(n int, e signin.Event) []signin.Event {
 	out := make([]signin.Event, n)
 	for i := range out {
@@ -142,7 +142,8 @@ func TestLearnNothing(t *testing.T) {
 	}
 }
 
-// randomPeople is a history of people who have habits, and now and then none.
+// randomPeople makes sign-ins of people with habits, and a few sign-ins outside
+// of them.
 func randomPeople(seed uint64, people, signins int) []signin.Event {
 	r := rand.New(rand.NewPCG(seed, 1))
 	regions := []string{"us-east-1", "eu-west-1", "eu-north-1", "us-west-2", "ap-southeast-2", "ap-south-1"}
@@ -197,7 +198,8 @@ func randomPeople(seed uint64, people, signins int) []signin.Event {
 	return out
 }
 
-// TestLearnFlagsWhatItLeavesOut is the promise of a draft, over many histories.
+// TestLearnFlagsWhatItLeavesOut checks over many random histories that a draft
+// flags exactly what it lists as left out.
 func TestLearnFlagsWhatItLeavesOut(t *testing.T) {
 	for seed := range uint64(25) {
 		history := randomPeople(seed, 5+int(seed)*3, 1+int(seed)*60)
@@ -257,8 +259,8 @@ func TestLearnInAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAllowingEverything: whoever signs in, a policy that allows everything
-// finds nothing.
+// TestAllowingEverything checks that a policy that allows everything flags
+// nobody.
 func TestAllowingEverything(t *testing.T) {
 	p := mustParse(t, `defaults: {allow: "*", strict: true}`)
 	for _, e := range randomPeople(3, 80, 3000) {
@@ -268,8 +270,8 @@ func TestAllowingEverything(t *testing.T) {
 	}
 }
 
-// FuzzLearn: no name may make a draft that cannot be read, or that breaks out
-// of its comments.
+// FuzzLearn checks that a draft can be read back for every name, and that no name
+// ends a comment.
 func FuzzLearn(f *testing.F) {
 	f.Add("alice", "Operator", "bob")
 	f.Add("a\nrules: []", "*", "\"")
@@ -294,7 +296,7 @@ func FuzzLearn(f *testing.F) {
 	})
 }
 
-// TestLearnBrackets: names are no YAML, however many brackets they hold.
+// TestLearnBrackets checks that a name with many brackets is not read as YAML.
 func TestLearnBrackets(t *testing.T) {
 	var events []signin.Event
 	for i := range 170 {
