@@ -31,7 +31,8 @@ type Detector struct {
 	Baseline   *Baseline      // what earlier runs learned; this run adds to it; nil: a new one
 	LearnUntil time.Time      // sign-ins before it are only learned; zero: not set
 
-	rules        []ruleTest
+	tests        []ruleTest // nil: the list of ruleTests; a test may set another list
+	rules        []ruleTest // the tests that are on, with the settings of the policy
 	closedBursts []*burst
 	lateBursts   map[string]*burst // bursts of sign-ins that the baseline already knows
 	judged       int
@@ -41,101 +42,104 @@ type Detector struct {
 }
 
 // prepareRun fills the fields of a zero Detector before the first sign-in.
-func (j *Detector) prepareRun() {
-	if j.rules != nil {
+func (d *Detector) prepareRun() {
+	if d.rules != nil {
 		return
 	}
-	if j.Baseline == nil {
-		j.Baseline = &Baseline{}
+	if d.Baseline == nil {
+		d.Baseline = &Baseline{}
 	}
-	j.Baseline.prepareMaps()
-	for _, b := range j.Baseline.bursts {
+	d.Baseline.prepareMaps()
+	for _, b := range d.Baseline.bursts {
 		b.changedThisRun = false // an earlier Detector has reported that change
 	}
-	j.lateBursts = map[string]*burst{}
-	j.rules = []ruleTest{}
-	for _, r := range ruleTests() {
-		if tuned, enabled := j.tuneRule(r.Spec); enabled {
+	d.lateBursts = map[string]*burst{}
+	d.rules = []ruleTest{}
+	if d.tests == nil {
+		d.tests = ruleTests()
+	}
+	for _, r := range d.tests {
+		if tuned, enabled := d.tuneRule(r.Spec); enabled {
 			r.Spec = tuned
-			j.rules = append(j.rules, r)
+			d.rules = append(d.rules, r)
 		}
 	}
 }
 
 // tuneRule applies the settings of the policy to a rule. It returns false if the
 // policy switches the rule off.
-func (j *Detector) tuneRule(d rule.Spec) (rule.Spec, bool) {
-	c := j.Policy.Detection(d.ID)
+func (d *Detector) tuneRule(spec rule.Spec) (rule.Spec, bool) {
+	c := d.Policy.Detection(spec.ID)
 	if c.Enabled == signin.No {
-		return d, false
+		return spec, false
 	}
 	if c.Severity != 0 {
-		d.Severity = c.Severity
+		spec.Severity = c.Severity
 	}
 	if c.Threshold > 0 {
-		d.Threshold = c.Threshold
+		spec.Threshold = c.Threshold
 	}
 	if c.Count > 0 {
-		d.Count = c.Count
+		spec.Count = c.Count
 	}
 	switch {
-	case c.Window > 0 && d.Window > 0:
-		d.Window = c.Window
-		d.Fold = max(d.Fold, d.Window)
+	case c.Window > 0 && spec.Window > 0:
+		spec.Window = c.Window
+		spec.Fold = max(spec.Fold, spec.Window)
 	case c.Window > 0:
-		d.Fold = c.Window
+		spec.Fold = c.Window
 	}
-	return d, true
+	return spec, true
 }
 
 // Add tests one sign-in against the rules and learns from it. v is the verdict on
 // it. The sign-in may come before the last one that the baseline has learned.
 // Then only the rules that need no history are tested, and it is not learned
 // again.
-func (j *Detector) Add(e *signin.Event, v analyzer.Verdict) {
-	j.prepareRun()
-	if e.Time.After(j.nextSweep) {
-		if !j.nextSweep.IsZero() {
-			j.sweepExpired(e.Time)
+func (d *Detector) Add(e *signin.Event, v analyzer.Verdict) {
+	d.prepareRun()
+	if e.Time.After(d.nextSweep) {
+		if !d.nextSweep.IsZero() {
+			d.sweepExpired(e.Time)
 		}
-		j.nextSweep = e.Time.Add(24 * time.Hour)
+		d.nextSweep = e.Time.Add(24 * time.Hour)
 	}
-	s := j.observeSignIn(e, v)
-	if j.LearnUntil.IsZero() || !e.Time.Before(j.LearnUntil) {
-		j.judged++
+	s := d.observeSignIn(e, v)
+	if d.LearnUntil.IsZero() || !e.Time.Before(d.LearnUntil) {
+		d.judged++
 		if !s.named || !s.known {
-			j.unjudged++
+			d.unjudged++
 		}
-		j.raiseFindings(&s, j.matchRules(&s))
+		d.raiseFindings(&s, d.matchRules(&s))
 	}
 	if s.late {
-		j.late++
+		d.late++
 		return
 	}
 	if e.Outcome == signin.Failure {
-		j.Baseline.recordFailure(&s)
+		d.Baseline.recordFailure(&s)
 	}
-	j.Baseline.learnSignIn(&s)
+	d.Baseline.learnSignIn(&s)
 }
 
 // Judged returns how many sign-ins were tested. Those before LearnUntil are not
 // counted.
-func (j *Detector) Judged() int { return j.judged }
+func (d *Detector) Judged() int { return d.judged }
 
 // NotJudged returns for how many of the tested sign-ins the baseline had no
 // expectation. Their endpoint is not known, or the record does not name a person.
 // The other rules were tested for them.
-func (j *Detector) NotJudged() int { return j.unjudged }
+func (d *Detector) NotJudged() int { return d.unjudged }
 
 // Late returns how many sign-ins came after the baseline had passed them. The
 // rules that need history were not tested for them.
-func (j *Detector) Late() int { return j.late }
+func (d *Detector) Late() int { return d.late }
 
 // matchRules returns the rules that a sign-in breaks, in the order of the list.
-func (j *Detector) matchRules(s *observation) []match {
+func (d *Detector) matchRules(s *observation) []match {
 	var all []match
-	for _, r := range j.rules {
-		if m, ok := r.test(j, s, r.Spec); ok {
+	for _, r := range d.rules {
+		if m, ok := r.test(d, s, r.Spec); ok {
 			all = append(all, m)
 		}
 	}
@@ -144,10 +148,10 @@ func (j *Detector) matchRules(s *observation) []match {
 
 // raiseFindings makes one finding for each family of the matches of one sign-in.
 // A match that belongs to an open burst is counted there instead.
-func (j *Detector) raiseFindings(s *observation, matches []match) {
-	bursts := j.Baseline.bursts
+func (d *Detector) raiseFindings(s *observation, matches []match) {
+	bursts := d.Baseline.bursts
 	if s.late {
-		bursts = j.lateBursts
+		bursts = d.lateBursts
 	}
 	for f := range rule.Families {
 		lead, ok := leadingMatch(s, matches, f)
@@ -155,7 +159,7 @@ func (j *Detector) raiseFindings(s *observation, matches []match) {
 			continue
 		}
 		key := lead.burstKey(s)
-		if open := j.Baseline.bursts[key]; s.late && open != nil && open.includesEvent(s) {
+		if open := d.Baseline.bursts[key]; s.late && open != nil && open.includesEvent(s) {
 			open.changedThisRun = true // the burst counts it already; report the burst again
 			continue
 		}
@@ -165,7 +169,7 @@ func (j *Detector) raiseFindings(s *observation, matches []match) {
 			continue
 		}
 		if b != nil {
-			j.closeBurst(b)
+			d.closeBurst(b)
 		}
 		bursts[key] = &burst{
 			Finding: Finding{ID: findingID(lead.ID, s.event.ID), Rule: lead.ID, Severity: lead.Severity, Reason: lead.reason,
@@ -272,20 +276,20 @@ func (h *match) foldFor(s *observation) time.Duration {
 	return h.Fold
 }
 
-func (j *Detector) closeBurst(b *burst) {
+func (d *Detector) closeBurst(b *burst) {
 	if b.changedThisRun {
-		j.closedBursts = append(j.closedBursts, b)
+		d.closedBursts = append(d.closedBursts, b)
 	}
 }
 
 // sweepExpired closes the bursts that are over and drops failures that no longer
 // count.
-func (j *Detector) sweepExpired(now time.Time) {
-	j.Baseline.forgetFailures(now.Unix())
-	for key, b := range j.Baseline.bursts {
+func (d *Detector) sweepExpired(now time.Time) {
+	d.Baseline.forgetFailures(now.Unix())
+	for key, b := range d.Baseline.bursts {
 		if b.Until < now.Unix() {
-			j.closeBurst(b)
-			delete(j.Baseline.bursts, key)
+			d.closeBurst(b)
+			delete(d.Baseline.bursts, key)
 		}
 	}
 }
@@ -294,13 +298,13 @@ func (j *Detector) sweepExpired(now time.Time) {
 // rule. It includes bursts that began in an earlier run and continued in this
 // one. The caller may add more sign-ins afterwards. Findings of open bursts are
 // then out of date.
-func (j *Detector) Findings() []Finding {
-	j.prepareRun()
-	all := make([]Finding, 0, len(j.closedBursts))
-	for _, b := range j.closedBursts {
+func (d *Detector) Findings() []Finding {
+	d.prepareRun()
+	all := make([]Finding, 0, len(d.closedBursts))
+	for _, b := range d.closedBursts {
 		all = append(all, b.currentFinding())
 	}
-	for _, open := range [...]map[string]*burst{j.Baseline.bursts, j.lateBursts} {
+	for _, open := range [...]map[string]*burst{d.Baseline.bursts, d.lateBursts} {
 		for _, b := range open {
 			if b.changedThisRun {
 				all = append(all, b.currentFinding())
@@ -313,12 +317,12 @@ func (j *Detector) Findings() []Finding {
 
 // Explain says in words how the policy and the baseline see a sign-in, and which
 // rules it breaks. It learns nothing.
-func (j *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
-	j.prepareRun()
-	s := j.observeSignIn(e, v)
+func (d *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
+	d.prepareRun()
+	s := d.observeSignIn(e, v)
 	var out []string
 	switch c := s.decision; {
-	case j.Policy == nil:
+	case d.Policy == nil:
 	case !c.Judged:
 		out = append(out, "The policy does not decide: "+c.Why+".")
 	case c.Exception != "":
@@ -335,7 +339,7 @@ func (j *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
 	if s.late {
 		out = append(out, "The baseline already knows this sign-in or later ones, so the rules that compare with earlier sign-ins do not apply.")
 	}
-	matches := j.matchRules(&s)
+	matches := d.matchRules(&s)
 	for f := range rule.Families {
 		if lead, ok := leadingMatch(&s, matches, f); ok {
 			out = append(out, fmt.Sprintf("Rule %s (%s): %s.", lead.ID, lead.Severity, lead.reason))

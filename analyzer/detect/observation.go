@@ -33,9 +33,9 @@ type observation struct {
 }
 
 // observeSignIn gathers what is known of a sign-in.
-func (j *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observation {
+func (d *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observation {
 	s := observation{event: e, verdict: v, unix: e.Time.Unix(), principal: e.Principal(), named: e.Named(), known: v.Scope != analyzer.ScopeUnknown, class: v.Endpoint}
-	s.late = !j.Baseline.at.isBefore(e)
+	s.late = !d.Baseline.at.isBefore(e)
 	s.foldProxied = e.Identity.Type == signin.TypeIAMUser && v.Partition == region.AWS
 	if s.foldProxied && endpoint.Proxied(v.Endpoint) {
 		s.class = analyzer.Global
@@ -46,10 +46,10 @@ func (j *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observatio
 			s.home = e.Identity.HomeRegion(v.Partition)
 		}
 	}
-	s.history = j.Baseline.people[s.principal]
-	s.decision = j.Policy.Decide(e, v)
+	s.history = d.Baseline.people[s.principal]
+	s.decision = d.Policy.Decide(e, v)
 	if s.named && s.known {
-		s.expected = j.Baseline.expectationFor(&s)
+		s.expected = d.Baseline.expectationFor(&s)
 	}
 	return s
 }
