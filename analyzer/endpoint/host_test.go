@@ -122,7 +122,7 @@ func TestEveryRegionHasItsHost(t *testing.T) {
 	for i, p := range table.Partitions() {
 		for _, r := range table.Regions(p) {
 			for j, domain := range domains {
-				h := endpoint.ParseHost(table, r.Name + "." + domain)
+				h := endpoint.ParseHost(table, r.Name+"."+domain)
 				if want := i == j; (h.Class == endpoint.Regional && h.Region == r.Name && h.Partition == p) != want {
 					t.Errorf("%s.%s: %+v", r.Name, domain, h)
 				}

@@ -98,10 +98,10 @@ func hasScheme(s string) bool {
 // urlReading is one URL under way.
 type urlReading struct {
 	*URL
-	table  region.Table
-	path   string // cleaned, with a leading slash
-	queryRegions string // the region parameter as given, several joined; empty: none
-	queryRegion region.Region // the one it names, where it names one of this partition
+	table        region.Table
+	path         string        // cleaned, with a leading slash
+	queryRegions string        // the region parameter as given, several joined; empty: none
+	queryRegion  region.Region // the one it names, where it names one of this partition
 }
 
 func (v *urlReading) addReason(format string, args ...any) {
@@ -135,9 +135,9 @@ type siteEntry uint8
 
 const (
 	console    siteEntry = iota // the entry of IAM users and root: /console, and / that leads there
-	saml                   // assertion consumer service
-	federation             // federation endpoint: GetSigninToken and the login behind it
-	switchRole             // switching roles, which is no sign-in
+	saml                        // assertion consumer service
+	federation                  // federation endpoint: GetSigninToken and the login behind it
+	switchRole                  // switching roles, which is no sign-in
 	other
 )
 

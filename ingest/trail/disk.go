@@ -2,18 +2,15 @@ package trail
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	"trailgate/ingest"
+	"trailgate/ingest/aws/bucket"
 )
 
 // Disk is a folder that holds a copy of a trail bucket: the key of a file is
@@ -57,76 +54,35 @@ func (d Disk) rootFolder() string {
 	return d.Root
 }
 
-// List walks the folder. A folder that cannot be read is a *ingest.SkipError.
-// Sizes are not known: asking for them would cost as much as opening.
+// List walks the folder. A folder that cannot be read is a *ingest.SkipError. Sizes
+// are not known, because to ask for them costs as much as to open the files.
 func (d Disk) List(ctx context.Context, r ListRequest) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		dir, partial := cutLast(r.Prefix)
-		w := diskWalk{disk: d, ctx: ctx, req: r, yield: yield}
-		w.walkFolder(dir, partial)
-	}
-}
-
-// diskWalk is one running List.
-type diskWalk struct {
-	disk  Disk
-	ctx   context.Context
-	req   ListRequest
-	yield func(Entry, error) bool
-}
-
-// walkFolder yields what lies in a folder, in key order, and tells whether to go
-// on. partial is what names must begin with.
-func (w *diskWalk) walkFolder(dir, partial string) bool {
-	if err := w.ctx.Err(); err != nil {
-		w.yield(Entry{}, err)
-		return false
-	}
-	list, err := os.ReadDir(w.disk.Origin(dir))
-	if err != nil {
-		skip := &ingest.SkipError{Cause: ingest.CauseListing, Origin: w.disk.Origin(dir), Err: diskCause(err)}
-		return w.yield(Entry{}, skip)
-	}
-	sortAsKeys(list)
-	for _, e := range list {
-		if name := e.Name(); strings.HasPrefix(name, partial) && !w.yieldEntry(dir+name, e) {
-			return false
+		w := bucket.Walk{Prefix: r.Prefix, After: r.StartAfter, Flat: r.Delimited}
+		if r.Delimited {
+			w.After = ""
 		}
-	}
-	return true
-}
-
-func (w *diskWalk) yieldEntry(key string, e fs.DirEntry) bool {
-	if e.IsDir() {
-		key += "/"
-		switch {
-		case w.req.Delimited:
-			return w.yield(Entry{Key: key, Folder: true, Size: -1}, nil)
-		case key < w.req.StartAfter && !strings.HasPrefix(w.req.StartAfter, key):
-			return true
+		w.Read = func(folder string) ([]fs.DirEntry, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			return os.ReadDir(d.Origin(folder))
 		}
-		return w.walkFolder(key, "")
+		w.Yield = func(key string, e fs.DirEntry, err error) bool {
+			switch {
+			case err != nil && ctx.Err() != nil:
+				yield(Entry{}, ctx.Err())
+				return false
+			case err != nil:
+				return yield(Entry{}, &ingest.SkipError{Cause: ingest.CauseListing, Origin: d.Origin(key), Err: withoutPath(err)})
+			case e.IsDir():
+				return yield(Entry{Key: key, Folder: true, Size: -1}, nil)
+			}
+			return yield(Entry{Key: key, Size: -1, Odd: d.oddEntry(key, e.Type())}, nil)
+		}
+		folder, _ := cutLast(r.Prefix)
+		w.Folder(folder)
 	}
-	if !w.req.Delimited && key <= w.req.StartAfter {
-		return true
-	}
-	return w.yield(Entry{Key: key, Size: -1, Odd: w.disk.oddEntry(key, e.Type())}, nil)
-}
-
-// sortAsKeys puts names in the order of the keys they become: a folder sorts
-// with its slash. Names come sorted, so that only folders can be out of place.
-func sortAsKeys(list []fs.DirEntry) {
-	if !slices.ContainsFunc(list, fs.DirEntry.IsDir) {
-		return
-	}
-	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(keyName(a), keyName(b)) })
-}
-
-func keyName(e fs.DirEntry) string {
-	if e.IsDir() {
-		return e.Name() + "/"
-	}
-	return e.Name()
 }
 
 // oddEntry says why an entry that is no folder cannot be read, or nothing.
@@ -186,76 +142,4 @@ func pathWithin(root, target string) bool {
 	}
 	rel, err := filepath.Rel(a, b)
 	return err == nil && filepath.IsLocal(rel)
-}
-
-// Read reads a file that List gave.
-func (d Disk) Read(ctx context.Context, key string, buf []byte, limit int64) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return buf, err
-	}
-	buf, err := d.readFile(key, buf[:0], limit)
-	if err == nil {
-		return buf, nil
-	}
-	skip := &ingest.SkipError{Cause: ingest.CauseTransport, Origin: d.Origin(key), Err: diskCause(err)}
-	var denied *DeniedError
-	var large *sizeError
-	switch {
-	case errors.As(skip.Err, &denied):
-		skip.Cause = ingest.CauseDenied
-	case errors.Is(err, fs.ErrNotExist):
-		skip.Cause = ingest.CauseVanished
-	case errors.As(err, &large):
-		skip.Cause = ingest.CauseTooLarge
-	}
-	return buf, skip
-}
-
-func (d Disk) readFile(key string, buf []byte, limit int64) ([]byte, error) {
-	if !filepath.IsLocal(filepath.FromSlash(key)) {
-		return buf, errors.New("a key that leads out of the folder")
-	}
-	f, err := os.Open(d.Origin(key))
-	if err != nil {
-		return buf, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return buf, err
-	}
-	if !info.Mode().IsRegular() {
-		return buf, errors.New("not a file")
-	}
-	size := info.Size()
-	if size > limit {
-		return buf, &sizeError{size: size, limit: limit}
-	}
-	buf = slices.Grow(buf, int(size))[:size]
-	n, err := io.ReadFull(f, buf)
-	if err != nil && size > 0 {
-		return buf[:n], fmt.Errorf("file shrank from %d to %d bytes while it was read: %w", size, n, err)
-	}
-	return buf, nil
-}
-
-// sizeError is an object over the cap as it is stored.
-type sizeError struct{ size, limit int64 }
-
-func (e *sizeError) Error() string {
-	return fmt.Sprintf("%d bytes as stored, over the cap of %d bytes", e.size, e.limit)
-}
-
-// diskCause takes the path out of an error, since the origin says it, and
-// marks a refusal as one.
-func diskCause(err error) error {
-	var path *fs.PathError
-	cause := err
-	if errors.As(err, &path) {
-		cause = path.Err
-	}
-	if errors.Is(err, fs.ErrPermission) {
-		return &DeniedError{Err: cause}
-	}
-	return cause
 }

@@ -61,20 +61,3 @@ type Entry struct {
 	Modified time.Time // zero where the listing does not tell
 	Odd      string    // why it can be neither read nor listed, such as a link that leads elsewhere; empty: it can
 }
-
-// DeniedError is the store's refusal, with what would lift it.
-type DeniedError struct {
-	Action string // the IAM action, or actions, to grant; on disk: empty
-	Err    error  // the store's own words
-}
-
-// Error says what was refused.
-func (e *DeniedError) Error() string {
-	if e.Action == "" {
-		return "access denied: " + e.Err.Error()
-	}
-	return "access denied, " + e.Action + " is needed: " + e.Err.Error()
-}
-
-// Unwrap gives the store's error.
-func (e *DeniedError) Unwrap() error { return e.Err }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"trailgate/ingest/aws/bucket"
 )
 
 // Disk is a folder. The first Put makes it. Root itself may be a link; a link
@@ -124,73 +126,57 @@ func (d Disk) List(ctx context.Context, prefix, after string) iter.Seq2[Item, er
 			return
 		}
 		defer root.Close()
-		w := diskWalk{disk: d, root: root, prefix: prefix, after: after, yield: yield}
-		w.folder(ctx, folder)
-	}
-}
-
-// diskWalk is one running List.
-type diskWalk struct {
-	disk          Disk
-	root          *os.Root
-	prefix, after string
-	yield         func(Item, error) bool
-}
-
-// folder yields what lies in a folder, in key order, and tells whether to go
-// on. The name is "" or ends with a slash.
-func (w *diskWalk) folder(ctx context.Context, name string) bool {
-	entries, err := readFolder(w.root, name)
-	if err != nil {
-		return w.fail(name, err)
-	}
-	for _, e := range entries {
-		if err := ctx.Err(); err != nil {
-			return w.fail(name, err)
+		w := bucket.Walk{Prefix: prefix, After: after}
+		w.Read = func(name string) ([]fs.DirEntry, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			entries, err := readFolder(root, name)
+			hidden := func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), ".") }
+			return slices.DeleteFunc(entries, hidden), err
 		}
-		if !w.entry(ctx, name+e.Name(), e) {
-			return false
+		w.Yield = func(key string, e fs.DirEntry, err error) bool {
+			item, found, err := d.itemOf(ctx, key, e, err)
+			switch {
+			case err != nil:
+				yield(Item{}, fmt.Errorf("list %q: %w", d.Name(key), bare(err)))
+				return false
+			case !found:
+				return true
+			}
+			return yield(item, nil)
 		}
+		w.Folder(folder)
 	}
-	return true
 }
 
-func (w *diskWalk) entry(ctx context.Context, key string, e fs.DirEntry) bool {
+// itemOf makes an item of what a walk yields. It is false for a file that is not an
+// object of the lake. A link is an error, as is what the walk could not read.
+func (d Disk) itemOf(ctx context.Context, key string, e fs.DirEntry, err error) (Item, bool, error) {
 	switch {
-	case strings.HasPrefix(e.Name(), "."):
-		return true
-	case e.IsDir():
-		key += "/"
-		below := strings.HasPrefix(key, w.prefix) || strings.HasPrefix(w.prefix, key)
-		if !below || key < w.after && !strings.HasPrefix(w.after, key) {
-			return true
-		}
-		return w.folder(ctx, key)
-	case !strings.HasPrefix(key, w.prefix) || key <= w.after || checkKey(key) != nil:
-		return true
+	case err != nil:
+		return Item{}, false, err
+	case ctx.Err() != nil:
+		return Item{}, false, ctx.Err()
+	case checkKey(key) != nil:
+		return Item{}, false, nil
 	case e.Type()&fs.ModeSymlink != 0:
-		return w.fail(key, errors.New("a link, which is not followed"))
+		return Item{}, false, errors.New("a link, which is not followed")
 	case !e.Type().IsRegular():
-		return true
+		return Item{}, false, nil
 	}
 	info, err := e.Info()
 	if errors.Is(err, fs.ErrNotExist) {
-		return true
+		return Item{}, false, nil
 	}
 	if err != nil {
-		return w.fail(key, err)
+		return Item{}, false, err
 	}
-	return w.yield(Item{Key: key, Size: info.Size()}, nil)
+	return Item{Key: key, Size: info.Size()}, true, nil
 }
 
-// fail yields an error, behind which nothing may come.
-func (w *diskWalk) fail(key string, err error) bool {
-	w.yield(Item{}, fmt.Errorf("list %q: %w", w.disk.Name(key), bare(err)))
-	return false
-}
-
-// readFolder gives the entries of a folder in the order of the keys they
-// become: a folder sorts with its slash. One that is absent has none.
+// readFolder returns the entries of a folder, sorted by name. An absent folder has
+// none.
 func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
 	f, err := root.Open(filepath.FromSlash("./" + name))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -201,15 +187,8 @@ func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
 	}
 	defer f.Close()
 	entries, err := f.ReadDir(-1)
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(keyName(a), keyName(b)) })
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, err
-}
-
-func keyName(e fs.DirEntry) string {
-	if e.IsDir() {
-		return e.Name() + "/"
-	}
-	return e.Name()
 }
 
 // Delete removes a file.

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"trailgate/ingest/aws/bucket"
 )
 
 const (
@@ -304,7 +306,7 @@ func (w *diskWrite) locked(ctx context.Context, do func() error) error {
 		if waited >= lockPatience {
 			return fmt.Errorf("%q is held by a process that stands still", w.disk.Name(filepath.ToSlash(path)))
 		}
-		if err := waitFor(ctx, lockPause, w.disk.Wait); err != nil {
+		if err := bucket.Sleep(ctx, lockPause, w.disk.Wait); err != nil {
 			return err
 		}
 	}

@@ -5,23 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
-	"net/url"
 	"strings"
 	"time"
 
+	"trailgate/ingest/aws/answer"
+	"trailgate/ingest/aws/bucket"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-)
-
-// The pauses between attempts of S3 at one request: the first, and twice as
-// long each time.
-const (
-	s3Attempts  = 4
-	s3FirstWait = 200 * time.Millisecond
 )
 
 // S3 is the objects of a bucket below a prefix. Conditions are those of
@@ -52,22 +45,12 @@ func (b S3) base() string {
 	return ""
 }
 
-// again calls do until it succeeds, its error is no passing one, or the
-// attempts are used up.
-func (b S3) again(ctx context.Context, do func() error) error {
-	for attempt := 1; ; attempt++ {
-		err := do()
-		if err == nil || !passing(err) || attempt >= s3Attempts || ctx.Err() != nil {
-			return err
-		}
-		if err := b.pause(ctx, attempt); err != nil {
-			return err
-		}
-	}
-}
+// retry repeats what the client does not repeat.
+func (b S3) retry() bucket.Retry { return bucket.Retry{Wait: b.Wait} }
 
-func (b S3) pause(ctx context.Context, attempt int) error {
-	return waitFor(ctx, s3FirstWait<<(attempt-1), b.Wait)
+// bucketReader reads by keys of the whole bucket.
+func (b S3) bucketReader() *bucket.Reader {
+	return &bucket.Reader{Client: b.Client, Name: b.Bucket, Retry: b.retry()}
 }
 
 // fail names the object of an operation that failed, and the context's end as
@@ -85,54 +68,40 @@ func (b S3) Get(ctx context.Context, key string) ([]byte, Tag, error) {
 	if err != nil {
 		return nil, "", b.fail(ctx, "get", key, err)
 	}
-	data, tag, err := b.read(ctx, key)
+	data, tag, err := b.readObject(ctx, key)
 	if err != nil {
 		return nil, "", b.fail(ctx, "get", key, err)
 	}
 	return data, tag, nil
 }
 
-// read gives errors in their final words.
-func (b S3) read(ctx context.Context, key string) (data []byte, tag Tag, err error) {
-	err = b.again(ctx, func() error {
-		data, tag, err = b.readOnce(ctx, key)
-		return err
-	})
-	err = s3Error(err, "s3:GetObject")
-	var denied *DeniedError
-	if errors.As(err, &denied) && strings.HasPrefix(denied.Action, "s3:") && b.lacks(ctx, key) {
+// maxObject is the largest object that one PutObject writes, in bytes.
+const maxObject = 5 << 30
+
+// readObject returns errors in their final words.
+func (b S3) readObject(ctx context.Context, key string) ([]byte, Tag, error) {
+	data, tag, err := b.bucketReader().Get(ctx, b.base()+key, nil, maxObject)
+	err = explainAnswer(err, "s3:GetObject")
+	var denied *answer.DeniedError
+	if errors.As(err, &denied) && strings.HasPrefix(denied.Action, "s3:") && b.isAbsent(ctx, key) {
 		err = &absentError{err: denied.Err}
 	}
-	return data, tag, err
+	if err != nil {
+		return nil, "", err
+	}
+	return data, Tag(tag), nil
 }
 
-// lacks tells whether a listing shows that there is no such object. S3 denies a
-// GetObject of an absent key to whom it does not let list without a prefix
-// (Amazon S3 API Reference, "GetObject").
-func (b S3) lacks(ctx context.Context, key string) bool {
+// isAbsent reports whether a listing shows that there is no such object. To a caller
+// that may list by prefixes only, S3 denies a GetObject of an absent key (Amazon S3
+// API Reference, "GetObject").
+func (b S3) isAbsent(ctx context.Context, key string) bool {
 	for item, err := range b.List(ctx, key, "") {
 		if err != nil || item.Key == key {
 			return false
 		}
 	}
 	return true
-}
-
-func (b S3) readOnce(ctx context.Context, key string) ([]byte, Tag, error) {
-	out, err := b.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Bucket, Key: aws.String(b.base() + key)})
-	if err != nil {
-		return nil, "", err
-	}
-	defer out.Body.Close()
-	var buf bytes.Buffer
-	if n := aws.ToInt64(out.ContentLength); n > 0 && n < 1<<30 {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	// Reading to the end compares length and checksum too.
-	if _, err := io.Copy(&buf, out.Body); err != nil {
-		return nil, "", &cutError{got: buf.Len(), err: err}
-	}
-	return buf.Bytes(), Tag(aws.ToString(out.ETag)), nil
 }
 
 // Put writes an object by one PutObject.
@@ -142,20 +111,20 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, e
 		return "", b.fail(ctx, "put", key, err)
 	}
 	for attempt := 1; ; attempt++ {
-		tag, err := b.write(ctx, key, data, when)
+		tag, err := b.putOnce(ctx, key, data, when)
 		if err == nil {
 			return tag, nil
 		}
-		open := ctx.Err() != nil || !errors.Is(err, ErrConflict) && doubtful(err)
+		open := ctx.Err() != nil || !errors.Is(err, ErrConflict) && isDoubtful(err)
 		if ctx.Err() == nil {
-			tag, err = b.settle(ctx, key, data, when, err)
+			tag, err = b.resolveWrite(ctx, key, data, when, err)
 			open = open || errors.Is(err, ErrOpen)
 		}
 		if err == nil {
 			return tag, nil
 		}
-		if errors.Is(err, errRepeat) && attempt < s3Attempts {
-			err = b.pause(ctx, attempt)
+		if errors.Is(err, errRepeat) && attempt < bucket.DefaultAttempts {
+			err = b.retry().Pause(ctx, attempt)
 			if err == nil {
 				continue
 			}
@@ -168,7 +137,7 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, e
 	}
 }
 
-func (b S3) write(ctx context.Context, key string, data []byte, when When) (Tag, error) {
+func (b S3) putOnce(ctx context.Context, key string, data []byte, when When) (Tag, error) {
 	in := &s3.PutObjectInput{Bucket: &b.Bucket, Key: aws.String(b.base() + key)}
 	if when.matches {
 		in.IfMatch = aws.String(string(when.tag))
@@ -176,7 +145,7 @@ func (b S3) write(ctx context.Context, key string, data []byte, when When) (Tag,
 		in.IfNoneMatch = aws.String("*")
 	}
 	var tag Tag
-	err := b.again(ctx, func() error {
+	err := b.retry().Do(ctx, func() error {
 		in.Body = bytes.NewReader(data)
 		out, err := b.Client.PutObject(ctx, in)
 		if err == nil {
@@ -196,12 +165,12 @@ var errRepeat = fmt.Errorf("%w, again and again", ErrConflict)
 
 // settle decides a conditional write that did not end well: the answer may have
 // been to a second attempt, after the first had landed, or have been lost.
-func (b S3) settle(ctx context.Context, key string, data []byte, when When, err error) (Tag, error) {
+func (b S3) resolveWrite(ctx context.Context, key string, data []byte, when When, err error) (Tag, error) {
 	conflict := errors.Is(err, ErrConflict)
-	if !conflict && !doubtful(err) {
+	if !conflict && !isDoubtful(err) {
 		return "", err
 	}
-	now, tag, readErr := b.read(ctx, key)
+	now, tag, readErr := b.readObject(ctx, key)
 	absent := errors.Is(readErr, fs.ErrNotExist)
 	switch {
 	case readErr == nil && bytes.Equal(now, data):
@@ -220,11 +189,11 @@ func (b S3) settle(ctx context.Context, key string, data []byte, when When, err 
 func (b S3) Delete(ctx context.Context, key string) error {
 	err := checkKey(key)
 	if err == nil {
-		err = b.again(ctx, func() error {
+		err = b.retry().Do(ctx, func() error {
 			_, err := b.Client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Bucket, Key: aws.String(b.base() + key)})
 			return err
 		})
-		err = s3Error(err, "s3:DeleteObject")
+		err = explainAnswer(err, "s3:DeleteObject")
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -232,7 +201,7 @@ func (b S3) Delete(ctx context.Context, key string) error {
 	return b.fail(ctx, "delete", key, err)
 }
 
-// List pages through ListObjectsV2, a page at a time as they are asked for.
+// List lists page by page, as far as the caller asks.
 func (b S3) List(ctx context.Context, prefix, after string) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		fail := func(err error) { yield(Item{}, b.fail(ctx, "list", prefix, err)) }
@@ -240,84 +209,26 @@ func (b S3) List(ctx context.Context, prefix, after string) iter.Seq2[Item, erro
 			fail(err)
 			return
 		}
-		in := &s3.ListObjectsV2Input{Bucket: &b.Bucket, EncodingType: types.EncodingTypeUrl,
-			Prefix: aws.String(b.base() + prefix)}
+		q := bucket.Request{Prefix: b.base() + prefix}
 		if after != "" {
-			in.StartAfter = aws.String(b.base() + after)
+			q.StartAfter = b.base() + after
 		}
 		last := ""
-		for {
-			page, err := b.page(ctx, in)
-			if err != nil {
-				fail(err)
+		for e, err := range b.bucketReader().List(ctx, q) {
+			key := strings.TrimPrefix(e.Key, b.base())
+			switch {
+			case err != nil:
+				fail(explainAnswer(err, "s3:ListBucket"))
+				return
+			case key < last:
+				fail(errors.New("the server does not list in the order of the keys"))
 				return
 			}
-			items, err := b.items(page, prefix, last)
-			if err != nil {
-				fail(err)
+			last = key
+			// Some servers do not know StartAfter.
+			if checkKey(key) == nil && key > after && !yield(Item{Key: key, Size: e.Size}, nil) {
 				return
 			}
-			for _, it := range items {
-				last = it.Key
-				// There are servers that do not know StartAfter.
-				if checkKey(it.Key) == nil && it.Key > after && !yield(it, nil) {
-					return
-				}
-			}
-			if !aws.ToBool(page.IsTruncated) {
-				return
-			}
-			next := aws.ToString(page.NextContinuationToken)
-			if next == "" || next == aws.ToString(in.ContinuationToken) {
-				fail(errors.New("the page says that there is more, but not where"))
-				return
-			}
-			in.ContinuationToken = aws.String(next)
 		}
 	}
-}
-
-func (b S3) page(ctx context.Context, in *s3.ListObjectsV2Input) (page *s3.ListObjectsV2Output, err error) {
-	err = b.again(ctx, func() error {
-		page, err = b.Client.ListObjectsV2(ctx, in)
-		return err
-	})
-	return page, s3Error(err, "s3:ListBucket")
-}
-
-// items gives a page's objects by relative keys, in their order, which has to
-// go on from the last one of the page before.
-func (b S3) items(page *s3.ListObjectsV2Output, prefix, last string) ([]Item, error) {
-	encoded := page.EncodingType == types.EncodingTypeUrl
-	items := make([]Item, 0, len(page.Contents))
-	for _, o := range page.Contents {
-		key, err := decodeKey(aws.ToString(o.Key), b.base()+prefix, encoded)
-		if err != nil {
-			return nil, err
-		}
-		it := Item{Key: strings.TrimPrefix(key, b.base()), Size: -1}
-		if it.Key < last {
-			return nil, errors.New("the server does not list in the order of the keys")
-		}
-		last = it.Key
-		if o.Size != nil {
-			it.Size = *o.Size
-		}
-		items = append(items, it)
-	}
-	return items, nil
-}
-
-// decodeKey undoes the encoding that was asked for. Some servers say that
-// they encoded and did not; that every key has the prefix tells.
-func decodeKey(key, prefix string, encoded bool) (string, error) {
-	if encoded {
-		if plain, err := url.QueryUnescape(key); err == nil && strings.HasPrefix(plain, prefix) {
-			return plain, nil
-		}
-	}
-	if !strings.HasPrefix(key, prefix) {
-		return "", fmt.Errorf("key %q in the answer is not under the prefix", key)
-	}
-	return key, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -126,19 +125,4 @@ func checkPrefix(prefix string) (folder string, err error) {
 		return "", nil
 	}
 	return prefix[:i+1], checkKey(prefix[:i])
-}
-
-// waitFor waits by the function given, or by a timer if there is none.
-func waitFor(ctx context.Context, d time.Duration, wait func(context.Context, time.Duration) error) error {
-	if wait != nil {
-		return wait(ctx, d)
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
