@@ -11,64 +11,63 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// HalfLife is the time in which a sign-in loses half of its weight in a
-// Baseline: half a year, so that the habit of somebody who signs in a few times
-// a year is still remembered, and a Region that somebody has left fades.
+// HalfLife is the time in which a sign-in loses half of its weight in a Baseline.
+// Half a year is long enough to remember somebody who signs in a few times a
+// year. It is short enough to forget a Region that somebody has left.
 const HalfLife = 180 * 24 * time.Hour
 
-// Baseline is what has been learned from sign-ins: for every principal, role
-// and account, and for the whole organization, how often each endpoint was
-// used. Beside it stands what a Judge has to remember from one run to the
-// next: recent failures, addresses, and bursts that may go on. The zero
-// Baseline knows nothing and is ready.
+// Baseline is what was learned from sign-ins: how often each endpoint was used by
+// every principal, role and account, and by the whole organization. It also holds
+// what a Detector must remember between runs: recent failures, addresses and open
+// bursts. The zero Baseline knows nothing and is ready to use.
 //
-// The probability of an endpoint is that of a hierarchical
-// Dirichlet-multinomial model. With n(e) decayed sign-ins at endpoint e, N in
-// all, and a weight k, each level is the posterior mean under a Dirichlet
-// prior that is centred on the level above:
+// The probability of an endpoint comes from a hierarchical Dirichlet-multinomial
+// model. Let n(e) be the decayed number of sign-ins at endpoint e, N their sum
+// over all endpoints, and k a weight. Each level is the posterior mean under a
+// Dirichlet prior that is centred on the level above:
 //
 //	P(e | level) = (n(e) + k * P(e | level above)) / (N + k)
 //
-// The levels are the principal, for role sessions the role, the account, the
-// organization, and above them all endpoints alike. (Gelman, Carlin, Stern,
-// Dunson, Vehtari, Rubin: Bayesian Data Analysis, 3rd edition, sections 3.4
-// and 5.2, for the model and for the hierarchy; MacKay and Peto: A
+// The levels are the principal, the role (for role sessions), the account and the
+// organization. Above them all endpoints are equally likely. (Gelman, Carlin,
+// Stern, Dunson, Vehtari, Rubin: Bayesian Data Analysis, 3rd edition, sections
+// 3.4 and 5.2, for the model and for the hierarchy; MacKay and Peto: A
 // Hierarchical Dirichlet Language Model, 1995, for a prior that is the
-// distribution one level up.) So somebody with little history borrows from
-// their account, and somebody with much does not. Surprise is -log2 P, in bits.
+// distribution one level up.) So a principal with little history is compared with
+// the account, and one with much history with itself. Surprise is -log2 P, in
+// bits.
 //
-// A sign-in of age t weighs 2^(-t/HalfLife). Only successes are learned. For
-// IAM users the global endpoint and the three Regions that may stand for it
-// are one.
+// A sign-in of age t weighs 2^(-t/HalfLife). Only successes are learned. For IAM
+// users the global endpoint and the three proxied Regions count as one endpoint.
 //
-// A Baseline is for one Judge at a time and for one goroutine. Sums are made
-// in a fixed order and the saved form is exact, so that neither batches nor
-// restarts change a result.
+// A Baseline is for one Detector at a time and for one goroutine. Sums are made
+// in a fixed order and the saved form is exact. So neither batches nor restarts
+// change a result.
 type Baseline struct {
-	at       streamPosition // the last sign-in that was taken in
+	at       streamPosition // the last sign-in that was learned
 	org      endpointCounts
 	accounts map[string]*endpointCounts
 	roles    map[string]*endpointCounts
 	people   map[string]*principalHistory
 	homes    map[string][]string         // Identity Center home and endpoint -> the first people seen
 	sources  map[string]*addressFailures // address -> who failed from there
-	hidden   map[string][]int64          // account and address -> when hidden names failed
+	hidden   map[string][]int64          // account and address -> when sign-ins with hidden names failed
 	bursts   map[string]*burst
 }
 
-// streamPosition is the place of a sign-in in the order of time and id.
+// streamPosition is the position of a sign-in in the order of time and id.
 type streamPosition struct {
 	Time time.Time `json:"time"`
 	ID   string    `json:"id"`
 }
 
-// isBefore tells whether the sign-in comes after the mark.
+// isBefore tells whether the sign-in comes after the position.
 func (m streamPosition) isBefore(e *signin.Event) bool {
 	c := m.Time.Compare(e.Time)
 	return c < 0 || c == 0 && m.ID < e.ID
 }
 
-// principalHistory is what one principal does.
+// principalHistory is what was learned of one principal.
 type principalHistory struct {
 	Places    endpointCounts `json:"places"`
 	Blind     int            `json:"blind,omitempty"`     // successes whose endpoint is not known
@@ -80,14 +79,14 @@ type principalHistory struct {
 	LastFrom  string         `json:"last_from,omitempty"`
 }
 
-// maxAddresses is how many addresses of a principal are remembered.
+// maxAddresses is how many addresses are kept for a principal.
 const maxAddresses = 16
 
-// The weights of the levels: how many sign-ins of its own a level needs to
-// count as much as the level above it. That of a principal is small, since
-// most people never change their endpoint: those who have signed in once or
-// twice are as likely as others to stay where they were. Those above are large
-// enough to keep the first days of a trail quiet.
+// The weights of the levels. A weight is the number of own sign-ins that a level
+// needs to count as much as the level above. It is small for a principal, because
+// most people never change their endpoint, and one or two sign-ins show it. It is
+// large for the other levels, so that the first days of a trail raise few
+// findings.
 const (
 	weightPrincipal = 0.125
 	weightRole      = 5
@@ -95,22 +94,23 @@ const (
 	weightOrg       = 20
 )
 
-// endpoints is how many endpoints are alike above all levels: the Regions of
-// the commercial partition and the global endpoint.
+// endpoints is the number of endpoints above all levels: the Regions of the
+// commercial partition and the global endpoint.
 const endpoints = 35
 
-// LearnedUntil is the time of the last sign-in that was taken in, zero if none was.
+// LearnedUntil returns the time of the last sign-in that was learned. It is zero
+// if nothing was learned.
 func (b *Baseline) LearnedUntil() time.Time { return b.at.Time }
 
-// Principals is how many principals the baseline knows.
+// Principals returns how many principals the baseline knows.
 func (b *Baseline) Principals() int { return len(b.people) }
 
-// Ongoing are the findings of bursts that may go on, as they stand now, in
-// order of time, event id and rule. Some may have been told by an earlier Judge.
+// Ongoing lists the findings of open bursts in their present state, in the order
+// of time, event id and rule. An earlier Detector may have reported some of them.
 func (b *Baseline) Ongoing() []Finding {
 	all := make([]Finding, 0, len(b.bursts))
 	for _, burst := range b.bursts {
-		all = append(all, burst.finding())
+		all = append(all, burst.currentFinding())
 	}
 	slices.SortFunc(all, compareFindings)
 	return all
@@ -125,46 +125,47 @@ func (b *Baseline) prepareMaps() {
 	b.homes, b.sources, b.hidden, b.bursts = map[string][]string{}, map[string]*addressFailures{}, map[string][]int64{}, map[string]*burst{}
 }
 
-// expectation is what the baseline expects of somebody at one moment.
+// expectation is what the baseline expects of a principal at one moment.
 type expectation struct {
 	surprise float64 // bits
-	own      int     // sign-ins of the principal learned so far
-	here     int     // of them at this endpoint
-	share    float64 // of the principal's habit that is this endpoint
-	account  int     // sign-ins of the account learned so far
-	blind    int     // sign-ins of the principal besides, whose endpoint is not known
-	common   float64 // share of the account's that is this endpoint, each counted in full
-	used     bool    // by anybody in the account
+	own      int     // learned sign-ins of the principal
+	here     int     // those of them at this endpoint
+	share    float64 // share of this endpoint in the principal's decayed sign-ins
+	account  int     // learned sign-ins of the account
+	blind    int     // further sign-ins of the principal, at unknown endpoints
+	common   float64 // share of this endpoint in the account's sign-ins, without decay
+	used     bool    // whether anybody in the account has used it
 }
 
-// expectationFor tells how surprising an endpoint is at a moment. It does not learn.
+// expectationFor says how surprising an endpoint is at a moment. It does not
+// learn.
 func (b *Baseline) expectationFor(s *observation) expectation {
 	var o expectation
 	prior := 1.0 / endpoints
 	if s.foldProxied && s.class == analyzer.Global {
 		prior = float64(1+len(endpoint.ProxiedRegions())) / endpoints
 	}
-	p, _, _, _ := b.org.posterior(s, prior, weightOrg)
+	p, _, _, _ := b.org.posteriorOf(s, prior, weightOrg)
 	account := b.accounts[s.event.Account]
-	p, _, o.used, o.account = account.posterior(s, p, weightAccount)
+	p, _, o.used, o.account = account.posteriorOf(s, p, weightAccount)
 	if o.account > 0 {
 		o.common = float64(account.timesSeen(s)) / float64(o.account)
 	}
 	if s.role != "" {
-		p, _, _, _ = b.roles[s.role].posterior(s, p, weightRole)
+		p, _, _, _ = b.roles[s.role].posteriorOf(s, p, weightRole)
 	}
 	if s.history != nil {
 		t := &s.history.Places
-		p, o.share, _, o.own = t.posterior(s, p, weightPrincipal)
+		p, o.share, _, o.own = t.posteriorOf(s, p, weightPrincipal)
 		o.here, o.blind = t.timesSeen(s), s.history.Blind
 	} else {
-		p, _, _, _ = (*endpointCounts)(nil).posterior(s, p, weightPrincipal)
+		p, _, _, _ = (*endpointCounts)(nil).posteriorOf(s, p, weightPrincipal)
 	}
 	o.surprise = surpriseBits(p)
 	return o
 }
 
-// learnSignIn takes in one sign-in, which comes after all before it.
+// learnSignIn learns one sign-in. The caller passes sign-ins in order.
 func (b *Baseline) learnSignIn(s *observation) {
 	e := s.event
 	b.at = streamPosition{e.Time, e.ID}
@@ -220,7 +221,8 @@ func countsFor(m map[string]*endpointCounts, key string) *endpointCounts {
 	return t
 }
 
-// rememberAddress puts an address first.
+// rememberAddress moves an address to the front of the list. The oldest one is
+// dropped if the list is full.
 func (h *principalHistory) rememberAddress(address string) {
 	i := slices.Index(h.Addresses, address)
 	switch {
@@ -236,13 +238,13 @@ func (h *principalHistory) rememberAddress(address string) {
 	h.Addresses[0] = address
 }
 
-// knowsAddress tells whether the principal is remembered to have signed in from the
-// address.
+// knowsAddress tells whether the list has the address. The principal has then
+// signed in from it.
 func (h *principalHistory) knowsAddress(address string) bool {
 	return h != nil && slices.Contains(h.Addresses, address)
 }
 
-// usualEndpoints names the endpoints that make up a tenth or more of a tally, the most
+// usualEndpoints names the endpoints with a tenth or more of the weight, the most
 // used first.
 func (t *endpointCounts) usualEndpoints() []string {
 	if t == nil {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// baselineVersion is that of the saved form. Another one is refused: to guess at
-// what was learned would be worse than to learn it again.
+// baselineVersion is the version of the saved form. Another version is refused,
+// because a wrong guess at its meaning would spoil the findings.
 const baselineVersion = 1
 
 // baselineForm is the saved form of a Baseline.
@@ -29,9 +29,9 @@ type baselineForm struct {
 	Bursts   map[string]*burst            `json:"bursts"`
 }
 
-// MarshalJSON gives the saved form, from which ParseBaseline makes the same
-// Baseline again. The same Baseline gives the same bytes. It holds names and
-// addresses of people.
+// MarshalJSON returns the saved form, from which ParseBaseline makes the same
+// Baseline again. The same Baseline gives the same bytes. The form holds names
+// and addresses of people.
 func (b *Baseline) MarshalJSON() ([]byte, error) {
 	b.prepareMaps()
 	now := b.at.Time.Unix()
@@ -45,8 +45,8 @@ func (b *Baseline) MarshalJSON() ([]byte, error) {
 	return json.Marshal(baselineForm{baselineVersion, b.at, b.org, b.accounts, b.roles, b.people, b.homes, b.sources, b.hidden, open})
 }
 
-// ParseBaseline reads the saved form of a Baseline. What is not one, or was
-// damaged, is an error.
+// ParseBaseline reads the saved form of a Baseline. Data of another form and
+// damaged data are errors.
 func ParseBaseline(data []byte) (*Baseline, error) {
 	var s baselineForm
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -83,7 +83,8 @@ func copyEntries[V any](to, from map[string]V) {
 	}
 }
 
-// checkForm refuses what no Baseline ever is, on which later code relies.
+// checkForm refuses a form that no Baseline can have. Later code relies on these
+// checks.
 func (s *baselineForm) checkForm() error {
 	now := s.At.Time.Unix()
 	if err := s.Org.checkCounts("organization", now); err != nil {
@@ -104,28 +105,28 @@ func (s *baselineForm) checkForm() error {
 			return err
 		}
 		if h.Blind < 0 || len(h.Addresses) > maxAddresses || !notAfter(h.Failures, now) || h.Last > now {
-			return fmt.Errorf("principal %q: not as it was saved", key)
+			return fmt.Errorf("principal %q: the saved form is damaged", key)
 		}
 	}
 	for key, src := range s.Sources {
 		if src == nil || !notAfter(src.Hidden, now) || !notAfter(attemptTimes(src.Fails), now) {
-			return fmt.Errorf("address %q: not as it was saved", key)
+			return fmt.Errorf("address %q: the saved form is damaged", key)
 		}
 	}
 	for key, times := range s.Hidden {
 		if len(times) == 0 || !notAfter(times, now) {
-			return fmt.Errorf("address %q: not as it was saved", key)
+			return fmt.Errorf("address %q: the saved form is damaged", key)
 		}
 	}
 	for key, b := range s.Bursts {
 		if b == nil || b.Finding.ID == "" || b.Finding.Count < 1 {
-			return fmt.Errorf("burst %q: not as it was saved", key)
+			return fmt.Errorf("burst %q: the saved form is damaged", key)
 		}
 	}
 	return nil
 }
 
-// notAfter tells whether moments are in order, and none is to come.
+// notAfter tells whether moments are sorted and none is later than now.
 func notAfter(times []int64, now int64) bool {
 	return slices.IsSorted(times) && (len(times) == 0 || times[len(times)-1] <= now)
 }
@@ -145,12 +146,12 @@ func (t *endpointCounts) checkCounts(key string, now int64) error {
 	seen := 0
 	for i, c := range t.At {
 		if !(c.N >= 0) || math.IsInf(c.N, 0) || c.Times < 1 || i > 0 && t.At[i-1].Endpoint >= c.Endpoint || strings.TrimSpace(c.Endpoint) == "" {
-			return fmt.Errorf("counts of %q: not as they were saved", key)
+			return fmt.Errorf("counts of %q: the saved form is damaged", key)
 		}
 		seen += c.Times
 	}
 	if seen > 0 && t.Last > now {
-		return fmt.Errorf("counts of %q: of a later time than the baseline", key)
+		return fmt.Errorf("counts of %q: later than the baseline", key)
 	}
 	if seen != t.Seen {
 		return fmt.Errorf("counts of %q: %d in all, %d by endpoint", key, t.Seen, seen)

@@ -8,20 +8,20 @@ import (
 	"trailgate/analyzer/rule"
 )
 
-// burst is a finding that may go on: what it has folded in since it was
-// raised.
+// burst is a finding that may continue, with the sign-ins that it has counted
+// since.
 type burst struct {
 	Finding Finding `json:"finding"`
 	Last    int64   `json:"last"`  // Unix seconds of the latest sign-in in it
-	Until   int64   `json:"until"` // a sign-in after this is none of it
+	Until   int64   `json:"until"` // a sign-in after this moment does not belong to it
 	Place   string  `json:"place,omitempty"`
 	Worse   string  `json:"worse,omitempty"` // what raised the severity later on
 
-	changedThisRun bool // in the run of this Judge, or seen again by it
+	changedThisRun bool // this Detector has changed it or has seen its sign-ins again
 }
 
-// finding is the finding with what became of its burst in the reason.
-func (b *burst) finding() Finding {
+// currentFinding returns the finding. Its reason also says how the burst went on.
+func (b *burst) currentFinding() Finding {
 	f := b.Finding
 	if f.Count > 1 {
 		f.Reason += fmt.Sprintf("; %d sign-ins in this burst, the last at %s", f.Count, time.Unix(b.Last, 0).UTC().Format(time.RFC3339))
@@ -32,14 +32,14 @@ func (b *burst) finding() Finding {
 	return f
 }
 
-// includesEvent tells whether a sign-in lies between the first of the burst and the
-// latest, both included, so that it was counted when it was new.
+// includesEvent tells whether a sign-in lies between the first and the latest of
+// the burst, both included. Then the burst counted it when it was new.
 func (b *burst) includesEvent(s *observation) bool {
 	first := streamPosition{b.Finding.Event.Time, b.Finding.Event.ID}
 	return s.unix <= b.Last && (first.isBefore(s.event) || first.ID == s.event.ID)
 }
 
-// addSignIn folds one more sign-in in.
+// addSignIn counts one more sign-in in the burst.
 func (b *burst) addSignIn(s *observation, severity rule.Severity, reason string, fold time.Duration) {
 	f := &b.Finding
 	f.Count++
@@ -52,7 +52,8 @@ func (b *burst) addSignIn(s *observation, severity rule.Severity, reason string,
 	b.changedThisRun = true
 }
 
-// addressFailures is one address from which people failed who are not known there.
+// addressFailures holds the failures from one address, without those of
+// principals that are known there.
 type addressFailures struct {
 	Fails  []failedAttempt `json:"fails,omitempty"`  // each principal once, the latest last
 	Hidden []int64         `json:"hidden,omitempty"` // failures with a name that does not exist
@@ -63,8 +64,8 @@ type failedAttempt struct {
 	At  int64  `json:"at"`
 }
 
-// failedPrincipals names the principals that failed at or after oldest. A nil source has
-// none.
+// failedPrincipals names the principals that failed at or after oldest. It
+// returns nil for a nil source.
 func (src *addressFailures) failedPrincipals(oldest int64) []string {
 	if src == nil {
 		return nil
@@ -78,7 +79,7 @@ func (src *addressFailures) failedPrincipals(oldest int64) []string {
 	return who
 }
 
-// recordFailure takes in a failure from the address.
+// recordFailure stores a failed sign-in under its address.
 func (b *Baseline) recordFailure(s *observation) {
 	address := s.event.SourceIP
 	if address == "" || s.event.ErrorCode != "" {
@@ -129,8 +130,8 @@ func countSince(times []int64, oldest int64) int {
 	return n
 }
 
-// forgetFailures drops the failures that are too old to matter to any sign-in from now
-// on, so that it changes no result.
+// forgetFailures drops failures that are too old to count for any later sign-in.
+// So it changes no result.
 func (b *Baseline) forgetFailures(now int64) {
 	oldest := now - int64(rule.MaxWindow/time.Second)
 	for key, times := range b.hidden {
@@ -145,7 +146,7 @@ func (b *Baseline) forgetFailures(now int64) {
 	}
 }
 
-// lastFailure is when the address was last failed from.
+// lastFailure returns the time of the latest failure from the address.
 func (src *addressFailures) lastFailure() int64 {
 	at := int64(math.MinInt64)
 	if n := len(src.Fails); n > 0 {

@@ -13,33 +13,35 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Detector says which sign-ins came through an endpoint that was not expected,
-// or broke another rule. Sign-ins are handed to it in order of time, then id;
-// each is judged by what came before it only, and a success is then learned.
-// So neither the order of files nor the borders of batches change a finding:
-// a run that ends with its Baseline saved and one that begins with it loaded
-// find together what one run over both finds, where of findings with the same
-// id the later stands.
+// Detector finds sign-ins that came through an unexpected endpoint or broke
+// another rule.
 //
-// The zero Judge has no policy and an empty baseline of its own, and is ready.
-// It is for one goroutine. Its fields are not to be changed after the first
-// Add.
+// The caller adds sign-ins in the order of time, then event id. Each is compared
+// with what came before it, and a success is then learned. So the order of files
+// and the size of batches do not change a finding. One run may end with its
+// Baseline saved and another begin with it loaded. The two runs find together
+// what one run over all sign-ins finds. If two findings have the same id, the
+// later one is valid.
+//
+// The zero Detector has no policy and its own empty baseline, and is ready to
+// use. It is for one goroutine. The caller must not change its fields after the
+// first Add.
 type Detector struct {
-	Policy     *policy.Policy // nil: nobody is judged by policy, and rules are at their defaults
-	Baseline   *Baseline      // what is known, and what is learned into; nil: a new one
-	LearnUntil time.Time      // nothing before it is flagged; zero: no such time
+	Policy     *policy.Policy // nil: no policy is applied, and rules have their defaults
+	Baseline   *Baseline      // what earlier runs learned; this run adds to it; nil: a new one
+	LearnUntil time.Time      // sign-ins before it are only learned; zero: not set
 
 	rules        []ruleTest
 	closedBursts []*burst
-	lateBursts   map[string]*burst // of sign-ins that the baseline has already seen
+	lateBursts   map[string]*burst // bursts of sign-ins that the baseline already knows
 	judged       int
 	unjudged     int
 	late         int
-	nextSweep    time.Time // of the next sweep
+	nextSweep    time.Time // when expired bursts are removed next
 }
 
-// prepare makes the zero Judge work.
-func (j *Detector) prepare() {
+// prepareRun fills the fields of a zero Detector before the first sign-in.
+func (j *Detector) prepareRun() {
 	if j.rules != nil {
 		return
 	}
@@ -48,20 +50,21 @@ func (j *Detector) prepare() {
 	}
 	j.Baseline.prepareMaps()
 	for _, b := range j.Baseline.bursts {
-		b.changedThisRun = false // what grew under another Judge, that one has told
+		b.changedThisRun = false // an earlier Detector has reported that change
 	}
 	j.lateBursts = map[string]*burst{}
 	j.rules = []ruleTest{}
 	for _, r := range ruleTests() {
-		if tuned, enabled := j.tune(r.Spec); enabled {
+		if tuned, enabled := j.tuneRule(r.Spec); enabled {
 			r.Spec = tuned
 			j.rules = append(j.rules, r)
 		}
 	}
 }
 
-// tune puts the policy's settings into a rule. It reports whether the rule is on.
-func (j *Detector) tune(d rule.Spec) (rule.Spec, bool) {
+// tuneRule applies the settings of the policy to a rule. It returns false if the
+// policy switches the rule off.
+func (j *Detector) tuneRule(d rule.Spec) (rule.Spec, bool) {
 	c := j.Policy.Detection(d.ID)
 	if c.Enabled == signin.No {
 		return d, false
@@ -85,18 +88,19 @@ func (j *Detector) tune(d rule.Spec) (rule.Spec, bool) {
 	return d, true
 }
 
-// Add judges one sign-in, on which v is the verdict, and learns from it. A
-// sign-in that does not come after the last one that the baseline has taken in
-// is judged by the rules that need no history, and not learned again.
+// Add tests one sign-in against the rules and learns from it. v is the verdict on
+// it. The sign-in may come before the last one that the baseline has learned.
+// Then only the rules that need no history are tested, and it is not learned
+// again.
 func (j *Detector) Add(e *signin.Event, v analyzer.Verdict) {
-	j.prepare()
+	j.prepareRun()
 	if e.Time.After(j.nextSweep) {
 		if !j.nextSweep.IsZero() {
 			j.sweepExpired(e.Time)
 		}
 		j.nextSweep = e.Time.Add(24 * time.Hour)
 	}
-	s := j.observe(e, v)
+	s := j.observeSignIn(e, v)
 	if j.LearnUntil.IsZero() || !e.Time.Before(j.LearnUntil) {
 		j.judged++
 		if !s.named || !s.known {
@@ -114,19 +118,20 @@ func (j *Detector) Add(e *signin.Event, v analyzer.Verdict) {
 	j.Baseline.learnSignIn(&s)
 }
 
-// Judged is how many sign-ins were judged: those before LearnUntil were not.
+// Judged returns how many sign-ins were tested. Those before LearnUntil are not
+// counted.
 func (j *Detector) Judged() int { return j.judged }
 
-// NotJudged is how many of the judged sign-ins no expectation could speak of,
-// because their endpoint is not known or nobody can be named for them. Rules
-// that expect nothing of a person were applied to them all the same.
+// NotJudged returns for how many of the tested sign-ins the baseline had no
+// expectation. Their endpoint is not known, or the record does not name a person.
+// The other rules were tested for them.
 func (j *Detector) NotJudged() int { return j.unjudged }
 
-// Late is how many sign-ins the baseline had already passed when they came:
-// expectations from history and counts of failures did not speak of them.
+// Late returns how many sign-ins came after the baseline had passed them. The
+// rules that need history were not tested for them.
 func (j *Detector) Late() int { return j.late }
 
-// matchRules are the rules that a sign-in breaks, in the order of the list.
+// matchRules returns the rules that a sign-in breaks, in the order of the list.
 func (j *Detector) matchRules(s *observation) []match {
 	var all []match
 	for _, r := range j.rules {
@@ -137,21 +142,21 @@ func (j *Detector) matchRules(s *observation) []match {
 	return all
 }
 
-// raiseFindings makes findings of the hits of one sign-in, one for each family, or
-// folds them into bursts that go on.
-func (j *Detector) raiseFindings(s *observation, hits []match) {
+// raiseFindings makes one finding for each family of the matches of one sign-in.
+// A match that belongs to an open burst is counted there instead.
+func (j *Detector) raiseFindings(s *observation, matches []match) {
 	bursts := j.Baseline.bursts
 	if s.late {
 		bursts = j.lateBursts
 	}
 	for f := range rule.Families {
-		lead, ok := leadingMatch(s, hits, f)
-		if !ok || f == rule.PlaceFamily && coveredByAuthFinding(s, hits) {
+		lead, ok := leadingMatch(s, matches, f)
+		if !ok || f == rule.PlaceFamily && coveredByAuthFinding(s, matches) {
 			continue
 		}
 		key := lead.burstKey(s)
 		if open := j.Baseline.bursts[key]; s.late && open != nil && open.includesEvent(s) {
-			open.changedThisRun = true // it is in there already, and told again
+			open.changedThisRun = true // the burst counts it already; report the burst again
 			continue
 		}
 		b := bursts[key]
@@ -170,24 +175,25 @@ func (j *Detector) raiseFindings(s *observation, hits []match) {
 	}
 }
 
-// leadingMatch is the hit of a family that speaks for all of them: the gravest, of
-// equals the first. Its severity and reason take account of what else meets
-// in the sign-in.
-func leadingMatch(s *observation, hits []match, f rule.Family) (match, bool) {
+// leadingMatch returns the match that represents a family: the most severe one,
+// and of equals the first. It adds the other matches of the sign-in to the
+// reason, and raises the severity for them. It returns false if no match is of
+// the family.
+func leadingMatch(s *observation, matches []match, f rule.Family) (match, bool) {
 	at := -1
-	for i, h := range hits {
-		if h.Family == f && (at < 0 || h.gradedSeverity(s) > hits[at].gradedSeverity(s)) {
+	for i, h := range matches {
+		if h.Family == f && (at < 0 || h.gradedSeverity(s) > matches[at].gradedSeverity(s)) {
 			at = i
 		}
 	}
 	if at < 0 {
 		return match{}, false
 	}
-	lead := hits[at]
+	lead := matches[at]
 	lead.Severity = lead.gradedSeverity(s)
 	var with []string
 	rise := rule.Severity(0)
-	for i, h := range hits {
+	for i, h := range matches {
 		if i == at || h.ID == rule.MFAAbsent {
 			continue
 		}
@@ -196,14 +202,14 @@ func leadingMatch(s *observation, hits []match, f rule.Family) (match, bool) {
 			rise = 1
 		}
 	}
-	strange, single := s.fromNewAddress() && f != rule.MFAFamily, s.withoutMFA() && f != rule.MFAFamily
-	if strange {
+	newAddress, noSecondFactor := s.fromNewAddress() && f != rule.MFAFamily, s.withoutMFA() && f != rule.MFAFamily
+	if newAddress {
 		with = append(with, fmt.Sprintf("address %q is new for this principal", s.event.SourceIP))
 	}
-	if single {
+	if noSecondFactor {
 		with = append(with, "no second factor")
 	}
-	if strange && single {
+	if newAddress && noSecondFactor {
 		rise++
 	}
 	if len(with) > 0 {
@@ -216,13 +222,14 @@ func leadingMatch(s *observation, hits []match, f rule.Family) (match, bool) {
 	return lead, true
 }
 
-// coveredByAuthFinding tells whether a sign-in is one of many failed guesses: then the
-// finding about those says where it came through as well.
-func coveredByAuthFinding(s *observation, hits []match) bool {
-	return s.event.Outcome == signin.Failure && slices.ContainsFunc(hits, func(h match) bool { return h.Family == rule.BruteForceFamily || h.Family == rule.SprayFamily })
+// coveredByAuthFinding tells whether a sign-in is one of many failed guesses.
+// Then the finding about the guesses names the endpoint too.
+func coveredByAuthFinding(s *observation, matches []match) bool {
+	return s.event.Outcome == signin.Failure && slices.ContainsFunc(matches, func(h match) bool { return h.Family == rule.BruteForceFamily || h.Family == rule.SprayFamily })
 }
 
-// gradedSeverity is the severity of a hit by itself: who did not get in weighs less.
+// gradedSeverity returns the severity of a match alone. A failed sign-in counts
+// one step less for the rules about endpoints.
 func (h *match) gradedSeverity(s *observation) rule.Severity {
 	if h.Family == rule.PlaceFamily && s.event.Outcome == signin.Failure && h.Severity > rule.Low {
 		return h.Severity - 1
@@ -230,8 +237,8 @@ func (h *match) gradedSeverity(s *observation) rule.Severity {
 	return h.Severity
 }
 
-// relatedRules tells whether one of two rules goes along with the other by its
-// nature, so that meeting proves nothing more.
+// relatedRules tells whether two rules usually match together. Then the second
+// match is not further evidence.
 func relatedRules(a, b string) bool {
 	if a == rule.AuthSpray && b == rule.AuthBruteforce || a == rule.AuthBruteforce && b == rule.AuthSpray {
 		return false
@@ -243,7 +250,7 @@ func relatedRules(a, b string) bool {
 	return root(a) && root(b) || place(a) && place(b)
 }
 
-// burstKey is what the sign-ins of a burst have in common.
+// burstKey returns the key that all sign-ins of one burst share.
 func (h *match) burstKey(s *observation) string {
 	who := s.principal
 	if h.Family == rule.SprayFamily {
@@ -256,8 +263,8 @@ func (h *match) burstKey(s *observation) string {
 	return strings.Join(parts, "\x1f")
 }
 
-// foldFor is how long the burst goes on after the sign-in. Who failed is soon
-// forgotten, so that a success some days later stands for itself.
+// foldFor returns how long the burst stays open after the sign-in. The time is
+// short after a failure, so that a success some days later makes its own finding.
 func (h *match) foldFor(s *observation) time.Duration {
 	if h.Family == rule.PlaceFamily && !s.succeeded() {
 		return min(h.Fold, 24*time.Hour)
@@ -271,7 +278,8 @@ func (j *Detector) closeBurst(b *burst) {
 	}
 }
 
-// sweepExpired lets go of what is over.
+// sweepExpired closes the bursts that are over and drops failures that no longer
+// count.
 func (j *Detector) sweepExpired(now time.Time) {
 	j.Baseline.forgetFailures(now.Unix())
 	for key, b := range j.Baseline.bursts {
@@ -282,19 +290,20 @@ func (j *Detector) sweepExpired(now time.Time) {
 	}
 }
 
-// Findings are what was found by this Judge, bursts that began before it and
-// went on included, in order of time, event id and rule. More sign-ins may be
-// added afterwards; the findings of bursts that go on are then outdated.
+// Findings lists what this Detector found, in the order of time, event id and
+// rule. It includes bursts that began in an earlier run and continued in this
+// one. The caller may add more sign-ins afterwards. Findings of open bursts are
+// then out of date.
 func (j *Detector) Findings() []Finding {
-	j.prepare()
+	j.prepareRun()
 	all := make([]Finding, 0, len(j.closedBursts))
 	for _, b := range j.closedBursts {
-		all = append(all, b.finding())
+		all = append(all, b.currentFinding())
 	}
 	for _, open := range [...]map[string]*burst{j.Baseline.bursts, j.lateBursts} {
 		for _, b := range open {
 			if b.changedThisRun {
-				all = append(all, b.finding())
+				all = append(all, b.currentFinding())
 			}
 		}
 	}
@@ -302,16 +311,16 @@ func (j *Detector) Findings() []Finding {
 	return all
 }
 
-// Explain says in words what policy and baseline make of a sign-in, and which
-// rules it breaks, the one that leads first. It learns nothing.
+// Explain says in words how the policy and the baseline see a sign-in, and which
+// rules it breaks. It learns nothing.
 func (j *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
-	j.prepare()
-	s := j.observe(e, v)
+	j.prepareRun()
+	s := j.observeSignIn(e, v)
 	var out []string
 	switch c := s.decision; {
 	case j.Policy == nil:
 	case !c.Judged:
-		out = append(out, "The policy does not speak of it: "+c.Why+".")
+		out = append(out, "The policy does not decide: "+c.Why+".")
 	case c.Exception != "":
 		out = append(out, fmt.Sprintf("The policy allows it by exception %q; rule %q (line %d) does not.", c.Exception, c.Rule, c.Line))
 	case c.Allowed:
@@ -320,19 +329,19 @@ func (j *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
 		out = append(out, fmt.Sprintf("The policy does not allow it: rule %q (line %d) allows %s.", c.Rule, c.Line, listOrNothing(c.Expected)))
 	}
 	if o := s.expected; s.named && s.known && o.account+o.own > 0 {
-		out = append(out, fmt.Sprintf("The baseline knows %s of this principal%s, %d of them at this endpoint, and %d of the account, %s of them here: %.1f bits of surprise.",
+		out = append(out, fmt.Sprintf("The baseline knows %s of this principal%s, %d of them at this endpoint. It knows %d of the account, %s of them at this endpoint: %.1f bits of surprise.",
 			text.Count(o.own, "sign-in"), o.knownOnly(), o.here, o.account, formatPercent(o.common), o.surprise))
 	}
 	if s.late {
-		out = append(out, "The baseline already knows this sign-in or later ones, so the rules of habit do not speak of it.")
+		out = append(out, "The baseline already knows this sign-in or later ones, so the rules that compare with earlier sign-ins do not apply.")
 	}
-	hits := j.matchRules(&s)
+	matches := j.matchRules(&s)
 	for f := range rule.Families {
-		if lead, ok := leadingMatch(&s, hits, f); ok {
+		if lead, ok := leadingMatch(&s, matches, f); ok {
 			out = append(out, fmt.Sprintf("Rule %s (%s): %s.", lead.ID, lead.Severity, lead.reason))
 		}
 	}
-	if len(hits) == 0 {
+	if len(matches) == 0 {
 		out = append(out, "No rule is broken.")
 	}
 	return out

@@ -14,26 +14,26 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// observation is one sign-in and what is known of it at the moment it is judged.
+// observation is one sign-in and what is known of it when it is tested.
 type observation struct {
 	event       *signin.Event
 	verdict     analyzer.Verdict
 	unix        int64
 	principal   string
-	named       bool              // the principal is somebody
-	known       bool              // the endpoint is
+	named       bool              // the record names a person
+	known       bool              // the endpoint is known
 	foldProxied bool              // an IAM user: the proxied Regions stand for the global endpoint
-	class       string            // the endpoint, folded
+	class       string            // the endpoint; proxied Regions are replaced by the global one
 	role        string            // key of the role, of role sessions
 	home        string            // home Region of an Identity Center role, if known
-	history     *principalHistory // nil: a principal never seen before
+	history     *principalHistory // nil: the principal is new
 	late        bool              // the baseline already knows later sign-ins
 	decision    policy.Decision
 	expected    expectation // only if named and known
 }
 
-// observe gathers what is known of a sign-in.
-func (j *Detector) observe(e *signin.Event, v analyzer.Verdict) observation {
+// observeSignIn gathers what is known of a sign-in.
+func (j *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observation {
 	s := observation{event: e, verdict: v, unix: e.Time.Unix(), principal: e.Principal(), named: e.Named(), known: v.Scope != analyzer.ScopeUnknown, class: v.Endpoint}
 	s.late = !j.Baseline.at.isBefore(e)
 	s.foldProxied = e.Identity.Type == signin.TypeIAMUser && v.Partition == region.AWS
@@ -54,8 +54,9 @@ func (j *Detector) observe(e *signin.Event, v analyzer.Verdict) observation {
 	return s
 }
 
-// sameEndpoint tells whether an endpoint is the one of the sign-in, as far as the
-// principal can choose.
+// sameEndpoint tells whether an endpoint is that of the sign-in. For an IAM user
+// the proxied Regions equal the global endpoint, because the user cannot choose
+// between them.
 func (s *observation) sameEndpoint(name string) bool {
 	return name == s.class || s.foldProxied && s.class == analyzer.Global && endpoint.Proxied(name)
 }
@@ -63,20 +64,20 @@ func (s *observation) sameEndpoint(name string) bool {
 // succeeded tells whether the person got in.
 func (s *observation) succeeded() bool { return s.event.Outcome == signin.Success }
 
-// fromNewAddress tells whether the principal, known from several sign-ins, surely was
-// never seen at the address. Of who uses more addresses than are remembered it
-// cannot be told.
+// fromNewAddress tells whether a principal with at least three sign-ins has never
+// used this address. It is false if the address list is full, because an older
+// address may have been dropped.
 func (s *observation) fromNewAddress() bool {
 	return s.named && s.event.SourceIP != "" && s.expected.own >= 3 && len(s.history.Addresses) < maxAddresses && !s.history.knowsAddress(s.event.SourceIP)
 }
 
-// withoutMFA tells whether somebody got in with a password alone.
+// withoutMFA tells whether the person signed in with a password only.
 func (s *observation) withoutMFA() bool {
 	return s.succeeded() && s.event.MFA == signin.MFANo && !s.event.Identity.Federated()
 }
 
-// usualEndpoints is what the baseline expects: the principal's own endpoints, or their
-// account's.
+// usualEndpoints lists the endpoints that the baseline expects. They are the
+// principal's own, or those of the account if the principal is new.
 func (s *observation) usualEndpoints(b *Baseline) []string {
 	if s.history != nil && s.history.Places.Seen > 0 {
 		return s.history.Places.usualEndpoints()
@@ -91,10 +92,11 @@ type match struct {
 	observed string
 	expected []string
 	surprise *float64
-	key      string // what a burst of it has in common
+	key      string // what all sign-ins of a burst share
 }
 
-// formatPercent writes a share as people do.
+// formatPercent writes a share as a percentage: "none", "under 0.1 %", "7.7 %",
+// "47 %".
 func formatPercent(share float64) string {
 	switch {
 	case share <= 0:
@@ -107,8 +109,9 @@ func formatPercent(share float64) string {
 	return strconv.FormatFloat(100*share, 'f', 0, 64) + " %"
 }
 
-// formatDuration writes a duration as people do: in the largest unit of which there
-// are two, and the next smaller one for what is left, which is rounded up.
+// formatDuration writes a duration for people: "60 minutes", "2 h 30 min", "3
+// hours". It uses the largest unit that fits at least twice, and the next smaller
+// unit for the rest, which is rounded up.
 func formatDuration(d time.Duration) string {
 	units := [...]struct {
 		of          time.Duration

@@ -8,8 +8,9 @@ type ruleTest struct {
 	test func(*Detector, *observation, rule.Spec) (match, bool)
 }
 
-// ruleTests lists the rules in the order of All. A new rule is one entry there, one
-// line here and one method. The method has the name of the id in camel case.
+// ruleTests lists the rules in the order of rule.All. To add a rule, add one
+// entry there, one line here and one method. The name of the method is the id in
+// camel case.
 func ruleTests() []ruleTest {
 	methods := map[string]func(*Detector, *observation, rule.Spec) (match, bool){
 		rule.EndpointPolicy:         (*Detector).endpointPolicy,

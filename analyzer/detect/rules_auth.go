@@ -10,8 +10,8 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// byFactor: an IAM user got in without a second factor. Federated principals
-// are never asked: AWS cannot see theirs.
+// mfaAbsent matches an IAM user who signed in without a second factor. Federated
+// principals never match, because AWS cannot see their second factor.
 func (j *Detector) mfaAbsent(s *observation, d rule.Spec) (match, bool) {
 	if s.event.Identity.Type != signin.TypeIAMUser || !s.named || !s.withoutMFA() {
 		return match{}, false
@@ -28,7 +28,8 @@ func (j *Detector) mfaAbsent(s *observation, d rule.Spec) (match, bool) {
 	return match{Spec: d, reason: reason, observed: "no second factor", expected: []string{"second factor"}, key: key}, true
 }
 
-// byForce: many failures of one principal, alone or with a success after them.
+// authBruteforce matches many failures of one principal, and a success after
+// them.
 func (j *Detector) authBruteforce(s *observation, d rule.Spec) (match, bool) {
 	if !s.named || s.late || s.event.ErrorCode != "" {
 		return match{}, false
@@ -59,8 +60,8 @@ func (j *Detector) authBruteforce(s *observation, d rule.Spec) (match, bool) {
 		expected: []string{fmt.Sprintf("fewer than %d", d.Count)}}, true
 }
 
-// bySpray: many principals fail from one address that is none of theirs, or
-// one of them gets in from there.
+// authSpray matches many principals that fail from one address, which none of
+// them is known to use. It also matches a success of one of them from there.
 func (j *Detector) authSpray(s *observation, d rule.Spec) (match, bool) {
 	if s.event.SourceIP == "" || s.late || s.event.ErrorCode != "" || s.named && s.history.knowsAddress(s.event.SourceIP) {
 		return match{}, false
@@ -78,7 +79,7 @@ func (j *Detector) authSpray(s *observation, d rule.Spec) (match, bool) {
 	var reason string
 	switch {
 	case s.event.Outcome == signin.Failure && s.named:
-		reason = fmt.Sprintf("%s failed from %q within %s, none of whom was remembered there", text.Count(n, "principal"), s.event.SourceIP, formatDuration(d.Window))
+		reason = fmt.Sprintf("%s failed from %q within %s; the baseline does not know any of them at this address", text.Count(n, "principal"), s.event.SourceIP, formatDuration(d.Window))
 	case s.succeeded():
 		reason = fmt.Sprintf("a success from %q, where %s failed within %s", s.event.SourceIP, text.Count(n, "principal"), formatDuration(d.Window))
 		if j.Policy.Detection(d.ID).Severity == 0 {
@@ -89,15 +90,15 @@ func (j *Detector) authSpray(s *observation, d rule.Spec) (match, bool) {
 	}
 	if src != nil {
 		if hidden := countSince(src.Hidden, oldest); hidden > 0 {
-			reason += fmt.Sprintf("; %s at names that do not exist", text.Count(hidden, "attempt"))
+			reason += fmt.Sprintf("; %s with names that do not exist", text.Count(hidden, "attempt"))
 		}
 	}
 	return match{Spec: d, reason: reason, observed: text.Count(n, "principal"),
 		expected: []string{fmt.Sprintf("fewer than %d", d.Count)}, key: s.event.SourceIP}, true
 }
 
-// byName: many names that do not exist, from one address in one account. They
-// are nobody's, so it is said of the address.
+// authUnknownUser matches many names that do not exist, tried from one address in
+// one account. The names belong to nobody, so the finding is about the address.
 func (j *Detector) authUnknownUser(s *observation, d rule.Spec) (match, bool) {
 	if s.named || s.late || s.event.Outcome != signin.Failure || s.event.ErrorCode != "" || s.event.SourceIP == "" {
 		return match{}, false
@@ -110,8 +111,9 @@ func (j *Detector) authUnknownUser(s *observation, d rule.Spec) (match, bool) {
 		observed: text.Count(n, "hidden name"), expected: []string{fmt.Sprintf("fewer than %d", d.Count)}, key: s.event.SourceIP}, true
 }
 
-// byDenial: a sign-in policy or a resource control policy turned somebody away
-// (AWS Sign-In User Guide: errorCode AccessDenied, since 2026).
+// authDeniedByPolicy matches a sign-in that a sign-in policy or a resource
+// control policy denied (AWS Sign-In User Guide: errorCode AccessDenied, since
+// 2026).
 func (j *Detector) authDeniedByPolicy(s *observation, d rule.Spec) (match, bool) {
 	if s.event.Outcome != signin.Failure || s.event.ErrorCode != "AccessDenied" {
 		return match{}, false
@@ -121,10 +123,10 @@ func (j *Detector) authDeniedByPolicy(s *observation, d rule.Spec) (match, bool)
 		key = s.event.SourceIP
 	}
 	return match{Spec: d, observed: s.event.ErrorCode, key: key,
-		reason: fmt.Sprintf("AWS turned the sign-in away by policy, from %q: %q", s.event.SourceIP, clipText(s.event.ErrorMessage))}, true
+		reason: fmt.Sprintf("AWS denied the sign-in by policy, from %q: %q", s.event.SourceIP, clipText(s.event.ErrorMessage))}, true
 }
 
-// clipText keeps a text of the record to a length that fits a reason.
+// clipText cuts a text of the record to a length that fits into a reason.
 func clipText(text string) string {
 	const most = 200
 	r := []rune(text)

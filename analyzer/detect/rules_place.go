@@ -12,7 +12,7 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// byPolicy: the policy does not allow the endpoint.
+// endpointPolicy matches a sign-in whose endpoint the policy does not allow.
 func (j *Detector) endpointPolicy(s *observation, d rule.Spec) (match, bool) {
 	c := s.decision
 	if !c.Judged || c.Allowed || !s.named {
@@ -29,17 +29,17 @@ func (j *Detector) endpointPolicy(s *observation, d rule.Spec) (match, bool) {
 	return match{Spec: d, reason: reason, observed: s.verdict.Endpoint, expected: c.Expected}, true
 }
 
-// byHost: the browser asked for a host that is no AWS sign-in host, as a
-// reverse proxy between the user and AWS would make it do.
+// endpointForeignHost matches a host that is not an AWS sign-in host. A reverse
+// proxy between the user and AWS causes this.
 func (j *Detector) endpointForeignHost(s *observation, d rule.Spec) (match, bool) {
 	if !s.verdict.Has(analyzer.ForeignHost) {
 		return match{}, false
 	}
 	return match{Spec: d, observed: s.event.Host, key: s.event.Host,
-		reason: fmt.Sprintf("the browser asked for the host %q, which is no AWS sign-in host", s.event.Host)}, true
+		reason: fmt.Sprintf("the browser asked for the host %q, which is not an AWS sign-in host", s.event.Host)}, true
 }
 
-// byMismatch: host and recorded Region disagree.
+// endpointRegionMismatch matches a record whose host and Region disagree.
 func (j *Detector) endpointRegionMismatch(s *observation, d rule.Spec) (match, bool) {
 	if !s.verdict.Has(analyzer.RegionMismatch) {
 		return match{}, false
@@ -48,7 +48,7 @@ func (j *Detector) endpointRegionMismatch(s *observation, d rule.Spec) (match, b
 		reason: fmt.Sprintf("the host %q and the recorded Region %q disagree", s.event.Host, s.event.Region)}, true
 }
 
-// byRoot: the root user signed in, or tried to.
+// rootSignin matches every sign-in of the root user, failed ones included.
 func (j *Detector) rootSignin(s *observation, d rule.Spec) (match, bool) {
 	if s.event.Identity.Type != signin.TypeRoot {
 		return match{}, false
@@ -64,7 +64,7 @@ func (j *Detector) rootSignin(s *observation, d rule.Spec) (match, bool) {
 	return match{Spec: d, reason: reason, observed: nameOrUnknown(s.verdict.Endpoint), key: s.event.SourceIP}, true
 }
 
-// byRootRegion: the root user came through a Region's endpoint.
+// rootRegional matches a root sign-in at a regional endpoint.
 func (j *Detector) rootRegional(s *observation, d rule.Spec) (match, bool) {
 	if s.event.Identity.Type != signin.TypeRoot || s.verdict.Scope != analyzer.ScopeRegional {
 		return match{}, false
@@ -78,9 +78,10 @@ func (j *Detector) rootRegional(s *observation, d rule.Spec) (match, bool) {
 	return match{Spec: d, reason: reason, observed: s.verdict.Endpoint, expected: []string{analyzer.Global}, key: s.event.SourceIP}, true
 }
 
-// byHome: an Identity Center role away from its home Region. Where several
-// people do so it is an additional Region of the instance, and ordinary; where
-// the policy names the endpoint, or makes an exception, it is meant so.
+// endpointIdcHome matches an Identity Center role that does not use its home
+// Region. If several people do so, the endpoint is an additional Region of the
+// instance and does not match. It does not match either if the policy names the
+// endpoint or has an exception.
 func (j *Detector) endpointIdcHome(s *observation, d rule.Spec) (match, bool) {
 	if s.home == "" || !s.known || s.verdict.Endpoint == s.home || j.Policy.AllowsByName(s.decision, s.event, s.verdict) {
 		return match{}, false
@@ -89,13 +90,14 @@ func (j *Detector) endpointIdcHome(s *observation, d rule.Spec) (match, bool) {
 	if others >= d.Count {
 		return match{}, false
 	}
-	reason := fmt.Sprintf("Identity Center lives in %s, this sign-in came through %s; %s came that way before", s.home, s.verdict.Endpoint,
+	reason := fmt.Sprintf("the home Region of Identity Center is %s, but this sign-in came through %s; %s used this endpoint before", s.home, s.verdict.Endpoint,
 		countPeople(others))
 	return match{Spec: d, reason: reason, observed: s.verdict.Endpoint, expected: []string{s.home}}, true
 }
 
-// habitApplies tells whether habit may speak of the sign-in. It need not tell that
-// the root user came through the global endpoint, as documented.
+// habitApplies tells whether the rules about usual endpoints apply to the
+// sign-in. They do not apply to root at the global endpoint, because AWS
+// documents that root uses it.
 func (s *observation) habitApplies() bool {
 	if s.event.Identity.Type == signin.TypeRoot && s.verdict.Scope == analyzer.ScopeGlobal {
 		return false
@@ -103,8 +105,8 @@ func (s *observation) habitApplies() bool {
 	return s.named && s.known && !s.late && s.decision.Exception == ""
 }
 
-// byFirst: nobody in the account ever used the endpoint, nor does this
-// principal elsewhere.
+// endpointFirstInAccount matches an endpoint that nobody in the account has used.
+// It does not match if the principal uses the endpoint in other accounts.
 func (j *Detector) endpointFirstInAccount(s *observation, d rule.Spec) (match, bool) {
 	o := s.expected
 	if !s.habitApplies() || o.used || o.account < d.Count || o.share >= 0.1 {
@@ -114,11 +116,11 @@ func (j *Detector) endpointFirstInAccount(s *observation, d rule.Spec) (match, b
 	return match{Spec: d, reason: reason, observed: s.verdict.Endpoint, expected: s.usualEndpoints(j.Baseline), surprise: &o.surprise}, true
 }
 
-// matureAccount is how many sign-ins an account must have had to speak for
-// people who have no history.
+// matureAccount is how many sign-ins an account needs before it says what is
+// usual for people without history.
 const matureAccount = 100
 
-// byHabit: the endpoint is a surprise.
+// endpointNew matches an endpoint that is a surprise for the principal.
 func (j *Detector) endpointNew(s *observation, d rule.Spec) (match, bool) {
 	o := s.expected
 	if !s.habitApplies() || o.surprise < d.Threshold || o.own < d.Count && o.account < matureAccount {
@@ -139,8 +141,8 @@ func (j *Detector) endpointNew(s *observation, d rule.Spec) (match, bool) {
 	return match{Spec: d, reason: reason, observed: s.verdict.Endpoint, expected: s.usualEndpoints(j.Baseline), surprise: &o.surprise}, true
 }
 
-// knownOnly says that the principal's own sign-ins are not all counted, where they
-// are not.
+// knownOnly adds to a count that it excludes sign-ins at unknown endpoints. It
+// returns "" if there are no such sign-ins.
 func (o *expectation) knownOnly() string {
 	if o.blind == 0 {
 		return ""
@@ -148,8 +150,8 @@ func (o *expectation) knownOnly() string {
 	return " whose endpoint is known"
 }
 
-// byHop: two endpoints from two addresses in so short a time that one person
-// is unlikely to be behind both.
+// endpointHop matches two endpoints from two addresses within a short time. One
+// person is unlikely to cause both.
 func (j *Detector) endpointHop(s *observation, d rule.Spec) (match, bool) {
 	h := s.history
 	if !s.habitApplies() || !s.succeeded() || h == nil || h.Last == 0 || h.LastPlace == s.class {
@@ -159,7 +161,8 @@ func (j *Detector) endpointHop(s *observation, d rule.Spec) (match, bool) {
 	if apart < 0 || apart > d.Window || h.LastFrom == s.event.SourceIP || h.LastFrom == "" || s.event.SourceIP == "" {
 		return match{}, false
 	}
-	// Who is used to both endpoints may well have two desks, or two ways out.
+	// A person who often uses both endpoints may work at two places, or behind
+	// two network exits.
 	if s.expected.own >= 10 && s.expected.share >= 0.1 {
 		return match{}, false
 	}

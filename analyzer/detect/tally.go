@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// endpointCounts counts sign-ins by endpoint, those of old less than those of late. A
-// nil tally is empty.
+// endpointCounts counts sign-ins by endpoint. Older sign-ins weigh less. A nil
+// pointer counts nothing.
 type endpointCounts struct {
-	Last int64           `json:"last"` // Unix seconds, the moment that the weights are of
-	Seen int             `json:"seen"` // undecayed
+	Last int64           `json:"last"` // Unix seconds, the moment for which the weights hold
+	Seen int             `json:"seen"` // without decay
 	At   []endpointCount `json:"at"`   // sorted by endpoint
 }
 
 type endpointCount struct {
 	Endpoint string  `json:"endpoint"`
 	N        float64 `json:"weight"`
-	Times    int     `json:"times"` // undecayed
+	Times    int     `json:"times"` // without decay
 }
 
 // addSignIn counts one sign-in.
@@ -37,7 +37,7 @@ func (t *endpointCounts) addSignIn(name string, at int64) {
 	t.At[i].Times++
 }
 
-// decayFactor is what weights are to be multiplied with to be of a later moment.
+// decayFactor returns the factor that moves the weights to a later moment.
 func (t *endpointCounts) decayFactor(at int64) float64 {
 	if t.Seen == 0 || at <= t.Last {
 		return 1
@@ -53,10 +53,10 @@ func (t *endpointCounts) totalWeight() float64 {
 	return sum
 }
 
-// posterior is one level of the model: the probability of the sight's endpoint, with
-// that of the level above as the prior. Beside it, how much of the tally is
-// this endpoint, whether it ever was, and how many sign-ins it has seen.
-func (t *endpointCounts) posterior(s *observation, above, weight float64) (p, share float64, used bool, seen int) {
+// posteriorOf is one level of the model. It returns the probability of the
+// observed endpoint, with the level above as the prior. It also returns the share
+// of the endpoint, whether it was ever used, and the number of sign-ins.
+func (t *endpointCounts) posteriorOf(s *observation, above, weight float64) (p, share float64, used bool, seen int) {
 	if t == nil || t.Seen == 0 {
 		return above, 0, false, 0
 	}
@@ -72,7 +72,7 @@ func (t *endpointCounts) posterior(s *observation, above, weight float64) (p, sh
 	return (here*f + weight*above) / (sum*f + weight), here / sum, used, t.Seen
 }
 
-// timesSeen is how often it was the sight's endpoint, undecayed.
+// timesSeen returns how often the observed endpoint was used, without decay.
 func (t *endpointCounts) timesSeen(s *observation) int {
 	if t == nil {
 		return 0
@@ -86,5 +86,5 @@ func (t *endpointCounts) timesSeen(s *observation) int {
 	return n
 }
 
-// surpriseBits is the surprise of a probability.
+// surpriseBits returns the surprise of a probability, in bits.
 func surpriseBits(p float64) float64 { return -math.Log2(p) }

@@ -67,17 +67,17 @@ func describeBareHost(partition string) string {
 	return "the un-prefixed sign-in host of partition " + partition
 }
 
-// BareReason returns one or two sentences: why a partition's sign-in host without
+// BareReason returns two sentences: why a partition's sign-in host without
 // a Region counts as its global endpoint, and what AWS says about that host.
 func BareReason(partition string) string {
 	const why = "Trailgate calls this host global because it names no Region"
 	switch BareStanding(partition) {
 	case Listed:
-		return why + "; the AWS General Reference lists it as the endpoint of " + region.Table{}.Default(partition) + "."
+		return why + ". The AWS General Reference lists it as the endpoint of " + region.Table{}.Default(partition) + "."
 	case Used:
-		return why + "; the AWS General Reference does not cover partition " + partition + "."
+		return why + ". The AWS General Reference does not cover partition " + partition + "."
 	}
-	return why + ". No un-prefixed host of partition " + partition + " is published: the bare sign-in domain is taken for one."
+	return why + ". No un-prefixed host of partition " + partition + " is published, so Trailgate uses the bare sign-in domain."
 }
 
 // Proxied reports whether the Region is one of three special ones. The console may

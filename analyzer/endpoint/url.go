@@ -169,13 +169,13 @@ func (v *urlReading) decideByQuery() bool {
 		return false
 	case v.queryRegion.Name == "":
 		v.setEndpoint(ScopeUnknown, "", Low)
-		v.addReason("The query asks for region %+.120q, which is not one Region of partition %s that the table has, "+
-			"so what the sign-in site makes of it cannot be told.", v.queryRegions, v.Partition)
+		v.addReason("The query asks for region %+.120q, which is not one Region of partition %s in the table, "+
+			"so the behaviour of the sign-in site is not known.", v.queryRegions, v.Partition)
 	default:
 		v.setEndpoint(ScopeRegional, v.queryRegion.Name, High, v.queryRegion.Name)
-		v.addReason("The query asks for region %+q: a user is sent to the sign-in endpoint of %s, and the record %s there.",
+		v.addReason("The query asks for region %+q. The user is sent to the sign-in endpoint of %s, and the record %s there.",
 			v.queryRegions, v.queryRegion.Name, v.liesOrShould())
-		v.addReason("The IAM User Guide documents the region parameter, and a field test of January 2025 saw it honoured.")
+		v.addReason("The IAM User Guide documents the region parameter. In a field test of January 2025 it worked.")
 		v.rootCaveat()
 	}
 	return true
@@ -189,14 +189,14 @@ func (v *urlReading) readGlobalHost() {
 		v.readRoleSwitch()
 	case saml:
 		v.setEndpoint(ScopeGlobal, GlobalName, High, home)
-		v.addReason("%+q is %s, and the path is where an identity provider posts its SAML assertion: the sign-in comes through "+
+		v.addReason("%+q is %s, and an identity provider posts its SAML assertion to this path. The sign-in comes through "+
 			"the global endpoint.", v.Host.Name, describeBareHost(v.Partition))
-		v.addReason("AWS does not document where such a sign-in is recorded; the one published record of this route lies in us-east-1.")
+		v.addReason("AWS does not document where such a sign-in is recorded. The one published record of this kind is in us-east-1.")
 	case federation:
 		v.setEndpoint(ScopeGlobal, GlobalName, Low, home)
 		v.addReason("%+q is %s, and the path is the federation endpoint.", v.Host.Name, describeBareHost(v.Partition))
-		v.addReason("AWS's own sample of a federated sign-in names the host us-east-1.signin.aws.amazon.com, so the record "+
-			"may well show the endpoint of %s rather than the global one.", home)
+		v.addReason("AWS's sample of a federated sign-in names the host us-east-1.signin.aws.amazon.com. So the record "+
+			"may show the endpoint of %s instead of the global endpoint.", home)
 	default:
 		if where == console && v.decideByQuery() {
 			break
@@ -205,10 +205,10 @@ func (v *urlReading) readGlobalHost() {
 		v.addReason("%+q is %s: the global endpoint, %srecorded in %s.", v.Host.Name, describeBareHost(v.Partition), v.expectedTo(), home)
 		if v.Partition == region.AWS {
 			v.RecordedIn = append(v.RecordedIn, ProxiedRegions()...)
-			v.addReason("An IAM user whose browser holds an account-alias cookie may be served by, and recorded in, us-east-2, " +
-				"eu-north-1 or ap-southeast-2 instead, whichever answers fastest; without the cookie it is us-east-1 " +
-				"(CloudTrail User Guide, since about 2024; the text of 2023 said us-east-1 always).")
-			v.addReason("The root user is documented to be recorded in us-east-1.")
+			v.addReason("If the browser of an IAM user holds an account-alias cookie, the sign-in may be served and recorded in us-east-2, " +
+				"eu-north-1 or ap-southeast-2, whichever answers fastest. Without the cookie it is us-east-1 " +
+				"(CloudTrail User Guide, since about 2024; the text of 2023 always names us-east-1).")
+			v.addReason("AWS documents that the root user is recorded in us-east-1.")
 		}
 		v.addReason("%s", BareReason(v.Partition))
 	}
@@ -223,25 +223,25 @@ func (v *urlReading) readRegionalHost() {
 		return
 	}
 	v.setEndpoint(ScopeRegional, named, High, named)
-	v.addReason("%+q is the sign-in host of %s: the sign-in comes through that Region's endpoint, and the record %s there.", v.Host.Name, named, v.liesOrShould())
+	v.addReason("%+q is the sign-in host of %s. The sign-in comes through that Region's endpoint, and the record %s there.", v.Host.Name, named, v.liesOrShould())
 	switch where {
 	case saml:
-		v.addReason("The path is where an identity provider posts its SAML assertion. AWS does not document where such a " +
-			"sign-in is recorded; that it is the Region of the host is an inference.")
+		v.addReason("An identity provider posts its SAML assertion to this path. AWS does not document where such a " +
+			"sign-in is recorded. Trailgate assumes the Region of the host.")
 	case federation:
-		v.addReason("The path is the federation endpoint. AWS does not document where such a sign-in is recorded; in its " +
-			"sample, host and recorded Region agree.")
+		v.addReason("The path is the federation endpoint. AWS does not document where such a sign-in is recorded. In its " +
+			"sample, the host and the recorded Region agree.")
 	case console:
 		if v.queryRegions != "" && v.queryRegion.Name != named {
 			v.Confidence = Low
-			v.addReason("The query asks for region %+.120q, which is not the host's. Which of the two wins is not documented.", v.queryRegions)
+			v.addReason("The query asks for region %+.120q, which is not the Region of the host. AWS does not document which of the two decides.", v.queryRegions)
 			if v.queryRegion.Name != "" {
 				v.RecordedIn = append(v.RecordedIn, v.queryRegion.Name)
 			}
 		}
 		if v.Partition == region.AWS {
-			v.addReason("A field report of January 2025 contradicts this: an IAM user who typed the host of us-west-1 was " +
-				"recorded in us-east-2. The Region tells who served the user, not what was typed.")
+			v.addReason("A field report of January 2025 contradicts this. An IAM user typed the host of us-west-1 and was " +
+				"recorded in us-east-2. The Region shows which endpoint served the user, not what the user typed.")
 		}
 		v.rootCaveat()
 	}
@@ -257,33 +257,33 @@ func (v *urlReading) readAccountHost() {
 		v.readRoleSwitch()
 	case where != console:
 		v.setEndpoint(ScopeUnknown, "", Low)
-		v.addReason("No rule is known for the path %+.120q on an account's sign-in host.", v.path)
+		v.addReason("Trailgate knows no rule for the path %+.120q on an account's sign-in host.", v.path)
 	case v.decideByQuery():
 	case v.Partition != region.AWS:
 		v.setEndpoint(ScopeUnknown, "", Low)
 		for _, r := range v.table.Regions(v.Partition) {
 			v.RecordedIn = append(v.RecordedIn, r.Name)
 		}
-		v.addReason("Through which endpoint an account's sign-in URL leads is documented for the commercial partition only.")
+		v.addReason("AWS documents the endpoint of an account's sign-in URL for the commercial partition only.")
 	case hadNoRegion(service):
 		v.setEndpoint(ScopeGlobal, GlobalName, Low, append(ProxiedRegions(), v.table.Default(region.AWS))...)
 		v.Historical = true
-		v.addReason("The URL leads to the %s console. By the IAM User Guide, a sign-in on the way to a console that is not "+
-			"regional comes through the global endpoint, recorded in us-east-1.", service)
-		v.addReason("That rule is historical: the guide's text dates from 2017 and its example is S3, whose console has become " +
-			"regional since. By the present CloudTrail User Guide the record may as well lie in us-east-2, eu-north-1 or ap-southeast-2.")
+		v.addReason("The URL leads to the %s console. According to the IAM User Guide, a sign-in for a console that is not "+
+			"regional comes through the global endpoint and is recorded in us-east-1.", service)
+		v.addReason("That rule is historical. The guide's text dates from 2017 and its example is S3, but the S3 console has become " +
+			"regional since. According to the present CloudTrail User Guide the record may also be in us-east-2, eu-north-1 or ap-southeast-2.")
 	default:
 		v.setEndpoint(ScopeRegional, "", Low, append(ProxiedRegions(), v.table.Default(region.AWS))...)
-		v.addReason("An account's sign-in URL without a region parameter leads to a regional endpoint, and which Region is " +
+		v.addReason("An account's sign-in URL without a region parameter leads to a regional endpoint. The Region is " +
 			"AWS's choice (IAM User Guide).")
-		v.addReason("By the CloudTrail User Guide (since about 2024) it is us-east-2, eu-north-1 or ap-southeast-2, whichever " +
-			"answers fastest, if the browser holds an account-alias cookie; without it the user lands at the global " +
-			"endpoint, recorded in us-east-1.")
+		v.addReason("According to the CloudTrail User Guide (since about 2024) it is us-east-2, eu-north-1 or ap-southeast-2, whichever " +
+			"answers fastest, if the browser holds an account-alias cookie. Without the cookie the user comes to the global " +
+			"endpoint and is recorded in us-east-1.")
 		if isAccountID(v.Host.Label) {
-			v.addReason("Whether a URL with the account's number sets that cookie is not documented; a field report of August " +
-				"2024 saw it recorded in ap-southeast-2.")
+			v.addReason("AWS does not document whether a URL with the account's number sets that cookie. In a field report of August " +
+				"2024 such a sign-in was recorded in ap-southeast-2.")
 		}
-		v.addReason("Add ?region=REGION to the URL to name the Region.")
+		v.addReason("To choose the Region, add ?region=REGION to the URL.")
 	}
 	v.admitInference()
 }
@@ -292,17 +292,17 @@ func (v *urlReading) readAccountHost() {
 func (v *urlReading) describeLabel() {
 	switch label := v.Host.Label; {
 	case isAccountID(label):
-		v.addReason("%+q is the sign-in page of account %s: it sends the browser on and is no endpoint itself.", v.Host.Name, label)
+		v.addReason("%+q is the sign-in page of account %s: it redirects the browser and is not an endpoint itself.", v.Host.Name, label)
 	case v.table.Known(label):
-		v.addReason("%+q names Region %s, which is not in partition %s: it is taken for an account alias.", v.Host.Name, label, v.Partition)
+		v.addReason("%+q names Region %s, which is not in partition %s. Trailgate takes it for an account alias.", v.Host.Name, label, v.Partition)
 	case region.HasShape(label):
-		v.addReason("%+q looks like a Region's host, but the table has no Region %+q: it is taken for an account alias. If it "+
+		v.addReason("%+q looks like a Region's host, but the table has no Region %+q. Trailgate takes it for an account alias. If it "+
 			"is a new Region, add it with a regions file.", v.Host.Name, label)
 	case strings.Contains(label, "."):
-		v.addReason("%+q is below the sign-in domain of partition %s, but neither a Region's host nor shaped like an account's.",
+		v.addReason("%+q is below the sign-in domain of partition %s, but it is not the host of a Region, nor like the host of an account.",
 			v.Host.Name, v.Partition)
 	default:
-		v.addReason("%+q is the sign-in page of the account with the alias %+q: it sends the browser on and is no endpoint itself.",
+		v.addReason("%+q is the sign-in page of the account with the alias %+q: it redirects the browser and is not an endpoint itself.",
 			v.Host.Name, label)
 	}
 }
@@ -311,34 +311,34 @@ func (v *urlReading) readForeignHost() {
 	v.setEndpoint(ScopeUnknown, "", Low)
 	switch v.Host.Service {
 	case Console:
-		v.addReason("%+q is the console itself: where a person goes after signing in, not where they sign in. Which endpoint "+
-			"will serve someone who is not signed in yet cannot be told from it.", v.Host.Name)
+		v.addReason("%+q is the console itself. A person goes there after the sign-in. The URL does not show which endpoint "+
+			"serves a person who is not signed in yet.", v.Host.Name)
 	case Portal:
-		v.addReason("%+q belongs to the Identity Center access portal, not to the console's sign-in endpoints. Who opens the "+
-			"console from it has been seen to be recorded at the regional endpoint of the Identity Center's home Region.", v.Host.Name)
+		v.addReason("%+q belongs to the Identity Center access portal, not to the console's sign-in endpoints. People who open the "+
+			"console from it have been seen at the regional endpoint of the home Region of Identity Center.", v.Host.Name)
 	case OAuth:
 		v.addReason("%+q is a token or control-plane host of AWS Sign-In, not an endpoint for console sign-ins.", v.Host.Name)
 	default:
-		v.addReason("%+.300q is under no partition's sign-in domain: it is no AWS sign-in endpoint. If it leads to one all the "+
-			"same, it is a proxy between the user and AWS, and it sees their password.", v.Host.Name)
+		v.addReason("%+.300q is not under the sign-in domain of any partition, so it is not an AWS sign-in endpoint. If it leads to one anyway, "+
+			"it is a proxy between the user and AWS, and it sees the password.", v.Host.Name)
 	}
 }
 
 func (v *urlReading) readRoleSwitch() {
 	v.setEndpoint(ScopeUnknown, "", Low)
-	v.addReason("Switching roles is recorded as SwitchRole in the account of the role and is no console sign-in (ConsoleLogin).")
+	v.addReason("A switch of roles is recorded as SwitchRole in the account of the role. It is not a console sign-in (ConsoleLogin).")
 }
 
 func (v *urlReading) rootCaveat() {
 	if v.Partition == region.AWS {
-		v.addReason("The root user is the exception: documented to be recorded in us-east-1 whatever the URL.")
+		v.addReason("The root user is an exception. AWS documents that root is recorded in us-east-1 for every URL.")
 	}
 }
 
 // admitInference owns up to what is carried over from the commercial partition.
 func (v *urlReading) admitInference() {
 	if v.Partition != region.AWS && v.Scope != ScopeUnknown {
-		v.addReason("No sign-in record of partition %s has been published: what is said of it is carried over from the commercial "+
+		v.addReason("No sign-in record of partition %s has been published. These statements assume that it works like the commercial "+
 			"partition.", v.Partition)
 	}
 }
@@ -353,18 +353,18 @@ func (v *urlReading) expectedTo() string {
 
 func (v *urlReading) liesOrShould() string {
 	if v.Partition == region.AWS {
-		return "lies"
+		return "is"
 	}
-	return "is expected to lie"
+	return "is expected to be"
 }
 
 // noteIgnoredParts names the parts of the URL that were left out of account.
 func (v *urlReading) noteIgnoredParts(in *url.URL) {
 	if in.User != nil {
-		v.addReason("What stands before the @ is user information, not the host: the browser goes to %+.300q.", v.Host.Name)
+		v.addReason("The text before the @ is user information, not the host. The browser goes to %+.300q.", v.Host.Name)
 	}
 	if strings.Contains(in.Fragment, "region=") && v.Host.Service == SignIn {
-		v.addReason("The region behind the # plays no part: a browser does not send it to the sign-in site.")
+		v.addReason("The region behind the # has no effect, because a browser does not send it to the sign-in site.")
 	}
 }
 

@@ -33,7 +33,7 @@ const (
 	SprayFamily
 	UnknownUserFamily
 	DeniedFamily
-	Families // how many there are
+	Families // the number of families
 )
 
 // Spec is one rule with its default settings.

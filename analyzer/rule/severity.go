@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Severity grades a finding. The zero Severity is none: where one is asked
-// for, it stands for the default.
+// Severity grades a finding. The zero Severity stands for the default of a rule
+// where a policy may set a severity.
 type Severity uint8
 
 // The values of the severity column, rising.
@@ -32,8 +32,8 @@ func (s Severity) String() string {
 	return "none"
 }
 
-// ParseSeverity reads the word that String gives, in any letter case. The
-// zero Severity cannot be asked for.
+// ParseSeverity reads the word that String gives, in any letter case. It does not
+// accept "none", the word of the zero Severity.
 func ParseSeverity(s string) (Severity, error) {
 	for v := Low; v <= Critical; v++ {
 		if strings.EqualFold(s, v.String()) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 
+	"trailgate/ingest/aws/answer"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -43,6 +45,7 @@ func (c *clients) load(ctx context.Context) (aws.Config, error) {
 	if c.flags.endpointURL != "" {
 		cfg.BaseEndpoint = aws.String(c.flags.endpointURL)
 	}
+	cfg.Credentials = answer.MarkCredentials(cfg.Credentials)
 	c.config = &cfg
 	return cfg, nil
 }
@@ -114,7 +117,7 @@ func bucketRegion(ctx context.Context, client *s3.Client, bucket string) (string
 		return "", err
 	}
 	if said.HTTPStatusCode() == http.StatusNotFound {
-		return "", hinted{err, "check the bucket's name; aws cloudtrail describe-trails prints the names of trail buckets"}
+		return "", hinted{err, checkBucketHint}
 	}
 	return said.Response.Header.Get("X-Amz-Bucket-Region"), nil
 }

@@ -133,7 +133,7 @@ func TestDamage(t *testing.T) {
 		"all generations damaged": {do: func(t *testing.T, d *damaged) func() {
 			one, two := change(t, d.state(1), flipped), change(t, d.state(2), half)
 			return func() { one(); two() }
-		}, code: exitFailed, words: []string{"no generation is whole", "hint: bring the state's folder back from a backup"}},
+		}, code: exitFailed, words: []string{"no generation is whole", "hint: restore the state's folder from a backup"}},
 		"state of a newer program": {do: func(t *testing.T, d *damaged) func() {
 			if err := os.WriteFile(d.state(3), futureState(3), 0o600); err != nil {
 				t.Fatal(err)
@@ -209,7 +209,7 @@ func TestDamage(t *testing.T) {
 				return bytes.Replace(b, []byte("part-0000000003"), []byte("part-0000000002"), 1)
 			})
 			return func() { change(t, path, none) }
-		}, code: exitFailed, words: []string{"is no file of its run", "hint: "}},
+		}, code: exitFailed, words: []string{"is not a file of its run", "hint: "}},
 		"findings damaged": {do: func(t *testing.T, d *damaged) func() {
 			return change(t, d.one(t, "findings/event_date=2024-03-06/part-*"), half)
 		}, code: exitFailed, words: []string{"findings/event_date=2024-03-06/part-", "hint: "}},

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
 
 	"trailgate/ingest"
+	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/lookup"
 )
 
@@ -26,7 +26,7 @@ type lookupFlags struct {
 	regionTimeout time.Duration
 }
 
-func (f *lookupFlags) register(s *pflag.FlagSet) {
+func (f *lookupFlags) registerLookup(s *pflag.FlagSet) {
 	f.registerLimits(s)
 	s.StringVar(&f.resume, "resume", "", "lookup://: continue an interrupted run from this `file`, and keep it for the next")
 }
@@ -138,16 +138,16 @@ func (p *process) finishResume(sources []ingest.Source, c *ingest.Coverage, f *m
 	return nil
 }
 
-// resumable tells whether a run left something that the same command may yet
-// read: not where all Regions were read or refused, whatever records were
-// broken, or it would give its first answer again for ever.
+// resumable reports whether the same command may still read what this run left. That is
+// so for a run that was interrupted, and for a Region that may answer later. If every
+// Region was read or refused, the run would get the same answers again.
 func resumable(c *ingest.Coverage) bool {
 	if c.Partial || c.Skipped[ingest.CauseThrottled]+c.Skipped[ingest.CauseTransport] > 0 {
 		return true
 	}
 	return slices.ContainsFunc(c.Skips, func(s ingest.SkipError) bool {
-		var api smithy.APIError
-		return errors.As(s.Err, &api) && slices.Contains([]string{"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}, api.ErrorCode())
+		kind := answer.KindOf(s.Err)
+		return kind == answer.Expired || kind == answer.Outdated
 	})
 }
 

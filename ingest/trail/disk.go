@@ -6,24 +6,22 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"trailgate/ingest"
 	"trailgate/ingest/aws/bucket"
 )
 
-// Disk is a folder that holds a copy of a trail bucket: the key of a file is
-// its path below Root. Links are followed to files inside Root only, so that
-// nothing is read twice or from elsewhere. The zero Disk is the current
-// folder.
+// Disk is a folder that holds a copy of a trail bucket. The key of a file is its path
+// below Root. Links are followed to files inside Root only, so that nothing is read
+// from elsewhere. The zero Disk is the current folder.
 type Disk struct {
 	Root string
 }
 
-// SplitDisk takes a path into a copy of a trail apart: the Root that a Disk
-// needs, and the prefix below it. The root ends before the last folder named
-// AWSLogs, with which the prefix begins; a path without one is all root.
+// SplitDisk splits a path into a copy of a trail: into the Root for a Disk, and the
+// prefix below it. The prefix begins with the last folder named AWSLogs. A path
+// without such a folder is all root.
 func SplitDisk(path string) (root, prefix string) {
 	part := strings.Split(filepath.ToSlash(filepath.Clean(path)), "/")
 	for i := len(part) - 1; i >= 0; i-- {
@@ -42,7 +40,7 @@ func SplitDisk(path string) (root, prefix string) {
 	return path, ""
 }
 
-// Origin is the path of the file.
+// Origin returns the path of the file.
 func (d Disk) Origin(key string) string {
 	return filepath.Join(d.rootFolder(), filepath.FromSlash(key))
 }
@@ -78,15 +76,16 @@ func (d Disk) List(ctx context.Context, r ListRequest) iter.Seq2[Entry, error] {
 			case e.IsDir():
 				return yield(Entry{Key: key, Folder: true, Size: -1}, nil)
 			}
-			return yield(Entry{Key: key, Size: -1, Odd: d.oddEntry(key, e.Type())}, nil)
+			return yield(Entry{Key: key, Size: -1, Odd: d.oddReason(key, e.Type())}, nil)
 		}
 		folder, _ := cutLast(r.Prefix)
 		w.Folder(folder)
 	}
 }
 
-// oddEntry says why an entry that is no folder cannot be read, or nothing.
-func (d Disk) oddEntry(key string, mode fs.FileMode) string {
+// oddReason says why an entry cannot be read. It is empty if it can. The entry is not
+// a folder.
+func (d Disk) oddReason(key string, mode fs.FileMode) string {
 	switch {
 	case mode.IsRegular():
 		return ""
@@ -101,40 +100,31 @@ func (d Disk) oddEntry(key string, mode fs.FileMode) string {
 	if err != nil {
 		return "a link that leads nowhere"
 	}
-	if !pathWithin(root, target) {
+	if !isWithin(root, target) {
 		return "a link that leads out of the folder"
 	}
 	info, err := os.Stat(target)
 	if err != nil || !info.Mode().IsRegular() {
-		return "a link to something that is no file"
+		return "a link to something that is not a file"
 	}
 	return ""
 }
 
-// refusedKey says why a key that no listing gave must not be read: it leads out of
-// the folder. It is empty if the key may be read.
-func (d Disk) refusedKey(key string) string {
+// strayReason says why a key that no listing yielded must not be read: it leads out of
+// the folder. It is empty if the key may be read, or if Read finds another fault.
+func (d Disk) strayReason(key string) string {
 	target, err := filepath.EvalSymlinks(d.Origin(key))
 	if err != nil {
 		return ""
 	}
-	if root, err := filepath.EvalSymlinks(d.rootFolder()); err != nil || !pathWithin(root, target) {
+	if root, err := filepath.EvalSymlinks(d.rootFolder()); err != nil || !isWithin(root, target) {
 		return "a link that leads out of the folder"
 	}
 	return ""
 }
 
-// absoluteName is the absolute path of a key.
-func (d Disk) absoluteName(key string) (string, error) { return filepath.Abs(d.Origin(key)) }
-
-// parallelism is one request for each processor: a disk does not make them wait.
-func (d Disk) parallelism() (lists, reads int) {
-	n := runtime.GOMAXPROCS(0)
-	return n, n
-}
-
-// pathWithin tells whether target lies below root. Both are free of links.
-func pathWithin(root, target string) bool {
+// isWithin reports whether target is below root. Neither path has links.
+func isWithin(root, target string) bool {
 	a, errA := filepath.Abs(root)
 	b, errB := filepath.Abs(target)
 	if errA != nil || errB != nil {

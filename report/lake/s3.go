@@ -17,25 +17,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// S3 is the objects of a bucket below a prefix. Conditions are those of
-// PutObject, If-None-Match and If-Match (Amazon S3 User Guide, "Conditional
-// writes"); a server that does not know them says so by an error, and one that
-// passes them over in silence is found out by Lock. An object is written by one
-// PutObject, of at most 5 GB.
+// S3 is the objects of a bucket below a prefix. An object is written by one PutObject, so it
+// has at most 5 GB.
 //
-// The client retries what its own policy says. What that does not see, an
-// answer cut in the middle, a clock set under way, or a condition that failed
-// though it holds, is retried here.
+// Conditions are those of PutObject, If-None-Match and If-Match (Amazon S3 User Guide,
+// "Conditional writes"). A server that does not support them returns an error. Lock finds
+// out whether a server ignores them.
+//
+// The client retries what its own policy says. S3 also retries what the client does not
+// see: an answer that was cut, a clock that was set meanwhile, and a refused condition
+// that holds.
 type S3 struct {
 	Client *s3.Client // required
 	Bucket string     // required
 	Prefix string     // with or without a slash at its end; "": the whole bucket
 
-	// Wait waits between attempts. Nil: by a timer.
+	// Wait waits between attempts. Nil means a timer.
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// Name is the s3:// URL of the object, unescaped, as the AWS tools take it.
+// Name returns the s3:// URL of the object, unescaped, as the AWS tools take it.
 func (b S3) Name(key string) string { return "s3://" + b.Bucket + "/" + b.base() + key }
 
 func (b S3) base() string {
@@ -48,13 +49,13 @@ func (b S3) base() string {
 // retry repeats what the client does not repeat.
 func (b S3) retry() bucket.Retry { return bucket.Retry{Wait: b.Wait} }
 
-// bucketReader reads by keys of the whole bucket.
+// bucketReader reads the whole bucket. Its keys have the prefix.
 func (b S3) bucketReader() *bucket.Reader {
 	return &bucket.Reader{Client: b.Client, Name: b.Bucket, Retry: b.retry()}
 }
 
-// fail names the object of an operation that failed, and the context's end as
-// what it is.
+// fail adds the name of the object to an error. If the context has ended, it returns the
+// error of the context, because that is the cause.
 func (b S3) fail(ctx context.Context, operation, key string, err error) error {
 	if ctx.Err() != nil {
 		err = ctx.Err()
@@ -75,10 +76,10 @@ func (b S3) Get(ctx context.Context, key string) ([]byte, Tag, error) {
 	return data, tag, nil
 }
 
-// maxObject is the largest object that one PutObject writes, in bytes.
+// maxObject is the size of the largest object that one PutObject writes, in bytes.
 const maxObject = 5 << 30
 
-// readObject returns errors in their final words.
+// readObject returns errors that say in words what S3 answered.
 func (b S3) readObject(ctx context.Context, key string) ([]byte, Tag, error) {
 	data, tag, err := b.bucketReader().Get(ctx, b.base()+key, nil, maxObject)
 	err = explainAnswer(err, "s3:GetObject")
@@ -92,9 +93,9 @@ func (b S3) readObject(ctx context.Context, key string) ([]byte, Tag, error) {
 	return data, Tag(tag), nil
 }
 
-// isAbsent reports whether a listing shows that there is no such object. To a caller
-// that may list by prefixes only, S3 denies a GetObject of an absent key (Amazon S3
-// API Reference, "GetObject").
+// isAbsent reports whether a listing shows that there is no such object. If the caller may not
+// list the whole bucket, S3 answers GetObject for a missing key with "access denied" (Amazon
+// S3 API Reference, "GetObject").
 func (b S3) isAbsent(ctx context.Context, key string) bool {
 	for item, err := range b.List(ctx, key, "") {
 		if err != nil || item.Key == key {
@@ -105,7 +106,7 @@ func (b S3) isAbsent(ctx context.Context, key string) bool {
 }
 
 // Put writes an object by one PutObject.
-func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, error) {
+func (b S3) Put(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
 	err := errors.Join(checkKey(key), when.check())
 	if err != nil {
 		return "", b.fail(ctx, "put", key, err)
@@ -118,7 +119,7 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, e
 		open := ctx.Err() != nil || !errors.Is(err, ErrConflict) && isDoubtful(err)
 		if ctx.Err() == nil {
 			tag, err = b.resolveWrite(ctx, key, data, when, err)
-			open = open || errors.Is(err, ErrOpen)
+			open = open || errors.Is(err, ErrOutcomeUnknown)
 		}
 		if err == nil {
 			return tag, nil
@@ -131,13 +132,14 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, e
 		}
 		err = b.fail(ctx, "put", key, err)
 		if open {
-			err = &markedError{ErrOpen, err}
+			err = &markedError{ErrOutcomeUnknown, err}
 		}
 		return "", err
 	}
 }
 
-func (b S3) putOnce(ctx context.Context, key string, data []byte, when When) (Tag, error) {
+// putOnce sends a PutObject with its condition.
+func (b S3) putOnce(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
 	in := &s3.PutObjectInput{Bucket: &b.Bucket, Key: aws.String(b.base() + key)}
 	if when.matches {
 		in.IfMatch = aws.String(string(when.tag))
@@ -159,13 +161,14 @@ func (b S3) putOnce(ctx context.Context, key string, data []byte, when When) (Ta
 	return tag, putError(err, when)
 }
 
-// errRepeat is ErrConflict where the condition holds all the same: S3 answers so
-// when another write to the key was under way and came to nothing.
+// errRepeat is ErrConflict although the condition holds. S3 answers so if another write to
+// the same key was in progress and then failed.
 var errRepeat = fmt.Errorf("%w, again and again", ErrConflict)
 
-// settle decides a conditional write that did not end well: the answer may have
-// been to a second attempt, after the first had landed, or have been lost.
-func (b S3) resolveWrite(ctx context.Context, key string, data []byte, when When, err error) (Tag, error) {
+// resolveWrite finds out whether a conditional write that failed has written the object. The
+// answer may have been lost, or it may be the answer to a second attempt after the first
+// one succeeded.
+func (b S3) resolveWrite(ctx context.Context, key string, data []byte, when Condition, err error) (Tag, error) {
 	conflict := errors.Is(err, ErrConflict)
 	if !conflict && !isDoubtful(err) {
 		return "", err
@@ -178,14 +181,14 @@ func (b S3) resolveWrite(ctx context.Context, key string, data []byte, when When
 	case !conflict:
 		return "", err
 	case readErr != nil && !absent:
-		return "", &markedError{ErrOpen, fmt.Errorf("its condition was refused, and who wrote the object is not known: %w", readErr)}
+		return "", &markedError{ErrOutcomeUnknown, fmt.Errorf("its condition was refused, and it is not known who wrote the object: %w", readErr)}
 	case !when.matches && absent, when.matches && !absent && tag == when.tag:
 		return "", errRepeat
 	}
 	return "", ErrConflict
 }
 
-// Delete removes an object. In a bucket that keeps versions the old ones stay.
+// Delete removes an object. In a bucket with versioning the old versions stay.
 func (b S3) Delete(ctx context.Context, key string) error {
 	err := checkKey(key)
 	if err == nil {
@@ -201,7 +204,7 @@ func (b S3) Delete(ctx context.Context, key string) error {
 	return b.fail(ctx, "delete", key, err)
 }
 
-// List lists page by page, as far as the caller asks.
+// List requests the pages of ListObjectsV2 one by one, each when the caller gets to it.
 func (b S3) List(ctx context.Context, prefix, after string) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		fail := func(err error) { yield(Item{}, b.fail(ctx, "list", prefix, err)) }
@@ -225,7 +228,7 @@ func (b S3) List(ctx context.Context, prefix, after string) iter.Seq2[Item, erro
 				return
 			}
 			last = key
-			// Some servers do not know StartAfter.
+			// Some servers ignore StartAfter.
 			if checkKey(key) == nil && key > after && !yield(Item{Key: key, Size: e.Size}, nil) {
 				return
 			}

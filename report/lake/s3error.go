@@ -11,29 +11,30 @@ import (
 	"trailgate/ingest/aws/bucket"
 )
 
-// absentError is the answer that there is no such object.
+// absentError is the answer that an object does not exist.
 type absentError struct{ err error }
 
 func (e *absentError) Error() string { return "there is no such object" }
 
 func (e *absentError) Unwrap() []error { return []error{fs.ErrNotExist, e.err} }
 
-// markedError is an error with a kind. It keeps its own words.
+// markedError is an error with a text of its own that errors.Is finds by its kind.
 type markedError struct{ kind, err error }
 
 func (e *markedError) Error() string { return e.err.Error() }
 
 func (e *markedError) Unwrap() []error { return []error{e.kind, e.err} }
 
-// isDoubtful reports whether a failed request may have been carried out: there was no
-// answer, or the answer is a fault of the server.
+// isDoubtful reports whether a request that failed may have been carried out. That is so if no
+// answer came, or if the answer is an error of the server.
 func isDoubtful(err error) bool {
 	status := answer.Parse(err).Status
 	return status == 0 || status >= 500 && status != http.StatusNotImplemented || status < 300
 }
 
-// explainAnswer puts into words what S3 answered to a request that needs the IAM
-// action. The words do not name the object. An error of the context stays as it is.
+// explainAnswer returns an error that says in words what S3 answered to a request. The
+// request needs the IAM action. The text does not name the object. An error of the context
+// stays as it is.
 func explainAnswer(err error, action string) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -44,8 +45,8 @@ func explainAnswer(err error, action string) error {
 	return bucket.Explain(err, action)
 }
 
-// putError is explainAnswer for a PutObject. It knows the answers to conditions.
-func putError(err error, when When) error {
+// putError is explainAnswer for a PutObject. It also knows the answers to conditions.
+func putError(err error, when Condition) error {
 	if err == nil {
 		return nil
 	}
