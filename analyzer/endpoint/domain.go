@@ -12,7 +12,7 @@ type Standing uint8
 
 // The standings, from the weakest to the strongest.
 const (
-	Assumed Standing = iota // no such host is published: the bare sign-in domain is taken for one
+	Assumed Standing = iota // no such host is published, so the bare sign-in domain is used
 	Used                    // in public sign-in URLs and in the endpoint rules of the SDK
 	Listed                  // in the AWS General Reference, as the endpoint of the default Region
 )

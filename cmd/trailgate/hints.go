@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/cmd/trailgate/internal/batch"
 	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/lookup"
@@ -28,9 +29,6 @@ func hintFor(err error) string {
 	}
 	return ""
 }
-
-// checkBucketHint helps against the wrong name of a bucket.
-const checkBucketHint = "check the bucket's name; aws cloudtrail describe-trails prints the names of trail buckets"
 
 // trailHint says what helps if a place does not hold a trail.
 func trailHint(err error) string {
@@ -135,12 +133,14 @@ func awsHint(err error) string {
 	if errors.As(err, &denied) {
 		return "grant " + denied.Action + "; see trailgate help iam"
 	}
-	switch answer.KindOf(err) {
-	case answer.NoBucket:
-		return checkBucketHint
-	case answer.Expired:
+	var absent *awsclient.NoBucketError
+	kind := answer.KindOf(err)
+	switch {
+	case kind == answer.NoBucket, errors.As(err, &absent):
+		return "check the bucket's name; aws cloudtrail describe-trails prints the names of trail buckets"
+	case kind == answer.Expired:
 		return "the credentials have expired: sign in again (aws sso login, aws login) and repeat"
-	case answer.WrongRegion:
+	case kind == answer.WrongRegion:
 		return "the bucket is in another Region: set AWS_REGION to it"
 	}
 	var missing *answer.CredentialsError

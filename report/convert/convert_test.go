@@ -9,8 +9,8 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/ingest/aws/region"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 	"trailgate/report"
 	"trailgate/report/convert"

@@ -177,8 +177,8 @@ func makeItem(ctx context.Context, key string, e fs.DirEntry, err error) (Item, 
 	return Item{Key: key, Size: info.Size()}, true, nil
 }
 
-// readFolder returns the entries of a folder, sorted by name. If the folder does not
-// exist, there are no entries.
+// readFolder returns the entries of a folder, sorted by name. A folder that does not exist
+// has no entries.
 func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
 	f, err := root.Open(filepath.FromSlash("./" + name))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

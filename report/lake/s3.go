@@ -93,7 +93,7 @@ func (b S3) readObject(ctx context.Context, key string) ([]byte, Tag, error) {
 	return data, Tag(tag), nil
 }
 
-// isAbsent reports whether a listing shows that there is no such object. If the caller may not
+// isAbsent reports whether a listing shows that the object does not exist. If the caller may not
 // list the whole bucket, S3 answers GetObject for a missing key with "access denied" (Amazon
 // S3 API Reference, "GetObject").
 func (b S3) isAbsent(ctx context.Context, key string) bool {

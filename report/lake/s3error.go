@@ -14,7 +14,7 @@ import (
 // absentError is the answer that an object does not exist.
 type absentError struct{ err error }
 
-func (e *absentError) Error() string { return "there is no such object" }
+func (e *absentError) Error() string { return "the object does not exist" }
 
 func (e *absentError) Unwrap() []error { return []error{fs.ErrNotExist, e.err} }
 
