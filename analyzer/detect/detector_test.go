@@ -13,8 +13,8 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -91,7 +91,7 @@ func brief(all []detect.Finding) []string {
 
 func policyOf(t testing.TB, text string) *policy.Policy {
 	t.Helper()
-	p, err := policy.Parse("test.yaml", []byte("version: 1\n"+text), endpoint.Table{})
+	p, err := policy.Parse("test.yaml", []byte("version: 1\n"+text), region.Table{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
 	"trailgate/analyzer/text"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -35,7 +36,7 @@ type observation struct {
 func (j *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observation {
 	s := observation{event: e, verdict: v, unix: e.Time.Unix(), principal: e.Principal(), named: e.Named(), known: v.Scope != analyzer.ScopeUnknown, class: v.Endpoint}
 	s.late = !j.Baseline.at.isBefore(e)
-	s.foldProxied = e.Identity.Type == signin.TypeIAMUser && v.Partition == endpoint.AWS
+	s.foldProxied = e.Identity.Type == signin.TypeIAMUser && v.Partition == region.AWS
 	if s.foldProxied && endpoint.Proxied(v.Endpoint) {
 		s.class = analyzer.Global
 	}

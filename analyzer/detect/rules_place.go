@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"trailgate/analyzer"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/rule"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -70,7 +70,7 @@ func (j *Detector) rootRegional(s *observation, d rule.Spec) (match, bool) {
 		return match{}, false
 	}
 	known := "expected"
-	if s.verdict.Partition == endpoint.AWS {
+	if s.verdict.Partition == region.AWS {
 		known = "documented" // for the commercial partition only
 	}
 	reason := fmt.Sprintf("the root user of account %s came through %s from %q; root is %s to use the global endpoint",

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
+	"trailgate/fixtures/suite"
+	"trailgate/ingest/aws/region"
 )
 
 // hungry makes policies of about n bytes that a parser of YAML may choke on, by
@@ -55,15 +56,12 @@ func hungry(n int) map[string]string {
 // TestHungryPolicies: whatever is in a file, reading it costs no more than this
 // much memory, and what is wrong with it is told within bounds.
 func TestHungryPolicies(t *testing.T) {
-	size := 100_000
-	if testing.Short() {
-		size = 30_000
-	}
+	size := suite.Size(30_000, 100_000)
 	for name, text := range hungry(size) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := policy.Parse("p.yaml", []byte(text), endpoint.Table{})
+			_, err := policy.Parse("p.yaml", []byte(text), region.Table{})
 			runtime.ReadMemStats(&after)
 			if got := after.TotalAlloc - before.TotalAlloc; got > 500<<20 {
 				t.Errorf("%d MB were allocated: %.200v", got>>20, err)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"trailgate/fixtures/s3"
+	"trailgate/fixtures/suite"
 )
 
 // answerError answers with an error of S3 and does not handle the request.
@@ -85,7 +86,7 @@ func TestFaultyBucket(t *testing.T) {
 	} {
 		for n := int64(1); n <= writes.writes.Load(); n++ {
 			// If all writes fail, the SDK tries each of them several times.
-			if test.slow && !slices.Contains([]int64{1, 4, 5, 12, 13}, n) || testing.Short() && n%4 != 1 {
+			if test.slow && !slices.Contains([]int64{1, 4, 5, 12, 13}, n) || n%suite.Size[int64](4, 1) != suite.Size[int64](1, 0) {
 				continue
 			}
 			fault := bucketFault{n: n, name: fmt.Sprintf("%s %d", name, n), do: test.do, ever: test.ever, words: test.words,

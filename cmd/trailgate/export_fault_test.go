@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"trailgate/fixtures/suite"
 )
 
 // checkFailure says what is wrong with the messages of a command that failed. It must say
@@ -43,7 +45,7 @@ func TestFaultAtEachStep(t *testing.T) {
 	bin := commandAt(t)
 	for _, s := range victimScenarios()[1:] {
 		for fault, words := range map[string]string{"blip": "input/output error", "full": "no space left on device"} {
-			if fault == "full" && (testing.Short() || s.victim != "export") {
+			if fault == "full" && (suite.Size(true, false) || s.victim != "export") {
 				continue // blip has the same steps
 			}
 			t.Run(s.name+", "+fault, func(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"trailgate/fixtures/suite"
 	"trailgate/report/lake"
 	"trailgate/report/parquet"
 	"trailgate/report/row"
@@ -233,10 +234,7 @@ func (b *lockedBuffer) String() string {
 // stepInterval is the distance between two steps that are tested. It is larger in short
 // tests.
 func stepInterval(n int) int {
-	if testing.Short() {
-		return 4*n - 1
-	}
-	return n
+	return suite.Size(4*n-1, n)
 }
 
 // killed is the exit code that os/exec gives for a process that a signal ended.

@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/cmd/trailgate/internal/flagvalue"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/lookup"
 )
 
@@ -84,8 +84,8 @@ type readingFlags struct {
 	maxObject   string
 	regionsFile string
 
-	limit int64          // maxObject, parsed
-	table endpoint.Table // regionsFile, parsed
+	limit int64        // maxObject, parsed
+	table region.Table // regionsFile, parsed
 }
 
 func (f *readingFlags) registerReading(s *pflag.FlagSet) {
@@ -207,7 +207,7 @@ func (f *readingFlags) readTable() error {
 	if err != nil {
 		return usagef("--regions-file: %w", err)
 	}
-	if f.table, err = endpoint.ParseTable(b); err != nil {
+	if f.table, err = region.ParseTable(b); err != nil {
 		return usagef("--regions-file %q: %w", f.regionsFile, err)
 	}
 	return nil

@@ -15,11 +15,11 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
 	"trailgate/analyzer/text"
 	"trailgate/cmd/trailgate/internal/atomicfile"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 	"trailgate/report"
 	"trailgate/report/convert"
@@ -75,7 +75,7 @@ type judgement struct {
 }
 
 // open reads the files that the flags name.
-func (f *judgeFlags) open(p *process, table endpoint.Table) (*judgement, error) {
+func (f *judgeFlags) open(p *process, table region.Table) (*judgement, error) {
 	j := &judgement{judge: &detect.Detector{}, save: f.saveBaseline}
 	var err error
 	if j.judge.LearnUntil, err = parseTime("learn-until", f.learnUntil, p.now()); err != nil {
@@ -107,7 +107,7 @@ func (f *judgeFlags) open(p *process, table endpoint.Table) (*judgement, error) 
 }
 
 // judge gives a detector for single records. It is nil without a policy and a baseline.
-func (f *judgeFlags) judge(p *process, table endpoint.Table) (*detect.Detector, error) {
+func (f *judgeFlags) judge(p *process, table region.Table) (*detect.Detector, error) {
 	if f.policy == "" && f.baseline == "" {
 		return nil, nil
 	}

@@ -13,11 +13,11 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
 	"trailgate/analyzer/text"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/report"
 	"trailgate/report/convert"
 	"trailgate/report/lake"
@@ -48,7 +48,7 @@ type Options struct {
 	Window  ingest.Window // Since, Accounts and Regions; no Since: where the state begins
 	Until   time.Time     // read only what was delivered before this time; zero: no bound
 
-	Regions  endpoint.Table
+	Regions  region.Table
 	Detector *detect.Detector // its Baseline comes from the state
 	Tally    *policy.Tally    // of the detector's policy, if there is one
 	FailOn   rule.Severity    // zero: no finding makes the status StatusFindings

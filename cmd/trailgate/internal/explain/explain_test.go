@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 )
 
 const signInRecord = `{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","accountId":"111122223333","userName":"dana"},"eventTime":"2026-03-01T08:00:00Z",` +
@@ -18,12 +19,12 @@ const signInRecord = `{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","a
 
 // TestURL explains a URL and a host. Only the host has the kind host.
 func TestURL(t *testing.T) {
-	var table endpoint.Table
+	var table region.Table
 	for arg, want := range map[string]struct{ kind, scope, recorded string }{
 		"https://ap-southeast-1.signin.aws.amazon.com/console": {"url", "regional", "ap-southeast-1"},
 		"eu-west-1.signin.aws.amazon.com":                      {"host", "regional", "eu-west-1"},
 	} {
-		u, err := table.ParseURL(arg)
+		u, err := endpoint.ParseURL(table, arg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +53,7 @@ func TestRecords(t *testing.T) {
 		"ended":  {ended, signInRecord, 0, context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {
-			all, err := Records(c.ctx, strings.NewReader(c.text), "test", endpoint.Table{}, nil)
+			all, err := Records(c.ctx, strings.NewReader(c.text), "test", region.Table{}, nil)
 			if len(all) != c.count {
 				t.Errorf("got %d explanations, want %d", len(all), c.count)
 			}
@@ -73,7 +74,7 @@ var errAny = errors.New("any error")
 
 // TestWrite writes two explanations in both formats.
 func TestWrite(t *testing.T) {
-	all, err := Records(t.Context(), strings.NewReader(signInRecord), "test", endpoint.Table{}, nil)
+	all, err := Records(t.Context(), strings.NewReader(signInRecord), "test", region.Table{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
