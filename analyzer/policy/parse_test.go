@@ -342,7 +342,7 @@ func FuzzPolicy(f *testing.F) {
 		tally := policy.Tally{Policy: p}
 		for _, id := range []signin.Identity{samples.NamedUser(name), {Type: "IAMUser", Account: "111122223333", UserName: name},
 			{Type: "AssumedRole", Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/" + role + "/" + name}, samples.Root()} {
-			e := samples.Event(id, region, "")
+			e := samples.Event(id, place, "")
 			d := decideOn(p, e)
 			if d.Allowed && !d.Judged || d.Judged == (d.Why != "") || d.Judged && (d.Rule == "" || d.Severity == 0) {
 				t.Errorf("%+v", d)

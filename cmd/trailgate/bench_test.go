@@ -49,8 +49,8 @@ func benchTrail(b *testing.B, name string, c fixtures.Config) string {
 	return dir
 }
 
-// binary builds the command in the way in which it is released.
-func binary(b *testing.B) string {
+// buildBinary builds the command in the way in which it is released.
+func buildBinary(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "trailgate")
 	build := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-o", path, ".")
@@ -68,8 +68,8 @@ type usage struct {
 	peak float64 // bytes
 }
 
-// spent runs a command to its end and says what it used.
-func spent(b *testing.B, env []string, path string, args ...string) usage {
+// runMeasured runs a command to its end and says what it used.
+func runMeasured(b *testing.B, env []string, path string, args ...string) usage {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), path, args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -141,15 +141,15 @@ func BenchmarkAudit(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			dir := benchTrail(b, c.name, c.config)
-			bin := binary(b)
+			bin := buildBinary(b)
 			inflateAll(b, dir) // puts the files into the page cache
 			var bare, audit time.Duration
 			var peak float64
 			for b.Loop() {
 				for range 5 {
-					bare = least(bare, inflateAll(b, dir))
-					u := spent(b, nil, bin, "audit", dir)
-					audit, peak = least(audit, u.wall), max(peak, u.peak)
+					bare = smallerTime(bare, inflateAll(b, dir))
+					u := runMeasured(b, nil, bin, "audit", dir)
+					audit, peak = smallerTime(audit, u.wall), max(peak, u.peak)
 				}
 			}
 			b.ReportMetric(bare.Seconds(), "s-inflating")
@@ -161,17 +161,17 @@ func BenchmarkAudit(b *testing.B) {
 	}
 }
 
-func least(a, b time.Duration) time.Duration { return min(cmp.Or(a, b), b) }
+func smallerTime(a, b time.Duration) time.Duration { return min(cmp.Or(a, b), b) }
 
 // BenchmarkManySignIns audits a million sign-ins, once as tables and once as rows.
 func BenchmarkManySignIns(b *testing.B) {
 	dir := benchTrail(b, "million", fixtures.Config{SignIns: 1_000_000, People: 6000, RecordsPerFile: 300})
-	bin := binary(b)
+	bin := buildBinary(b)
 	for _, args := range [][]string{{"audit", dir}, {"audit", dir, "--format", "parquet"}, {"audit", dir, "--format", "json"}} {
 		b.Run(args[len(args)-1][strings.LastIndex(args[len(args)-1], "/")+1:], func(b *testing.B) {
 			var u usage
 			for b.Loop() {
-				u = spent(b, nil, bin, args...)
+				u = runMeasured(b, nil, bin, args...)
 			}
 			b.ReportMetric(u.wall.Seconds(), "s")
 			b.ReportMetric(u.peak/1e6, "MB-peak")
@@ -184,7 +184,7 @@ func BenchmarkManySignIns(b *testing.B) {
 // the command and the server counts the requests.
 func BenchmarkBucket(b *testing.B) {
 	dir := benchTrail(b, "bucket", fixtures.Config{Accounts: 4, Regions: 10, Days: 31, Files: 2480, RecordsPerFile: 40, OnePartition: true, NoNoise: true})
-	bin := binary(b)
+	bin := buildBinary(b)
 	var server string
 	env := []string{"AWS_ACCESS_KEY_ID=" + s3.AccessKey, "AWS_SECRET_ACCESS_KEY=" + s3.SecretKey, "AWS_REGION=us-east-1"}
 	proxy := &s3.Proxy{}
@@ -209,7 +209,7 @@ func BenchmarkBucket(b *testing.B) {
 	var u usage
 	runs := 0
 	for b.Loop() {
-		u = spent(b, env, bin, "audit", "s3://bucket")
+		u = runMeasured(b, env, bin, "audit", "s3://bucket")
 		runs++
 	}
 	counts := proxy.Counts()

@@ -19,8 +19,8 @@ import (
 	"trailgate/report/row"
 )
 
-// BenchmarkExport compares the first export of a trail with an audit of it, in
-// turns, and reports the ratio of their throughputs at their best.
+// BenchmarkExport compares the first export of a trail with an audit of it. It runs both in
+// turns and reports the ratio of their best throughputs.
 func BenchmarkExport(b *testing.B) {
 	for _, c := range []struct {
 		name   string
@@ -31,17 +31,17 @@ func BenchmarkExport(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			dir := benchTrail(b, c.name, c.config)
-			bin := binary(b)
+			bin := buildBinary(b)
 			inflateAll(b, dir) // the files are in the page cache from here on
 			var audit, export time.Duration
 			var peak float64
 			lakes := 0
 			for b.Loop() {
 				for range 5 {
-					audit = least(audit, spent(b, nil, bin, "audit", dir).wall)
+					audit = smallerTime(audit, runMeasured(b, nil, bin, "audit", dir).wall)
 					lakes++
-					u := spent(b, nil, bin, "export", dir, "--to", filepath.Join(b.TempDir(), fmt.Sprint("lake-", lakes)), "--since", "2026-03-01")
-					export, peak = least(export, u.wall), max(peak, u.peak)
+					u := runMeasured(b, nil, bin, "export", dir, "--to", filepath.Join(b.TempDir(), fmt.Sprint("lake-", lakes)), "--since", "2026-03-01")
+					export, peak = smallerTime(export, u.wall), max(peak, u.peak)
 				}
 			}
 			b.ReportMetric(audit.Seconds(), "s-auditing")
@@ -53,14 +53,14 @@ func BenchmarkExport(b *testing.B) {
 	}
 }
 
-// countingServer is an S3 server that counts, over a folder of buckets.
+// countingServer is an S3 server over a folder of buckets that counts its requests.
 type countingServer struct {
 	env    []string
 	counts func() s3.Counts
 }
 
-// serveBuckets puts the folders in root behind a server: versitygw where there
-// is one, the stand-in otherwise.
+// serveBuckets starts a server with the folders in root as buckets. It is versitygw if that
+// is installed, and the stand-in otherwise.
 func serveBuckets(b *testing.B, root string) countingServer {
 	b.Helper()
 	var out countingServer
@@ -97,14 +97,14 @@ func serveBuckets(b *testing.B, root string) countingServer {
 	return out
 }
 
-// requests are those of a kind since a count before.
+// requests gives the number of requests of a kind since an earlier count.
 func (s *countingServer) requests(before s3.Counts, op s3.Op) float64 {
 	return float64(s.counts().Requests[op] - before.Requests[op])
 }
 
-// buckets makes a folder with two buckets: a trail of 4 accounts × 10 Regions ×
+// makeBuckets makes a folder with two buckets: a trail of 4 accounts × 10 Regions ×
 // 31 days, and an empty one for lakes.
-func buckets(b *testing.B) string {
+func makeBuckets(b *testing.B) string {
 	b.Helper()
 	config := fixtures.Config{Accounts: 4, Regions: 10, Days: 31, Files: 2480, RecordsPerFile: 40, OnePartition: true, NoNoise: true}
 	root := b.TempDir()
@@ -120,15 +120,15 @@ func buckets(b *testing.B) string {
 // BenchmarkExportNothingNew exports a bucket in which nothing is new since the
 // run before. Trail, lake and state lie in buckets.
 func BenchmarkExportNothingNew(b *testing.B) {
-	bin := binary(b)
-	server := serveBuckets(b, buckets(b))
+	bin := buildBinary(b)
+	server := serveBuckets(b, makeBuckets(b))
 	args := []string{"export", "s3://trail", "--to", "s3://lakes/lake", "--since", "2026-03-01"}
-	spent(b, server.env, bin, args...)
+	runMeasured(b, server.env, bin, args...)
 	var u usage
 	var lists, gets, puts float64
 	for b.Loop() {
 		before := server.counts()
-		again := spent(b, server.env, bin, args...)
+		again := runMeasured(b, server.env, bin, args...)
 		lists, gets = server.requests(before, s3.ListObjectsV2), server.requests(before, s3.GetObject)
 		puts = server.requests(before, s3.PutObject)
 		if u.cpu == 0 || again.cpu < u.cpu {
@@ -145,20 +145,20 @@ func BenchmarkExportNothingNew(b *testing.B) {
 	b.ReportMetric(u.peak/1e6, "MB-peak")
 }
 
-// BenchmarkExportHourly is one run more into a lake that has a file for every
-// hour of a year: what came in the last two days of the trail's month.
+// BenchmarkExportHourly measures one more run into a lake that has a file for every hour of
+// a year. The run exports the last two days of the month of the trail.
 func BenchmarkExportHourly(b *testing.B) {
-	bin := binary(b)
-	root := buckets(b)
-	hourly(b, filepath.Join(root, "lakes", "lake"))
+	bin := buildBinary(b)
+	root := makeBuckets(b)
+	addHourlyFiles(b, filepath.Join(root, "lakes", "lake"))
 	server := serveBuckets(b, root)
 	args := []string{"export", "s3://trail", "--to", "s3://lakes/lake", "--state", "s3://lakes/state", "--since", "2026-03-01"}
-	spent(b, server.env, bin, append(args, "--until", "2026-03-30")...)
+	runMeasured(b, server.env, bin, append(args, "--until", "2026-03-30")...)
 	var first usage
 	var lists, gets, puts float64
 	for b.Loop() {
 		before := server.counts()
-		u := spent(b, server.env, bin, args...)
+		u := runMeasured(b, server.env, bin, args...)
 		if first.wall == 0 { // the later ones have nothing new
 			first = u
 			lists, gets = server.requests(before, s3.ListObjectsV2), server.requests(before, s3.GetObject)
@@ -173,8 +173,8 @@ func BenchmarkExportHourly(b *testing.B) {
 	b.ReportMetric(first.peak/1e6, "MB-peak")
 }
 
-// hourly gives a lake 24 files in each of the 365 days up to the trail's last.
-func hourly(b *testing.B, root string) {
+// addHourlyFiles gives a lake 24 files in each of the 365 days up to the trail's last.
+func addHourlyFiles(b *testing.B, root string) {
 	b.Helper()
 	table := &lake.Table{Name: string(row.SignIns)}
 	for n := range 365 {

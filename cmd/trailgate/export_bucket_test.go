@@ -21,15 +21,15 @@ import (
 	"trailgate/report/lake"
 )
 
-// s3Client talks to a server straight.
+// s3Client makes a client that talks to a server directly.
 func s3Client(t testing.TB, endpoint string) *awss3.Client {
 	t.Helper()
 	return awss3.New(awss3.Options{BaseEndpoint: aws.String(endpoint), UsePathStyle: true, Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider(s3.AccessKey, s3.SecretKey, "")})
 }
 
-// bucketServer starts a server with an empty bucket "lakes": versitygw, or the
-// stand-in where there is none.
+// bucketServer starts a server with an empty bucket "lakes". It is versitygw if that is
+// installed, and the stand-in otherwise.
 func bucketServer(t testing.TB) *url.URL {
 	t.Helper()
 	if bin := os.Getenv("TRAILGATE_S3_GATEWAY"); bin != "" {
@@ -66,19 +66,19 @@ func standIn(t testing.TB) *url.URL {
 	return u
 }
 
-// inBucket makes lakes in a bucket.
-func inBucket(t testing.TB, server *url.URL) *places {
+// lakesInBucket gives the locations of lakes in a bucket.
+func lakesInBucket(t testing.TB, server *url.URL) *lakeLocations {
 	t.Helper()
 	client := s3Client(t, server.String())
-	return &places{args: []string{"--endpoint-url", server.String()},
+	return &lakeLocations{args: []string{"--endpoint-url", server.String()},
 		env: []string{"AWS_ACCESS_KEY_ID=" + s3.AccessKey, "AWS_SECRET_ACCESS_KEY=" + s3.SecretKey, "AWS_REGION=us-east-1",
 			"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent"},
 		url:   func(name string) string { return "s3://lakes/" + name },
 		store: func(name string) lake.Store { return lake.S3{Client: client, Bucket: "lakes", Prefix: name} }}
 }
 
-// through is the same rig behind a handler that gets at each request first.
-func (r *rig) through(t testing.TB, h http.Handler) *rig {
+// through gives the same harness behind a handler that sees each request first.
+func (r *exportHarness) through(t testing.TB, h http.Handler) *exportHarness {
 	t.Helper()
 	front := httptest.NewServer(h)
 	t.Cleanup(front.Close)
@@ -88,11 +88,11 @@ func (r *rig) through(t testing.TB, h http.Handler) *rig {
 	return &out
 }
 
-// meddler passes requests on, and does something to the n-th one that writes.
+// meddler passes requests on, and disturbs some of those that write.
 type meddler struct {
 	pass http.Handler
-	from int64 // the first write that is meddled with
-	to   int64 // the last; 0: all from the first on
+	from int64 // the first write that is disturbed
+	to   int64 // the last one; 0: all from the first on
 	do   func(w http.ResponseWriter, r *http.Request, pass http.Handler)
 
 	writes atomic.Int64
@@ -108,15 +108,15 @@ func (m *meddler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.pass.ServeHTTP(w, r)
 }
 
-// silently carries a request out and keeps the answer back.
-func silently(r *http.Request, pass http.Handler) *httptest.ResponseRecorder {
+// runSilently lets the server handle a request and keeps the answer.
+func runSilently(r *http.Request, pass http.Handler) *httptest.ResponseRecorder {
 	kept := httptest.NewRecorder()
 	pass.ServeHTTP(kept, r)
 	return kept
 }
 
-// hangUp closes the connection without an answer.
-func hangUp(w http.ResponseWriter) error {
+// closeConnection closes the connection without an answer.
+func closeConnection(w http.ResponseWriter) error {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return err
@@ -124,22 +124,22 @@ func hangUp(w http.ResponseWriter) error {
 	return conn.Close()
 }
 
-// TestKilledAtEachWrite kills the command when the n-th request that writes to
-// a bucket has come, before it is carried out, and when it has been, before the
-// answer. To what is left that is the same as before the next one, so that for
-// all but one command the half of it is enough.
+// TestKilledAtEachWrite kills the command at the n-th request that writes to a bucket. It
+// does so before the server has done the write, and after that but before the answer. The
+// second case leaves the same objects as the first case of the next write. So the test
+// makes it for one command only.
 func TestKilledAtEachWrite(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
 	server := bucketServer(t)
-	for _, s := range scenarios() {
+	for _, s := range victimScenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			places := inBucket(t, server)
+			places := lakesInBucket(t, server)
 			url, store := places.url, places.store
 			places.url = func(name string) string { return url(s.victim + fmt.Sprint(len(s.before)) + "/" + name) }
 			places.store = func(name string) lake.Store { return store(s.victim + fmt.Sprint(len(s.before)) + "/" + name) }
-			r := prepare(t, bin, places, s)
+			r := prepareScenario(t, bin, places, s)
 			for n := int64(1); ; n++ {
 				for _, done := range []bool{false, true} {
 					if !done && n > 1 && (len(s.before) != 1 || suite.Size(true, false)) {
@@ -158,8 +158,8 @@ func TestKilledAtEachWrite(t *testing.T) {
 	}
 }
 
-// killedAtWrite tells whether there was an n-th write.
-func (r *ready) killedAtWrite(t *testing.T, server *url.URL, n int64, done bool) bool {
+// killedAtWrite kills a command at its n-th write. It reports whether there was one.
+func (r *preparedScenario) killedAtWrite(t *testing.T, server *url.URL, n int64, done bool) bool {
 	t.Helper()
 	name := fmt.Sprintf("dead-%d-%v", n, done)
 	r.copyLake(t, "base", name)
@@ -168,15 +168,15 @@ func (r *ready) killedAtWrite(t *testing.T, server *url.URL, n int64, done bool)
 	m := &meddler{pass: &s3.Proxy{Target: server}, from: n, to: n}
 	m.do = func(w http.ResponseWriter, req *http.Request, pass http.Handler) {
 		if done {
-			silently(req, pass)
-		} else if _, err := io.Copy(io.Discard, req.Body); err != nil { // a server sees only then that the client goes away
+			runSilently(req, pass)
+		} else if _, err := io.Copy(io.Discard, req.Body); err != nil { // a server notices only after this that the client is gone
 			t.Error(err)
 		}
 		<-begun
 		if err := victim.Load().Process.Kill(); err != nil {
 			t.Error(err)
 		}
-		<-req.Context().Done() // until it is dead
+		<-req.Context().Done() // wait until the command is dead
 	}
 	var out lockedBuffer
 	front := r.through(t, m)

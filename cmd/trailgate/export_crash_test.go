@@ -17,14 +17,14 @@ import (
 	"trailgate/report/lake"
 )
 
-// scenario is a command that something is done to.
+// scenario is a command that a test disturbs, called the victim.
 type scenario struct {
 	name   string
-	before []string // verbs that were run until then, each after a batch
+	before []string // verbs that run before it, each after a new batch
 	victim string
 }
 
-func scenarios() []scenario {
+func victimScenarios() []scenario {
 	return []scenario{
 		{name: "the first run of all", victim: "export"},
 		{name: "a later run", before: []string{"export"}, victim: "export"},
@@ -32,9 +32,9 @@ func scenarios() []scenario {
 	}
 }
 
-// ready is a scenario up to its victim.
-type ready struct {
-	*rig
+// preparedScenario is a scenario in which all is done up to the victim.
+type preparedScenario struct {
+	*exportHarness
 	scenario
 	now    time.Time
 	end    outcome // of an undisturbed victim
@@ -44,15 +44,15 @@ type ready struct {
 	owed   string
 }
 
-// prepare runs a scenario up to its victim, as the lake "base", and an
+// prepareScenario runs a scenario up to its victim, as the lake "base", and an
 // undisturbed victim, as the lake "whole".
-func prepare(t testing.TB, bin string, places *places, s scenario) *ready {
+func prepareScenario(t testing.TB, bin string, places *lakeLocations, s scenario) *preparedScenario {
 	t.Helper()
-	r := &ready{rig: newRig(t, bin, places), scenario: s, now: rigNow(len(s.before))}
+	r := &preparedScenario{exportHarness: newExportHarness(t, bin, places), scenario: s, now: runTime(len(s.before))}
 	all := batches()
 	for i, verb := range s.before {
 		r.arrive(t, all[i])
-		if o := r.run(t, rigNow(i), r.args(verb, "base")...); o.code != exitComplete && o.code != exitSkipped {
+		if o := r.run(t, runTime(i), r.args(verb, "base")...); o.code != exitComplete && o.code != exitSkipped {
 			t.Fatalf("%s: %v", verb, o)
 		}
 	}
@@ -73,8 +73,8 @@ func prepare(t testing.TB, bin string, places *places, s scenario) *ready {
 	return r
 }
 
-// keys are the keys of a lake and its state that contain a text.
-func (r *rig) keys(t testing.TB, name, text string) []string {
+// keys gives the keys of a lake and its state that contain a text.
+func (r *exportHarness) keys(t testing.TB, name, text string) []string {
 	t.Helper()
 	var out []string
 	for item, err := range r.places.store(name).List(t.Context(), "", "") {
@@ -88,12 +88,12 @@ func (r *rig) keys(t testing.TB, name, text string) []string {
 	return out
 }
 
-// stateOf is the place of a lake's state.
-func (r *rig) stateOf(name string) lake.Store {
+// stateOf gives the store of the state of a lake.
+func (r *exportHarness) stateOf(name string) lake.Store {
 	return r.places.store(name + "/" + lake.Metadata + "/state")
 }
 
-func (r *rig) latest(t testing.TB, name string) lake.Snapshot {
+func (r *exportHarness) latest(t testing.TB, name string) lake.Snapshot {
 	t.Helper()
 	log := lake.Log{Store: r.stateOf(name)}
 	snapshot, err := log.Latest(t.Context())
@@ -104,7 +104,7 @@ func (r *rig) latest(t testing.TB, name string) lake.Snapshot {
 }
 
 // state is what a lake's state says to people.
-func (r *rig) state(t testing.TB, name string) batch.StateView {
+func (r *exportHarness) state(t testing.TB, name string) batch.StateView {
 	t.Helper()
 	v, err := batch.Show(t.Context(), batch.Location{State: r.stateOf(name), StateName: name})
 	if err != nil {
@@ -113,16 +113,16 @@ func (r *rig) state(t testing.TB, name string) batch.StateView {
 	return v
 }
 
-// readers fails if a reader of the lake would miss a row that was there before
-// and is to stay, or meets one that is not to come.
-func (r *ready) readers(t testing.TB, name, when string) {
+// readers fails the test if a reader of the lake would miss a row that must stay, or would
+// see a row that must not come.
+func (r *preparedScenario) readers(t testing.TB, name, when string) {
 	t.Helper()
-	got := r.rows(t, name) // a file that is not whole is an error of its own
+	got := r.rows(t, name) // fails the test if a file is not complete
 	for what, want := range map[string][]string{
-		"missing sign-ins": without(r.before.signIns, got.signIns),
-		"missing findings": without(both(r.before.findings, r.after.findings), got.findings),
-		"strange sign-ins": without(got.signIns, append(slices.Clone(r.before.signIns), r.after.signIns...)),
-		"strange findings": without(got.findings, append(slices.Clone(r.before.findings), r.after.findings...)),
+		"missing sign-ins": missingRows(r.before.signIns, got.signIns),
+		"missing findings": missingRows(commonRows(r.before.findings, r.after.findings), got.findings),
+		"strange sign-ins": missingRows(got.signIns, append(slices.Clone(r.before.signIns), r.after.signIns...)),
+		"strange findings": missingRows(got.findings, append(slices.Clone(r.before.findings), r.after.findings...)),
 	} {
 		if len(want) > 0 {
 			t.Errorf("%s: %s\n%s", when, what, strings.Join(want, ""))
@@ -130,16 +130,16 @@ func (r *ready) readers(t testing.TB, name, when string) {
 	}
 }
 
-// goesOn runs further commands after a victim has come to its end one way or
-// another, and wants what an undisturbed one would have left.
-func (r *ready) goesOn(t testing.TB, name, when string, verbs ...string) {
+// goesOn runs further commands after a disturbed victim. The lake must then be as after an
+// undisturbed one.
+func (r *preparedScenario) goesOn(t testing.TB, name, when string, verbs ...string) {
 	t.Helper()
 	for i, verb := range verbs {
 		now := r.now.Add(time.Duration(2+2*i) * time.Hour)
 		if verb == "forgive" {
 			o := r.run(t, now, append([]string{"state"}, r.args("forgive", name, r.owed)...)...)
 			if o.code == exitComplete || o.code == exitUsage || r.latest(t, name).Number == 0 {
-				continue // done, or not owed yet
+				continue // it was done, or the object is not in the backlog yet
 			}
 			t.Errorf("%s: %v", when, o)
 			continue
@@ -167,8 +167,8 @@ func (r *ready) goesOn(t testing.TB, name, when string, verbs ...string) {
 	}
 }
 
-// inOrder fails if something is left of a run that died.
-func (r *rig) inOrder(t testing.TB, name, when string) {
+// inOrder fails the test if a run that died has left anything.
+func (r *exportHarness) inOrder(t testing.TB, name, when string) {
 	t.Helper()
 	if left := r.keys(t, name, "/intent-"); len(left) > 0 {
 		t.Errorf("%s: left: %s", when, left)
@@ -189,8 +189,8 @@ func (r *rig) inOrder(t testing.TB, name, when string) {
 	}
 }
 
-// strays are the temporaries on disk.
-func (r *rig) strays(t testing.TB, name string) []string {
+// strays gives the temporary files on disk.
+func (r *exportHarness) strays(t testing.TB, name string) []string {
 	t.Helper()
 	if r.places.env != nil {
 		return nil
@@ -211,8 +211,8 @@ func (r *rig) strays(t testing.TB, name string) []string {
 	return out
 }
 
-// age makes temporaries look as old as dead ones are.
-func (r *rig) age(t testing.TB, name string) {
+// age makes the temporary files so old that they count as those of a dead run.
+func (r *exportHarness) age(t testing.TB, name string) {
 	t.Helper()
 	for _, path := range r.strays(t, name) {
 		long := time.Now().Add(-2 * time.Hour)
@@ -222,17 +222,16 @@ func (r *rig) age(t testing.TB, name string) {
 	}
 }
 
-// TestKilledAtEachStep kills the command before each step that writes to the
-// disk, which is after the one before. What readers find then is whole, and
-// what the next runs make of it is what an undisturbed run leaves.
+// TestKilledAtEachStep kills the command before each step that writes to the disk. Readers
+// must then find complete files. The next runs must leave what an undisturbed run leaves.
 func TestKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
-	for _, s := range scenarios() {
+	for _, s := range victimScenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			r := prepare(t, bin, onDisk(t), s)
-			for n := 1; ; n += stride(1) {
+			r := prepareScenario(t, bin, lakesOnDisk(t), s)
+			for n := 1; ; n += stepInterval(1) {
 				dead, when := fmt.Sprintf("dead-%d", n), fmt.Sprintf("killed before step %d", n)
 				r.copyLake(t, "base", dead)
 				o := r.child(t, r.now, n, "kill", r.args(s.victim, dead)...)
@@ -245,7 +244,7 @@ func TestKilledAtEachStep(t *testing.T) {
 				}
 				r.readers(t, dead, when)
 				then := [][]string{{s.victim}}
-				switch n % 8 { // what a run leaves stays the same for more steps than that
+				switch n % 8 { // several steps in a row leave the same files, so a part of them is enough
 				case 0:
 					then = append(then, []string{"compact", "export", "compact"})
 				case 4:

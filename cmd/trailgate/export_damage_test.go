@@ -17,22 +17,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// damaged is a lake on disk after two runs, to which something is done before
-// the third.
-type damaged struct {
-	*ready
+// damagedLake is a lake on disk after two runs. A test damages it before the third.
+type damagedLake struct {
+	*preparedScenario
 	root string
 	now  time.Time // of the third run
 	args []string  // further ones for it
 	dead outcome   // of a run that was killed, where there was one
 }
 
-func (d *damaged) state(n int) string {
+func (d *damagedLake) state(n int) string {
 	return filepath.Join(d.root, "_trailgate", "state", fmt.Sprintf("generation-%010d.jsonl", n))
 }
 
-// one is the only file that a pattern matches.
-func (d *damaged) one(t testing.TB, pattern string) string {
+// one gives the only file that a pattern matches.
+func (d *damagedLake) one(t testing.TB, pattern string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(d.root, pattern))
 	if err != nil || len(found) == 0 {
@@ -41,8 +40,8 @@ func (d *damaged) one(t testing.TB, pattern string) string {
 	return found[0]
 }
 
-// change changes a file, and gives what puts it back.
-func change(t testing.TB, path string, to func([]byte) []byte) (back func()) {
+// changeFile changes a file. It returns a function that restores the file.
+func changeFile(t testing.TB, path string, to func([]byte) []byte) (back func()) {
 	t.Helper()
 	old, err := os.ReadFile(path)
 	if err != nil {
@@ -57,13 +56,13 @@ func change(t testing.TB, path string, to func([]byte) []byte) (back func()) {
 	return func() { write(old) }
 }
 
-func half(b []byte) []byte        { return b[:len(b)/2] }
-func flipped(b []byte) []byte     { b[len(b)*2/3] ^= 4; return b }
-func flippedHead(b []byte) []byte { b[20] ^= 1; return b }
-func none([]byte) []byte          { return nil }
+func keepHalf(b []byte) []byte     { return b[:len(b)/2] }
+func flipLateBit(b []byte) []byte  { b[len(b)*2/3] ^= 4; return b }
+func flipEarlyBit(b []byte) []byte { b[20] ^= 1; return b }
+func emptyFile([]byte) []byte      { return nil }
 
-// remove removes what the patterns match.
-func (d *damaged) remove(t testing.TB, patterns ...string) {
+// remove removes the files that the patterns match.
+func (d *damagedLake) remove(t testing.TB, patterns ...string) {
 	t.Helper()
 	for _, pattern := range patterns {
 		found, err := filepath.Glob(filepath.Join(d.root, pattern))
@@ -78,8 +77,8 @@ func (d *damaged) remove(t testing.TB, patterns ...string) {
 	}
 }
 
-// die lets a run die with files in the lake that were not committed.
-func (d *damaged) die(t testing.TB, more ...string) {
+// die kills a run when it has written files to the lake and not committed them.
+func (d *damagedLake) die(t testing.TB, more ...string) {
 	t.Helper()
 	name := filepath.Base(d.root)
 	for n := 1; len(d.keys(t, name, "-0000000003-")) < 4; n++ {
@@ -92,8 +91,8 @@ func (d *damaged) die(t testing.TB, more ...string) {
 	d.now = d.now.Add(time.Hour)
 }
 
-func (d *damaged) export(name string, more ...string) []string {
-	return d.ready.rig.args("export", name, more...)
+func (d *damagedLake) export(name string, more ...string) []string {
+	return d.preparedScenario.exportHarness.args("export", name, more...)
 }
 
 // futureState is a generation as a newer program would write it.
@@ -104,43 +103,47 @@ func futureState(number int) []byte {
 	return []byte(head + hex.EncodeToString(sum[:]) + "\"}\n" + body)
 }
 
-// TestDamage does to a lake and its state what disks and people do.
+// TestDamage damages a lake and its state in the ways in which disks and people do.
 func TestDamage(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
-	r := prepare(t, bin, onDisk(t), scenario{before: []string{"export", "export"}, victim: "export"})
+	r := prepareScenario(t, bin, lakesOnDisk(t), scenario{before: []string{"export", "export"}, victim: "export"})
 	if o := r.run(t, r.now, r.args("export", "anew")...); o.code != r.end.code {
 		t.Fatal(o)
 	}
 	anew := r.rows(t, "anew")
 	for name, test := range map[string]struct {
-		do    func(t *testing.T, d *damaged) (mend func()) // nil: there is nothing to mend
-		code  int                                          // of the run on it; exitComplete: as undisturbed
-		anew  bool                                         // all is judged from the beginning, and so not late
+		do    func(t *testing.T, d *damagedLake) (mend func()) // nil: there is nothing to mend
+		code  int                                              // of the run on it; exitComplete: as undisturbed
+		anew  bool                                             // all is judged from the beginning, and so not late
 		words []string
 	}{
-		"newest generation cut off": {do: func(t *testing.T, d *damaged) func() { change(t, d.state(2), half); return nil },
+		"newest generation cut off": {do: func(t *testing.T, d *damagedLake) func() { changeFile(t, d.state(2), keepHalf); return nil },
 			words: []string{"generation-0000000002.jsonl is cut off"}},
-		"newest generation flipped": {do: func(t *testing.T, d *damaged) func() { change(t, d.state(2), flipped); return nil },
+		"newest generation flipped": {do: func(t *testing.T, d *damagedLake) func() { changeFile(t, d.state(2), flipLateBit); return nil },
 			words: []string{"generation-0000000002.jsonl was changed: its checksum does not fit"}},
-		"newest generation's header flipped": {do: func(t *testing.T, d *damaged) func() { change(t, d.state(2), flippedHead); return nil },
+		"newest generation's header flipped": {do: func(t *testing.T, d *damagedLake) func() { changeFile(t, d.state(2), flipEarlyBit); return nil },
 			words: []string{"generation-0000000002.jsonl "}},
-		"newest generation empty": {do: func(t *testing.T, d *damaged) func() { change(t, d.state(2), none); return nil },
+		"newest generation empty": {do: func(t *testing.T, d *damagedLake) func() { changeFile(t, d.state(2), emptyFile); return nil },
 			words: []string{"generation-0000000002.jsonl has no header"}},
-		"state of yesterday's backup": {do: func(t *testing.T, d *damaged) func() { d.remove(t, "_trailgate/state/*2.jsonl"); return nil }},
-		"newest generation flipped, and a run died": {do: func(t *testing.T, d *damaged) func() { d.die(t); change(t, d.state(2), flipped); return nil },
+		"state of yesterday's backup": {do: func(t *testing.T, d *damagedLake) func() { d.remove(t, "_trailgate/state/*2.jsonl"); return nil }},
+		"newest generation flipped, and a run died": {do: func(t *testing.T, d *damagedLake) func() {
+			d.die(t)
+			changeFile(t, d.state(2), flipLateBit)
+			return nil
+		},
 			words: []string{"generation-0000000002.jsonl was changed", "were removed"}},
-		"all generations damaged": {do: func(t *testing.T, d *damaged) func() {
-			one, two := change(t, d.state(1), flipped), change(t, d.state(2), half)
+		"all generations damaged": {do: func(t *testing.T, d *damagedLake) func() {
+			one, two := changeFile(t, d.state(1), flipLateBit), changeFile(t, d.state(2), keepHalf)
 			return func() { one(); two() }
 		}, code: exitFailed, words: []string{"no generation is whole", "hint: restore the state's folder from a backup"}},
-		"state of a newer program": {do: func(t *testing.T, d *damaged) func() {
+		"state of a newer program": {do: func(t *testing.T, d *damagedLake) func() {
 			if err := os.WriteFile(d.state(3), futureState(3), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			return func() { d.remove(t, "_trailgate/state/*3.jsonl") }
 		}, code: exitFailed, words: []string{"version 3", "hint: use the trailgate that wrote the state"}},
-		"no mark": {do: func(t *testing.T, d *damaged) func() {
+		"no mark": {do: func(t *testing.T, d *damagedLake) func() {
 			path := d.one(t, "_trailgate/lake.json")
 			old, err := os.ReadFile(path)
 			if err != nil {
@@ -153,21 +156,23 @@ func TestDamage(t *testing.T) {
 				}
 			}
 		}, code: exitFailed, words: []string{"it has no mark", "hint: "}},
-		"mark damaged": {do: func(t *testing.T, d *damaged) func() { return change(t, d.one(t, "_trailgate/lake.json"), half) },
+		"mark damaged": {do: func(t *testing.T, d *damagedLake) func() {
+			return changeFile(t, d.one(t, "_trailgate/lake.json"), keepHalf)
+		},
 			code: exitFailed, words: []string{"lake.json\": it is damaged", "hint: "}},
-		"mark of another": {do: func(t *testing.T, d *damaged) func() {
-			return change(t, d.one(t, "_trailgate/lake.json"), func(b []byte) []byte {
+		"mark of another": {do: func(t *testing.T, d *damagedLake) func() {
+			return changeFile(t, d.one(t, "_trailgate/lake.json"), func(b []byte) []byte {
 				return bytes.Replace(b, []byte(`"job": "`), []byte(`"job": "x`), 1)
 			})
 		}, code: exitUsage, words: []string{"is filled by another state", "hint: ", "--adopt"}},
-		"mark of another, adopted": {do: func(t *testing.T, d *damaged) func() {
+		"mark of another, adopted": {do: func(t *testing.T, d *damagedLake) func() {
 			d.args = []string{"--adopt"}
-			change(t, d.one(t, "_trailgate/lake.json"), func(b []byte) []byte {
+			changeFile(t, d.one(t, "_trailgate/lake.json"), func(b []byte) []byte {
 				return bytes.Replace(b, []byte(`"job": "`), []byte(`"job": "x`), 1)
 			})
 			return nil
 		}, words: []string{"is adopted by this one"}},
-		"lake deleted": {do: func(t *testing.T, d *damaged) func() {
+		"lake deleted": {do: func(t *testing.T, d *damagedLake) func() {
 			copied := d.root + "-copy"
 			if err := os.CopyFS(copied, os.DirFS(d.root)); err != nil {
 				t.Fatal(err)
@@ -180,53 +185,53 @@ func TestDamage(t *testing.T) {
 				}
 			}
 		}, code: exitFailed, words: []string{"it has no mark", "hint: "}},
-		"state deleted": {do: func(t *testing.T, d *damaged) func() {
+		"state deleted": {do: func(t *testing.T, d *damagedLake) func() {
 			d.remove(t, "_trailgate/state")
 			d.args = []string{"--adopt"}
 			return nil
 		},
 			words: []string{"is adopted by this one"}, anew: true},
-		"intent cut off": {do: func(t *testing.T, d *damaged) func() {
+		"intent cut off": {do: func(t *testing.T, d *damagedLake) func() {
 			d.die(t)
-			change(t, d.one(t, "_trailgate/state/intent-*"), half)
+			changeFile(t, d.one(t, "_trailgate/state/intent-*"), keepHalf)
 			return nil
 		}, words: []string{"were removed"}},
-		"intent empty": {do: func(t *testing.T, d *damaged) func() {
+		"intent empty": {do: func(t *testing.T, d *damagedLake) func() {
 			d.die(t)
-			change(t, d.one(t, "_trailgate/state/intent-*"), none)
+			changeFile(t, d.one(t, "_trailgate/state/intent-*"), emptyFile)
 			return nil
 		}, words: []string{"were removed"}},
-		"strange intent": {do: func(t *testing.T, d *damaged) func() {
+		"strange intent": {do: func(t *testing.T, d *damagedLake) func() {
 			if err := os.WriteFile(filepath.Join(d.root, "_trailgate/state/intent-x.json"), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			return func() { d.remove(t, "_trailgate/state/intent-x.json") }
 		}, code: exitFailed, words: []string{"intent-x.json\": it is damaged", "hint: "}},
-		"intent that names what is not its own": {do: func(t *testing.T, d *damaged) func() {
+		"intent that names what is not its own": {do: func(t *testing.T, d *damagedLake) func() {
 			d.die(t)
 			path := d.one(t, "_trailgate/state/intent-*")
-			change(t, path, func(b []byte) []byte {
+			changeFile(t, path, func(b []byte) []byte {
 				return bytes.Replace(b, []byte("part-0000000003"), []byte("part-0000000002"), 1)
 			})
-			return func() { change(t, path, none) }
+			return func() { changeFile(t, path, emptyFile) }
 		}, code: exitFailed, words: []string{"is not a file of its run", "hint: "}},
-		"findings damaged": {do: func(t *testing.T, d *damaged) func() {
-			return change(t, d.one(t, "findings/event_date=2024-03-06/part-*"), half)
+		"findings damaged": {do: func(t *testing.T, d *damagedLake) func() {
+			return changeFile(t, d.one(t, "findings/event_date=2024-03-06/part-*"), keepHalf)
 		}, code: exitFailed, words: []string{"findings/event_date=2024-03-06/part-", "hint: "}},
-		"findings damaged, and taken away": {do: func(t *testing.T, d *damaged) func() {
+		"findings damaged, and taken away": {do: func(t *testing.T, d *damagedLake) func() {
 			d.remove(t, "findings/event_date=2024-03-06/part-*")
 			return nil
 		}},
-		"sign-ins damaged": {do: func(t *testing.T, d *damaged) func() {
-			return change(t, d.one(t, "signins/event_date=2024-03-06/part-*"), half)
+		"sign-ins damaged": {do: func(t *testing.T, d *damagedLake) func() {
+			return changeFile(t, d.one(t, "signins/event_date=2024-03-06/part-*"), keepHalf)
 		}, code: exitFailed, words: []string{"signins/event_date=2024-03-06/part-", "hint: "}},
-		"lock that is none": {do: func(t *testing.T, d *damaged) func() {
+		"lock that is not a lock": {do: func(t *testing.T, d *damagedLake) func() {
 			d.args = []string{"--lock-wait", "0", "--lease", "200ms"}
-			change(t, d.one(t, "_trailgate/state/lock.json"), none)
+			changeFile(t, d.one(t, "_trailgate/state/lock.json"), emptyFile)
 			return func() { d.args = []string{"--lock-wait", "1m", "--lease", "200ms"} }
 		}, code: exitFailed, words: []string{"held by an unknown holder", "hint: "}},
-		"clock set back an hour": {do: func(t *testing.T, d *damaged) func() { d.now = rigNow(1).Add(-time.Hour); return nil }},
-		"clock set back an hour, and a run died": {do: func(t *testing.T, d *damaged) func() {
+		"clock set back an hour": {do: func(t *testing.T, d *damagedLake) func() { d.now = runTime(1).Add(-time.Hour); return nil }},
+		"clock set back an hour, and a run died": {do: func(t *testing.T, d *damagedLake) func() {
 			d.die(t, "--lease", "200ms")
 			d.now = d.now.Add(-time.Hour)
 			d.args = []string{"--lease", "200ms"}
@@ -236,7 +241,7 @@ func TestDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			lake := strings.ReplaceAll(name, " ", "-")
-			d := &damaged{ready: r, root: r.places.url(lake), now: r.now}
+			d := &damagedLake{preparedScenario: r, root: r.places.url(lake), now: r.now}
 			r.copyLake(t, "base", lake)
 			mend := test.do(t, d)
 			o := r.run(t, d.now, d.export(lake, d.args...)...)
@@ -252,7 +257,7 @@ func TestDamage(t *testing.T) {
 				t.Errorf("exit status %d, want %d: %v", o.code, test.code, o)
 			}
 			if test.code == exitFailed {
-				if err := failed(o, true); err != nil {
+				if err := checkFailure(o, true); err != nil {
 					t.Error(err)
 				}
 			}
@@ -276,7 +281,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestDiskFull fills a disk that is small enough.
+// TestDiskFull exports to a small disk until it is full.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
@@ -289,19 +294,19 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("%v %s", err, out)
 		}
 	})
-	r := newRig(t, bin, inFolder(dir))
-	whole := newRig(t, bin, onDisk(t))
+	r := newExportHarness(t, bin, lakesInFolder(dir))
+	whole := newExportHarness(t, bin, lakesOnDisk(t))
 	whole.dir = r.dir
 	full := 0
 	for i := range 12 {
 		r.arrive(t, batchOf(i))
-		if o := whole.run(t, rigNow(i), whole.args("export", "lake")...); o.code != exitComplete && o.code != exitSkipped {
+		if o := whole.run(t, runTime(i), whole.args("export", "lake")...); o.code != exitComplete && o.code != exitSkipped {
 			t.Fatal(o)
 		}
-		o := r.run(t, rigNow(i), r.args("export", "lake")...)
+		o := r.run(t, runTime(i), r.args("export", "lake")...)
 		if o.code == exitFailed {
 			full++
-			if err := failed(o, true, "no space left on device"); err != nil {
+			if err := checkFailure(o, true, "no space left on device"); err != nil {
 				t.Error(err)
 			}
 		}
@@ -312,7 +317,7 @@ func TestDiskFull(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "mount", "-o", "remount,size=8m", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
-	if o := r.run(t, rigNow(20), r.args("export", "lake")...); o.code != exitComplete && o.code != exitSkipped {
+	if o := r.run(t, runTime(20), r.args("export", "lake")...); o.code != exitComplete && o.code != exitSkipped {
 		t.Fatal(o)
 	}
 	if diff := cmp.Diff(whole.rows(t, "lake"), r.rows(t, "lake"), cmp.AllowUnexported(rows{})); diff != "" {
@@ -320,10 +325,10 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestReadOnly writes to where nothing may be written.
+// TestReadOnly exports to folders that cannot be written to.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, commandAt(t), onDisk(t))
+	r := newExportHarness(t, commandAt(t), lakesOnDisk(t))
 	r.arrive(t, batchOf(0))
 	for name, test := range map[string]struct {
 		make  func(t *testing.T, path string)
@@ -360,8 +365,8 @@ func TestReadOnly(t *testing.T) {
 			t.Parallel()
 			place := strings.ReplaceAll(name, " ", "-")
 			test.make(t, r.places.url(place))
-			o := r.run(t, rigNow(0), r.args("export", place)...)
-			if err := failed(o, name != "file", test.words); err != nil {
+			o := r.run(t, runTime(0), r.args("export", place)...)
+			if err := checkFailure(o, name != "file", test.words); err != nil {
 				t.Error(err)
 			}
 			if left, err := os.ReadDir(r.places.url(place)); err == nil && len(left) > 0 {

@@ -15,8 +15,8 @@ import (
 	"trailgate/fixtures/suite"
 )
 
-// refuseWith answers with an error of S3 and does not carry out the request.
-func refuseWith(code string, status int) func(http.ResponseWriter, *http.Request, http.Handler) {
+// answerError answers with an error of S3 and does not handle the request.
+func answerError(code string, status int) func(http.ResponseWriter, *http.Request, http.Handler) {
 	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return // it has gone
@@ -27,22 +27,22 @@ func refuseWith(code string, status int) func(http.ResponseWriter, *http.Request
 	}
 }
 
-// doneBut carries a request out and answers otherwise, or not at all.
-func doneBut(answer func(http.ResponseWriter, *http.Request, http.Handler)) func(http.ResponseWriter, *http.Request, http.Handler) {
+// doThenAnswer handles a request and gives another answer than that of the server.
+func doThenAnswer(answer func(http.ResponseWriter, *http.Request, http.Handler)) func(http.ResponseWriter, *http.Request, http.Handler) {
 	return func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
-		silently(r, pass)
+		runSilently(r, pass)
 		if answer != nil {
 			answer(w, r, pass)
 			return
 		}
-		if err := hangUp(w); err != nil {
+		if err := closeConnection(w); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	}
 }
 
-// only does something to requests of one method.
-func only(method string, do func(http.ResponseWriter, *http.Request, http.Handler)) func(http.ResponseWriter, *http.Request, http.Handler) {
+// onlyMethod disturbs the requests of one method.
+func onlyMethod(method string, do func(http.ResponseWriter, *http.Request, http.Handler)) func(http.ResponseWriter, *http.Request, http.Handler) {
 	return func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 		if r.Method != method {
 			pass.ServeHTTP(w, r)
@@ -52,20 +52,20 @@ func only(method string, do func(http.ResponseWriter, *http.Request, http.Handle
 	}
 }
 
-// TestFaultyBucket has a bucket refuse the n-th request that writes, or answer
-// it wrongly, or all from it on.
+// TestFaultyBucket makes a bucket refuse the n-th request that writes, or give a wrong
+// answer to it. In some cases it does so for all writes from the n-th on.
 func TestFaultyBucket(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
 	server := bucketServer(t)
-	r := prepare(t, bin, inBucket(t, server), scenarios()[1])
+	r := prepareScenario(t, bin, lakesInBucket(t, server), victimScenarios()[1])
 	writes := &meddler{pass: &s3.Proxy{Target: server}, from: 1 << 40}
 	r.copyLake(t, "base", "count")
 	front := r.through(t, writes)
 	if o := front.run(t, r.now, front.args(r.victim, "count")...); o.code != r.end.code {
 		t.Fatal(o)
 	}
-	denied := refuseWith("AccessDenied", http.StatusForbidden)
+	denied := answerError("AccessDenied", http.StatusForbidden)
 	var group errgroup.Group
 	group.SetLimit(8) // they mostly wait
 	for name, test := range map[string]struct {
@@ -76,16 +76,16 @@ func TestFaultyBucket(t *testing.T) {
 		words []string // of its error
 	}{
 		"denied from":                  {do: denied, ever: true, words: []string{"denied (s3:", "grant s3:"}},
-		"put denied from":              {do: only(http.MethodPut, denied), ever: true, words: []string{"denied (s3:PutObject)", "grant s3:PutObject"}},
-		"500 at":                       {do: refuseWith("InternalError", http.StatusInternalServerError), wins: true},
-		"503 from":                     {do: refuseWith("SlowDown", http.StatusServiceUnavailable), slow: true, ever: true, words: []string{"SlowDown"}},
-		"carried out, but 500 at":      {do: doneBut(refuseWith("InternalError", http.StatusInternalServerError)), wins: true},
-		"carried out, but 503 from":    {do: doneBut(refuseWith("SlowDown", http.StatusServiceUnavailable)), slow: true, ever: true, wins: true},
-		"carried out, but hung up":     {do: doneBut(nil), wins: true},
-		"carried out, but all hung up": {do: doneBut(nil), slow: true, ever: true, wins: true},
+		"put denied from":              {do: onlyMethod(http.MethodPut, denied), ever: true, words: []string{"denied (s3:PutObject)", "grant s3:PutObject"}},
+		"500 at":                       {do: answerError("InternalError", http.StatusInternalServerError), wins: true},
+		"503 from":                     {do: answerError("SlowDown", http.StatusServiceUnavailable), slow: true, ever: true, words: []string{"SlowDown"}},
+		"carried out, but 500 at":      {do: doThenAnswer(answerError("InternalError", http.StatusInternalServerError)), wins: true},
+		"carried out, but 503 from":    {do: doThenAnswer(answerError("SlowDown", http.StatusServiceUnavailable)), slow: true, ever: true, wins: true},
+		"carried out, but hung up":     {do: doThenAnswer(nil), wins: true},
+		"carried out, but all hung up": {do: doThenAnswer(nil), slow: true, ever: true, wins: true},
 	} {
 		for n := int64(1); n <= writes.writes.Load(); n++ {
-			// Where all fail, every one of them is tried again and again.
+			// If all writes fail, the SDK tries each of them several times.
 			if test.slow && !slices.Contains([]int64{1, 4, 5, 12, 13}, n) || n%suite.Size[int64](4, 1) != suite.Size[int64](1, 0) {
 				continue
 			}
@@ -102,8 +102,8 @@ func TestFaultyBucket(t *testing.T) {
 	}
 }
 
-// proofs are the writes with which a run takes the lock, and makes sure that
-// the server refuses what it has to: for that it needs an answer.
+// proofs is the number of writes with which a run takes the lock and checks that the server
+// keeps conditions. Without an answer to these writes a run cannot continue.
 const proofs = 3
 
 // bucketFault is what a bucket does at the n-th write.
@@ -116,7 +116,7 @@ type bucketFault struct {
 	words []string // of its error
 }
 
-func (r *ready) faulty(t *testing.T, server *url.URL, f bucketFault) {
+func (r *preparedScenario) faulty(t *testing.T, server *url.URL, f bucketFault) {
 	r.copyLake(t, "base", f.name)
 	m := &meddler{pass: &s3.Proxy{Target: server}, from: f.n, to: f.n, do: f.do}
 	if f.ever {
@@ -126,11 +126,11 @@ func (r *ready) faulty(t *testing.T, server *url.URL, f bucketFault) {
 	o := front.run(t, r.now, front.args(r.victim, f.name)...)
 	committed := r.latest(t, f.name).Number > r.latest(t, "base").Number
 	switch {
-	case o.code == r.end.code && committed: // what failed is of no consequence
+	case o.code == r.end.code && committed: // the write that failed was not necessary
 	case f.wins || o.code == r.end.code:
 		t.Errorf("committed %v, but %v", committed, o)
 	default:
-		if err := failed(o, false, f.words...); err != nil {
+		if err := checkFailure(o, false, f.words...); err != nil {
 			t.Error(err)
 		}
 		if committed {
@@ -144,8 +144,8 @@ func (r *ready) faulty(t *testing.T, server *url.URL, f bucketFault) {
 	}
 }
 
-// TestNoConditions runs against servers that do not keep conditions: no state
-// may be trusted to them.
+// TestNoConditions runs against servers that do not keep conditions. The command must
+// refuse to keep a state there.
 func TestNoConditions(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
@@ -163,9 +163,9 @@ func TestNoConditions(t *testing.T) {
 		do    func(http.ResponseWriter, *http.Request, http.Handler)
 		words []string
 	}{
-		"412 always": {refuseWith("PreconditionFailed", http.StatusPreconditionFailed), []string{"lock.json", "nobody holds it"}},
-		"409 always": {refuseWith("ConditionalRequestConflict", http.StatusConflict), []string{"lock.json", "nobody holds it"}},
-		"501":        {refuseWith("NotImplemented", http.StatusNotImplemented), []string{"lock.json", "the server knows no conditional writes"}},
+		"412 always": {answerError("PreconditionFailed", http.StatusPreconditionFailed), []string{"lock.json", "nobody holds it"}},
+		"409 always": {answerError("ConditionalRequestConflict", http.StatusConflict), []string{"lock.json", "nobody holds it"}},
+		"501":        {answerError("NotImplemented", http.StatusNotImplemented), []string{"lock.json", "the server knows no conditional writes"}},
 		"passed over": {func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 			r.Header.Del("If-None-Match")
 			r.Header.Del("If-Match")
@@ -175,15 +175,15 @@ func TestNoConditions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			target := server
-			if name == "passed over" { // which a real server sees by the signature
+			if name == "passed over" { // a real server would refuse the signature
 				target = standIn(t)
 			}
-			places := inBucket(t, target)
-			r := newRig(t, bin, places)
+			places := lakesInBucket(t, target)
+			r := newExportHarness(t, bin, places)
 			r.arrive(t, batchOf(0))
 			front := r.through(t, &meddler{pass: &s3.Proxy{Target: target}, from: 1, do: conditional(test.do)})
-			o := front.run(t, rigNow(0), front.args("export", name, "--lock-wait", "0s")...)
-			if err := failed(o, true, test.words...); err != nil {
+			o := front.run(t, runTime(0), front.args("export", name, "--lock-wait", "0s")...)
+			if err := checkFailure(o, true, test.words...); err != nil {
 				t.Error(err)
 			}
 			if got := r.keys(t, name, ".parquet"); len(got) > 0 {

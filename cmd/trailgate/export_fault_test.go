@@ -8,9 +8,9 @@ import (
 	"trailgate/fixtures/suite"
 )
 
-// failed tells what is wrong with how a command failed. It has to say one line that says what
-// about what failed on what, and one about what helps.
-func failed(o outcome, hint bool, words ...string) error {
+// checkFailure says what is wrong with the messages of a command that failed. It must say
+// in one line which operation failed on which object, and give one hint if that is wanted.
+func checkFailure(o outcome, hint bool, words ...string) error {
 	if o.code != exitFailed {
 		return fmt.Errorf("want exit status %d: %v", exitFailed, o)
 	}
@@ -36,22 +36,22 @@ func failed(o outcome, hint bool, words ...string) error {
 	return nil
 }
 
-// TestFaultAtEachStep lets one step that writes to the disk fail, or that and
-// all after it, since the disk is full. The command says so, unless what failed
-// is of no consequence; readers miss nothing; and the next run leaves what an
-// undisturbed one does.
+// TestFaultAtEachStep makes one step that writes to the disk fail, or this one and all
+// later ones, as on a full disk. The command must report it, unless the step was not
+// necessary. Readers must not miss a row. The next run must leave what an undisturbed run
+// leaves.
 func TestFaultAtEachStep(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
-	for _, s := range scenarios()[1:] {
+	for _, s := range victimScenarios()[1:] {
 		for fault, words := range map[string]string{"blip": "input/output error", "full": "no space left on device"} {
 			if fault == "full" && (suite.Size(true, false) || s.victim != "export") {
 				continue // blip has the same steps
 			}
 			t.Run(s.name+", "+fault, func(t *testing.T) {
 				t.Parallel()
-				r := prepare(t, bin, onDisk(t), s)
-				for n := 1; ; n += stride(1) {
+				r := prepareScenario(t, bin, lakesOnDisk(t), s)
+				for n := 1; ; n += stepInterval(1) {
 					name, when := fmt.Sprintf("faulty-%d", n), fmt.Sprintf("%s at step %d", fault, n)
 					r.copyLake(t, "base", name)
 					o := r.child(t, r.now, n, fault, r.args(s.victim, name)...)
@@ -60,7 +60,7 @@ func TestFaultAtEachStep(t *testing.T) {
 						return
 					}
 					if o.code != r.end.code {
-						if err := failed(o, fault == "full", words); err != nil {
+						if err := checkFailure(o, fault == "full", words); err != nil {
 							t.Errorf("%s: %v", when, err)
 						}
 					}

@@ -33,17 +33,17 @@ func waitForStop(t testing.TB, pid int) syscall.WaitStatus {
 	}
 }
 
-// TestFrozenAtEachStep stops a run before each step that writes to the disk,
-// lets another take over, and lets the first go on: it must notice.
+// TestFrozenAtEachStep stops a run before each step that writes to the disk. Another run
+// takes the lock. When the first run continues, it must notice that.
 func TestFrozenAtEachStep(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
-	for _, s := range scenarios()[1:] {
+	for _, s := range victimScenarios()[1:] {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			r := prepare(t, bin, onDisk(t), s)
+			r := prepareScenario(t, bin, lakesOnDisk(t), s)
 			n, noticed := 1, 0
-			for ; ; n += stride(len(s.before)) { // of compaction every other one
+			for ; ; n += stepInterval(len(s.before)) { // of compaction every other one
 				lost, more := r.frozen(t, n)
 				if !more || t.Failed() {
 					break
@@ -60,8 +60,8 @@ func TestFrozenAtEachStep(t *testing.T) {
 	}
 }
 
-// frozen tells whether the run noticed, and whether there was an n-th step.
-func (r *ready) frozen(t *testing.T, n int) (noticed, more bool) {
+// frozen reports whether the run noticed, and whether there was an n-th step.
+func (r *preparedScenario) frozen(t *testing.T, n int) (noticed, more bool) {
 	t.Helper()
 	name, when := fmt.Sprintf("frozen-%d", n), fmt.Sprintf("frozen before step %d", n)
 	r.copyLake(t, "base", name)
@@ -96,7 +96,7 @@ func (r *ready) frozen(t *testing.T, n int) (noticed, more bool) {
 	err = other.Run()
 	stalled := ctx.Err() != nil
 	if code := other.ProcessState.ExitCode(); holds {
-		if err := failed(outcome{code: code, stderr: second.String()}, false, "is held by a process that stands still"); err != nil {
+		if err := checkFailure(outcome{code: code, stderr: second.String()}, false, "is held by a process that stands still"); err != nil {
 			t.Errorf("%s: stalled %v, %v", when, stalled, err)
 		}
 	} else if code != exitComplete && code != exitSkipped {

@@ -13,27 +13,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// raceRounds is how often two commands are let loose on one state.
+// raceRounds is how often two commands are started on one state.
 const raceRounds = 50
 
-// TestRaces starts two real commands on one state at once, again and again,
-// with new log files each time.
+// TestRaces starts two real commands on one state at the same time. It repeats that with
+// new log files each time.
 func TestRaces(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
 	server := bucketServer(t)
-	for name, places := range map[string]func() *places{
-		"disk":   func() *places { return onDisk(t) },
-		"bucket": func() *places { return inBucket(t, server) },
+	for name, places := range map[string]func() *lakeLocations{
+		"disk":   func() *lakeLocations { return lakesOnDisk(t) },
+		"bucket": func() *lakeLocations { return lakesInBucket(t, server) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, bin, places())
+			r := newExportHarness(t, bin, places())
 			rounds := suite.Size(9, raceRounds)
 			refused, waited := 0, 0
 			for i := range rounds {
 				r.arrive(t, batchOf(i))
-				if o := r.run(t, rigNow(i), r.args("export", "calm")...); o.code != exitComplete && o.code != exitSkipped {
+				if o := r.run(t, runTime(i), r.args("export", "calm")...); o.code != exitComplete && o.code != exitSkipped {
 					t.Fatal(o)
 				}
 				a, b := r.pair(t, i)
@@ -41,7 +41,7 @@ func TestRaces(t *testing.T) {
 					switch {
 					case o.code == exitComplete || o.code == exitSkipped:
 						waited++
-					case i%3 == 2 && failed(o, true, "held by run", "another run is at work") == nil:
+					case i%3 == 2 && checkFailure(o, true, "held by run", "another run is at work") == nil:
 						refused++
 					default:
 						t.Fatalf("round %d: %v", i, o)
@@ -69,7 +69,7 @@ func TestRaces(t *testing.T) {
 
 // pair runs two commands at once: two exports, an export and a compaction, or
 // two exports that do not wait.
-func (r *rig) pair(t *testing.T, round int) (a, b outcome) {
+func (r *exportHarness) pair(t *testing.T, round int) (a, b outcome) {
 	t.Helper()
 	first := r.args("export", "lake", "--lease", "3s")
 	second := first
@@ -83,7 +83,7 @@ func (r *rig) pair(t *testing.T, round int) (a, b outcome) {
 	var commands [2]*exec.Cmd
 	var out [2]lockedBuffer
 	for i, args := range [...][]string{first, second} {
-		commands[i] = r.command(t, &out[i], rigNow(0), 0, "", args...)
+		commands[i] = r.command(t, &out[i], runTime(0), 0, "", args...)
 		commands[i].Args[0] = "trailgate" // the command itself, with the real clock
 		if err := commands[i].Start(); err != nil {
 			t.Fatal(err)
@@ -98,31 +98,31 @@ func (r *rig) pair(t *testing.T, round int) (a, b outcome) {
 	return ended(0), ended(1)
 }
 
-// TestTwoStatesOneLake: a lake is filled by one state only.
+// TestTwoStatesOneLake wants a lake to accept one state only, until another one adopts it.
 func TestTwoStatesOneLake(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, commandAt(t), onDisk(t))
+	r := newExportHarness(t, commandAt(t), lakesOnDisk(t))
 	r.arrive(t, batchOf(0))
-	if o := r.run(t, rigNow(0), r.args("export", "lake")...); o.code != exitComplete {
+	if o := r.run(t, runTime(0), r.args("export", "lake")...); o.code != exitComplete {
 		t.Fatal(o)
 	}
 	want := r.rows(t, "lake")
 	other := filepath.Join(t.TempDir(), "state")
-	o := r.run(t, rigNow(1), r.args("export", "lake", "--state", other)...)
+	o := r.run(t, runTime(1), r.args("export", "lake", "--state", other)...)
 	if o.code != exitUsage || !strings.Contains(o.stderr, "is filled by another state") {
 		t.Error(o)
 	}
-	if o := r.run(t, rigNow(2), r.args("export", "lake")...); o.code != exitComplete {
+	if o := r.run(t, runTime(2), r.args("export", "lake")...); o.code != exitComplete {
 		t.Error(o)
 	}
-	if o := r.run(t, rigNow(3), r.args("export", "lake", "--state", other, "--adopt")...); o.code != exitComplete {
+	if o := r.run(t, runTime(3), r.args("export", "lake", "--state", other, "--adopt")...); o.code != exitComplete {
 		t.Error(o)
 	}
-	// From now on the first state is the stranger.
-	if o := r.run(t, rigNow(4), r.args("compact", "lake")...); o.code != exitFailed && o.code != exitUsage {
+	// From now on the lake does not accept the first state.
+	if o := r.run(t, runTime(4), r.args("compact", "lake")...); o.code != exitFailed && o.code != exitUsage {
 		t.Error(o)
 	}
-	if o := r.run(t, rigNow(5), r.args("export", "lake")...); o.code != exitUsage {
+	if o := r.run(t, runTime(5), r.args("export", "lake")...); o.code != exitUsage {
 		t.Error(o)
 	}
 	if diff := cmp.Diff(want, r.rows(t, "lake"), cmp.AllowUnexported(rows{})); diff != "" {

@@ -18,25 +18,25 @@ import (
 // in a bucket each, at the least.
 const randomKills = 100
 
-// TestKilledAtRandom kills the command at moments that a seed chooses, spread
-// over the time that an undisturbed run takes, and runs it again, until a run
-// comes to its end; then the lake has to hold what one holds in which nothing
-// was killed. Then more log files come.
+// TestKilledAtRandom kills the command at random moments, spread over the time of an
+// undisturbed run. It runs the command again until a run reaches its end. The lake must
+// then be the same as one in which no run was killed. Then more log files arrive, and the
+// test starts again.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
 	server := bucketServer(t)
 	for seed, chain := range []struct {
 		name   string
-		places func() *places
+		places func() *lakeLocations
 	}{
-		{"disk", func() *places { return onDisk(t) }},
-		{"bucket", func() *places { return inBucket(t, server) }},
+		{"disk", func() *lakeLocations { return lakesOnDisk(t) }},
+		{"bucket", func() *lakeLocations { return lakesInBucket(t, server) }},
 	} {
 		t.Run(chain.name, func(t *testing.T) {
 			t.Parallel()
 			want := suite.Size(5, randomKills)
-			k := &killer{rig: newRig(t, bin, chain.places()), rng: rand.New(rand.NewPCG(5, uint64(seed)))}
+			k := &randomKiller{exportHarness: newExportHarness(t, bin, chain.places()), rng: rand.New(rand.NewPCG(5, uint64(seed)))}
 			kills, batch := 0, 0
 			for ; kills < want; batch++ {
 				kills += k.round(t, batch)
@@ -49,22 +49,22 @@ func TestKilledAtRandom(t *testing.T) {
 	}
 }
 
-// killer kills runs on the lake "lake" while "calm" goes on undisturbed.
-type killer struct {
-	*rig
+// randomKiller kills runs on the lake "lake". The runs on the lake "calm" are undisturbed.
+type randomKiller struct {
+	*exportHarness
 	rng  *rand.Rand
 	runs int
 	took []time.Duration // by the undisturbed runs
 }
 
 // usual is how long an undisturbed run takes.
-func (k *killer) usual() time.Duration {
+func (k *randomKiller) usual() time.Duration {
 	return slices.Sorted(slices.Values(k.took))[len(k.took)/2]
 }
 
-// round lets a batch come, and kills until an export, and now and then a
-// compaction, has come to its end. It tells how often it killed.
-func (k *killer) round(t *testing.T, batch int) (kills int) {
+// round adds a batch of log files. It runs and kills exports, and in some rounds
+// compactions, until each has reached its end once. It returns the number of kills.
+func (k *randomKiller) round(t *testing.T, batch int) (kills int) {
 	t.Helper()
 	k.arrive(t, batchOf(batch))
 	calm := k.undisturbed(t, "export")
@@ -97,20 +97,20 @@ func (k *killer) round(t *testing.T, batch int) (kills int) {
 	return kills
 }
 
-func (k *killer) undisturbed(t *testing.T, verb string) rows {
+func (k *randomKiller) undisturbed(t *testing.T, verb string) rows {
 	t.Helper()
 	k.runs++
 	begun := time.Now()
-	if o := k.run(t, rigNow(k.runs), k.args(verb, "calm")...); o.code != exitComplete && o.code != exitSkipped {
+	if o := k.run(t, runTime(k.runs), k.args(verb, "calm")...); o.code != exitComplete && o.code != exitSkipped {
 		t.Fatalf("undisturbed %s: %v", verb, o)
 	}
 	k.took = append(k.took, time.Since(begun))
 	return k.rows(t, "calm")
 }
 
-// shortLived runs a command that is killed after a random time, if it is still
-// there. Now and then it is let live.
-func (k *killer) shortLived(t *testing.T, verb string) outcome {
+// shortLived runs a command and kills it after a random time. The time may be longer than
+// the command takes.
+func (k *randomKiller) shortLived(t *testing.T, verb string) outcome {
 	t.Helper()
 	for {
 		k.runs++
@@ -118,7 +118,7 @@ func (k *killer) shortLived(t *testing.T, verb string) outcome {
 		ctx, cancel := context.WithTimeout(t.Context(), life)
 		defer cancel()
 		var out lockedBuffer
-		like := k.command(t, &out, rigNow(k.runs), 0, "", k.args(verb, "lake")...)
+		like := k.command(t, &out, runTime(k.runs), 0, "", k.args(verb, "lake")...)
 		cmd := exec.CommandContext(ctx, like.Path, like.Args[1:]...)
 		cmd.Env, cmd.Stdout, cmd.Stderr = like.Env, like.Stdout, like.Stderr
 		err := cmd.Run()

@@ -28,16 +28,17 @@ import (
 	"trailgate/report/row"
 )
 
-// What leads the program trailgate-at. The product knows none of it.
+// The environment variables of the program trailgate-at. The command itself does not read
+// them.
 const (
-	atNow  = "TRAILGATE_TEST_NOW"  // the time, which stands still; RFC 3339
-	atStep = "TRAILGATE_TEST_STEP" // the number of the step before which it happens; 0: never
-	atDo   = "TRAILGATE_TEST_DO"   // what happens: kill, stop or term; or blip or full, see meet
+	atNow  = "TRAILGATE_TEST_NOW"  // the time of its clock, which does not move; RFC 3339
+	atStep = "TRAILGATE_TEST_STEP" // the number of the step that is disturbed; 0: none
+	atDo   = "TRAILGATE_TEST_DO"   // how: kill, stop, term, blip or full, see stepFault
 )
 
-// mainAt is the command with a clock that stands still, and to which something
-// happens right before one of its steps that write to a disk. Between two steps
-// nothing is written, so that this is right after the step before as well.
+// mainAt runs the command with a fixed clock, and disturbs it right before one of its
+// steps that write to a disk. Nothing is written between two steps. So this is also the
+// moment right after the step before.
 func mainAt() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -62,15 +63,16 @@ func mainAt() {
 		if n == at {
 			fmt.Fprintf(os.Stderr, "%s before step %d: %s %s\n", os.Getenv(atDo), at, op, key)
 		}
-		return meet(ctx, os.Getenv(atDo), n-at)
+		return stepFault(ctx, os.Getenv(atDo), n-at)
 	}
 	code := run(ctx, p)
 	stop()
 	os.Exit(code)
 }
 
-// meet gives what a step meets that comes so many after the one of atStep.
-func meet(ctx context.Context, what string, after int64) error {
+// stepFault disturbs the process, or gives the error of a step. The step is this many
+// steps after that of atStep.
+func stepFault(ctx context.Context, what string, after int64) error {
 	switch {
 	case what == "full" && after >= 0: // the disk, from then on
 		return syscall.ENOSPC
@@ -82,34 +84,34 @@ func meet(ctx context.Context, what string, after int64) error {
 	return nil
 }
 
-// rig is a trail on disk whose log files come in batches, and a place for lakes
+// exportHarness is a trail on disk whose log files come in batches, and a place for lakes
 // that are filled from it.
-type rig struct {
-	bin    string // trailgate-at
-	dir    string // trail, policy and what else is needed
-	places *places
+type exportHarness struct {
+	bin    string // the program trailgate-at
+	dir    string // the folder of the trail, the policy and other files
+	places *lakeLocations
 	seen   *sync.Map // rows of files by their hash
 }
 
-// places makes lakes: folders, or prefixes of a bucket.
-type places struct {
+// lakeLocations says where lakes are: in folders, or below prefixes of a bucket.
+type lakeLocations struct {
 	args  []string // flags that lead to them
 	env   []string
 	url   func(name string) string
 	store func(name string) lake.Store
 }
 
-// onDisk makes lakes in folders.
-func onDisk(t testing.TB) *places { return inFolder(fastDir(t)) }
+// lakesOnDisk gives the locations of lakes in folders.
+func lakesOnDisk(t testing.TB) *lakeLocations { return lakesInFolder(fastDir(t)) }
 
-func inFolder(dir string) *places {
-	return &places{
+func lakesInFolder(dir string) *lakeLocations {
+	return &lakeLocations{
 		url:   func(name string) string { return filepath.Join(dir, name) },
 		store: func(name string) lake.Store { return lake.Disk{Root: filepath.Join(dir, name)} }}
 }
 
-// fastDir is a temporary folder, in memory where there is one: what syncing
-// takes on a real disk is most of the time of these tests.
+// fastDir gives a temporary folder. It is in memory if the system allows that, because
+// these tests would otherwise wait for the disk most of their time.
 func fastDir(t testing.TB) string {
 	dir, err := os.MkdirTemp("/dev/shm", "trailgate-test-")
 	if err != nil {
@@ -123,9 +125,9 @@ func fastDir(t testing.TB) string {
 	return dir
 }
 
-// builtAt builds trailgate-at beside the one that testscript makes, with which
-// it goes away in the end: without the race detector, which makes the start of
-// a process ten times as slow.
+// builtAt builds trailgate-at once, without the race detector. With it a process takes ten
+// times as long to start. The program is beside that of testscript, which removes the
+// folder in the end.
 var builtAt = sync.OnceValues(func() (string, error) {
 	beside, err := exec.LookPath("trailgate-at")
 	if err != nil {
@@ -147,9 +149,9 @@ func commandAt(t testing.TB) string {
 	return bin
 }
 
-func newRig(t testing.TB, bin string, places *places) *rig {
+func newExportHarness(t testing.TB, bin string, places *lakeLocations) *exportHarness {
 	t.Helper()
-	r := &rig{bin: bin, dir: t.TempDir(), places: places, seen: &sync.Map{}}
+	r := &exportHarness{bin: bin, dir: t.TempDir(), places: places, seen: &sync.Map{}}
 	policy := "version: 1\nrules:\n  - name: home\n    match: {user: \"*\"}\n    allow: [us-east-1]\n    strict: true\n    severity: medium\n"
 	if err := os.WriteFile(filepath.Join(r.dir, "policy.yaml"), []byte(policy), 0o600); err != nil {
 		t.Fatal(err)
@@ -157,14 +159,14 @@ func newRig(t testing.TB, bin string, places *places) *rig {
 	return r
 }
 
-// rigNow is the time of the first run; each batch has its own, two hours later
-// for each that follows, so that a lease of the run before has run out.
-func rigNow(run int) time.Time {
+// runTime gives the time of a run, by its number. Two runs are two hours apart, so that a
+// lock of the run before has expired.
+func runTime(run int) time.Time {
 	return time.Date(2024, 6, 1, 3, 0, 0, 0, time.UTC).Add(time.Duration(run) * 2 * time.Hour)
 }
 
-// args is a command line on the lake of this name.
-func (r *rig) args(verb, name string, more ...string) []string {
+// args gives a command line for the lake of this name.
+func (r *exportHarness) args(verb, name string, more ...string) []string {
 	args := []string{verb}
 	if verb == "export" {
 		args = append(args, filepath.Join(r.dir, "trail"), "--policy", filepath.Join(r.dir, "policy.yaml"), "--since", "2024-03-01")
@@ -183,15 +185,14 @@ func (o outcome) String() string {
 	return fmt.Sprintf("exit status %d\n%s%s", o.code, o.stdout, o.stderr)
 }
 
-// run runs the command at a moment of its clock.
-func (r *rig) run(t testing.TB, now time.Time, args ...string) outcome {
+// run runs the command at this time of its clock.
+func (r *exportHarness) run(t testing.TB, now time.Time, args ...string) outcome {
 	t.Helper()
 	return r.child(t, now, 0, "", args...)
 }
 
-// child runs the command in a process of its own, and does something to it
-// before a step.
-func (r *rig) child(t testing.TB, now time.Time, step int, do string, args ...string) outcome {
+// child runs the command in a process of its own, and disturbs it before a step.
+func (r *exportHarness) child(t testing.TB, now time.Time, step int, do string, args ...string) outcome {
 	t.Helper()
 	var out bytes.Buffer
 	cmd := r.command(t, &out, now, step, do, args...)
@@ -203,16 +204,16 @@ func (r *rig) child(t testing.TB, now time.Time, step int, do string, args ...st
 	return outcome{code: cmd.ProcessState.ExitCode(), stderr: out.String()}
 }
 
-func (r *rig) command(t testing.TB, out io.Writer, now time.Time, step int, do string, args ...string) *exec.Cmd {
+func (r *exportHarness) command(t testing.TB, out io.Writer, now time.Time, step int, do string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), r.bin, args...)
 	cmd.Env = append(os.Environ(), r.places.env...)
 	cmd.Env = append(cmd.Env, atNow+"="+now.Format(time.RFC3339), atStep+"="+strconv.Itoa(step), atDo+"="+do,
-		"GOMAXPROCS=1", "GOGC=off") // thousands of short lives
+		"GOMAXPROCS=1", "GOGC=off") // the test starts thousands of short processes
 	cmd.Stdout, cmd.Stderr = out, out
 	return cmd
 }
 
-// lockedBuffer takes the output of a process that may be looked at meanwhile.
+// lockedBuffer holds the output of a process, and may be read while the process runs.
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -230,8 +231,9 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// stride is how far to go from one step to the next: in short tests further.
-func stride(n int) int {
+// stepInterval is the distance between two steps that are tested. It is larger in short
+// tests.
+func stepInterval(n int) int {
 	return suite.Size(4*n-1, n)
 }
 
@@ -241,14 +243,14 @@ const killed = -1
 // rows is what a lake holds, in the form of rowsIn.
 type rows struct{ signIns, findings []string }
 
-func (r *rig) rows(t testing.TB, name string) rows {
+func (r *exportHarness) rows(t testing.TB, name string) rows {
 	t.Helper()
 	store := r.places.store(name)
 	return rows{knownRows[row.SignIn](t, r, store, row.SignIns), knownRows[row.Finding](t, r, store, row.Findings)}
 }
 
-// knownRows is readAll for files of which most were read before.
-func knownRows[R row.Row](t testing.TB, r *rig, store lake.Store, kind row.Kind) []string {
+// knownRows is like readAll, but keeps the rows of files that were read before.
+func knownRows[R row.Row](t testing.TB, r *exportHarness, store lake.Store, kind row.Kind) []string {
 	t.Helper()
 	table := &lake.Table{Store: store, Name: string(kind)}
 	files, err := table.Files(t.Context(), 0, 0)
@@ -284,8 +286,8 @@ func knownRows[R row.Row](t testing.TB, r *rig, store lake.Store, kind row.Kind)
 	return out
 }
 
-// copyLake makes a lake of what another holds.
-func (r *rig) copyLake(t testing.TB, from, to string) {
+// copyLake copies a lake and its state.
+func (r *exportHarness) copyLake(t testing.TB, from, to string) {
 	t.Helper()
 	if r.places.env == nil { // temporaries as well
 		err := os.CopyFS(r.places.url(to), os.DirFS(r.places.url(from)))
@@ -309,8 +311,8 @@ func (r *rig) copyLake(t testing.TB, from, to string) {
 	}
 }
 
-// without gives what of a is not in b, each as often as it is too many.
-func without(a, b []string) []string {
+// missingRows gives the rows of a that are not in b, each as often as b lacks it.
+func missingRows(a, b []string) []string {
 	left := map[string]int{}
 	for _, row := range b {
 		left[row]++
@@ -324,7 +326,7 @@ func without(a, b []string) []string {
 	return out
 }
 
-// both gives what is in a and in b.
-func both(a, b []string) []string {
+// commonRows gives the rows that are in a and in b.
+func commonRows(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(row string) bool { return !slices.Contains(b, row) })
 }

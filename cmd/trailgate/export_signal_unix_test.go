@@ -14,7 +14,7 @@ import (
 func signalSelf(ctx context.Context, name string) error {
 	sig := map[string]syscall.Signal{"kill": syscall.SIGKILL, "stop": syscall.SIGSTOP, "term": syscall.SIGTERM}[name]
 	if sig == 0 {
-		return fmt.Errorf("signal %q is none", name)
+		return fmt.Errorf("signal %q is unknown", name)
 	}
 	woken := make(chan os.Signal, 1)
 	signal.Notify(woken, syscall.SIGCONT)

@@ -19,11 +19,11 @@ import (
 	"trailgate/fixtures/suite"
 )
 
-// patience is how long a command may take that is told to stop.
-const patience = 10 * time.Second
+// stopTimeout is how long a command may take after it was asked to stop.
+const stopTimeout = 10 * time.Second
 
-// released tells whether a lake's lock has been given back.
-func (r *rig) released(t testing.TB, name string) bool {
+// released reports whether the lock of a lake was given back.
+func (r *exportHarness) released(t testing.TB, name string) bool {
 	t.Helper()
 	data, _, err := r.stateOf(name).Get(t.Context(), "lock.json")
 	if err != nil {
@@ -36,9 +36,9 @@ func (r *rig) released(t testing.TB, name string) bool {
 	return !lock.Released.IsZero()
 }
 
-// stopped looks at how a command ended that was told to stop: it either
-// finished or left nothing behind.
-func (r *ready) stopped(t *testing.T, name, when string, o outcome) {
+// stopped checks how a command ended that was asked to stop. It must have finished, or
+// have left nothing.
+func (r *preparedScenario) stopped(t *testing.T, name, when string, o outcome) {
 	t.Helper()
 	committed := r.latest(t, name).Number > r.latest(t, "base").Number
 	switch {
@@ -58,22 +58,22 @@ func (r *ready) stopped(t *testing.T, name, when string, o outcome) {
 	r.readers(t, name, when)
 }
 
-// TestTerminatedAtEachStep tells the command to stop before each step that
-// writes to the disk.
+// TestTerminatedAtEachStep asks the command to stop before each step that writes to the
+// disk.
 func TestTerminatedAtEachStep(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
-	for _, s := range scenarios()[1:] {
+	for _, s := range victimScenarios()[1:] {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			r := prepare(t, bin, onDisk(t), s)
+			r := prepareScenario(t, bin, lakesOnDisk(t), s)
 			interrupted := 0
-			for n := 1; ; n += stride(len(s.before)) { // of compaction every other one
+			for n := 1; ; n += stepInterval(len(s.before)) { // of compaction every other one
 				name, when := fmt.Sprintf("stopped-%d", n), fmt.Sprintf("told to stop before step %d", n)
 				r.copyLake(t, "base", name)
 				begun := time.Now()
 				o := r.child(t, r.now, n, "term", r.args(s.victim, name)...)
-				if took := time.Since(begun); took > patience {
+				if took := time.Since(begun); took > stopTimeout {
 					t.Errorf("%s: it took %v", when, took)
 				}
 				if !strings.Contains(o.stderr, "term before step") {
@@ -100,15 +100,15 @@ func TestTerminatedAtEachStep(t *testing.T) {
 	}
 }
 
-// TestTerminatedAtEachWrite tells the command to stop while a bucket keeps it
-// waiting for the answer to the n-th request that writes, from which on it
-// answers none, or goes on when the client has gone.
+// TestTerminatedAtEachWrite asks the command to stop while it waits for the answer to the
+// n-th request that writes to a bucket. The bucket then never answers again, or it does so
+// when the client has closed the connection.
 func TestTerminatedAtEachWrite(t *testing.T) {
 	t.Parallel()
 	bin := commandAt(t)
 	server := bucketServer(t)
-	s := scenarios()[1]
-	r := prepare(t, bin, inBucket(t, server), s)
+	s := victimScenarios()[1]
+	r := prepareScenario(t, bin, lakesInBucket(t, server), s)
 	t.Run("each", func(t *testing.T) {
 		t.Parallel()
 		n := int64(1)
@@ -116,7 +116,7 @@ func TestTerminatedAtEachWrite(t *testing.T) {
 		}
 		t.Logf("%d writes", n-1)
 	})
-	for n := int64(1); n <= 17; n += 2 { // each takes as long as it may
+	for n := int64(1); n <= 17; n += 2 { // each one takes the whole time that is allowed
 		t.Run(fmt.Sprintf("no answer from write %d on", n), func(t *testing.T) {
 			suite.Long(t, "runs told to stop while a bucket gives no answer")
 			t.Parallel()
@@ -125,8 +125,8 @@ func TestTerminatedAtEachWrite(t *testing.T) {
 	}
 }
 
-// terminatedAtWrite tells whether there was an n-th write.
-func (r *ready) terminatedAtWrite(t *testing.T, server *url.URL, n int64, mute bool) bool {
+// terminatedAtWrite reports whether there was an n-th write.
+func (r *preparedScenario) terminatedAtWrite(t *testing.T, server *url.URL, n int64, mute bool) bool {
 	t.Helper()
 	name, when := fmt.Sprintf("stopped-%d-%v", n, mute), fmt.Sprintf("told to stop at write %d, mute %v", n, mute)
 	r.copyLake(t, "base", name)
@@ -146,7 +146,7 @@ func (r *ready) terminatedAtWrite(t *testing.T, server *url.URL, n int64, mute b
 		}
 		// What the client knows nothing of may have been done.
 		if n%3 > 0 {
-			silently(req, pass)
+			runSilently(req, pass)
 		} else if _, err := io.Copy(io.Discard, req.Body); err != nil {
 			return // it has gone
 		}
@@ -168,7 +168,7 @@ func (r *ready) terminatedAtWrite(t *testing.T, server *url.URL, n int64, mute b
 		}
 		return false
 	}
-	if took := time.Since(*told.Load()); took > patience {
+	if took := time.Since(*told.Load()); took > stopTimeout {
 		t.Errorf("%s: it took %v: %v", when, took, o)
 	}
 	if o.code != exitInterrupted && o.code != r.end.code {

@@ -14,22 +14,22 @@ import (
 	"time"
 )
 
-// sight is one sign-in to be.
-type sight struct {
+// plannedSignIn is one sign-in of a log file that a test will write.
+type plannedSignIn struct {
 	at     string // 2024-03-DDTHH:MM
 	user   string
 	region string
 }
 
-// logs are log files to be: stamp of delivery to sign-ins.
-type logs map[string][]sight
+// plannedFiles are log files that a test will write: time stamp of delivery to sign-ins.
+type plannedFiles map[string][]plannedSignIn
 
-// batches are what comes before the first run, the second and so on. The second
-// has a new day, what is late for days that have been filed, within the time
-// for which history waits and after it, and a log file that cannot be read; with
-// the third comes that one in whole.
-func batches() []logs {
-	return []logs{
+// batches gives the log files that arrive before the first run, the second and so on. The
+// second batch has a new day and a log file that cannot be read. It also has late sign-ins
+// for stored days, some before and some after the settled time. The third batch has the
+// unreadable log file again, complete.
+func batches() []plannedFiles {
+	return []plannedFiles{
 		{
 			"2024-03-04T10:05": {{"2024-03-04T09:10", "dana", "us-east-1"}, {"2024-03-04T09:50", "eli", "eu-west-1"}},
 			"2024-03-05T10:05": {{"2024-03-05T09:10", "dana", "us-east-1"}, {"2024-03-05T09:30", "eli", "us-east-1"}},
@@ -47,22 +47,22 @@ func batches() []logs {
 	}
 }
 
-// batchOf is the i-th batch, of as many as are wanted.
-func batchOf(i int) logs {
+// batchOf gives the i-th batch, for any i.
+func batchOf(i int) plannedFiles {
 	if all := batches(); i < len(all) {
 		return all[i]
 	}
 	at := time.Date(2024, 3, 5, 9, 0, 0, 0, time.UTC).AddDate(0, 0, i)
 	stamp := func(h time.Duration) string { return at.Add(h * time.Hour).Format("2006-01-02T15:04") }
 	regions := []string{"us-east-1", "eu-west-1", "ap-south-1"}
-	return logs{
+	return plannedFiles{
 		stamp(1): {{stamp(0), "dana", "us-east-1"}, {stamp(-3), "eli", regions[i%3]}},
 		stamp(2): {{stamp(-20), "fay", regions[(i+1)%3]}, {stamp(1), "gus", regions[(i+2)%3]}},
 	}
 }
 
-// arrive puts a batch into the trail. A log file of no sign-ins is damaged.
-func (r *rig) arrive(t testing.TB, batch logs) {
+// arrive writes a batch into the trail. A log file without sign-ins is damaged.
+func (r *exportHarness) arrive(t testing.TB, batch plannedFiles) {
 	t.Helper()
 	for stamp, sights := range batch {
 		at, err := time.Parse("2006-01-02T15:04", stamp)
@@ -82,7 +82,7 @@ func (r *rig) arrive(t testing.TB, batch logs) {
 	}
 }
 
-func packedLog(t testing.TB, sights []sight) []byte {
+func packedLog(t testing.TB, sights []plannedSignIn) []byte {
 	t.Helper()
 	var records []string
 	for _, s := range sights {

@@ -34,12 +34,12 @@ import (
 	"trailgate/report/row"
 )
 
-// coming is a trail whose log files come one after the other, not always in
-// the order of what is in them.
-type coming struct {
+// deliverySchedule is a trail whose log files arrive one after the other. They do not
+// always arrive in the order of their sign-ins.
+type deliverySchedule struct {
 	begin time.Time
 	days  int
-	files []comingFile    // in the order in which they come
+	files []scheduledFile // in the order in which they come
 	ids   map[string]bool // of all sign-ins that can be read some time, each by its first id
 	twice map[string]bool // of them, those of which there is another copy
 	never string          // key of the file that can never be read
@@ -48,16 +48,17 @@ type coming struct {
 	z   gzip.Writer
 }
 
-// comingFile is a log file.
-type comingFile struct {
+// scheduledFile is a log file.
+type scheduledFile struct {
 	key     string
 	comes   time.Time
 	mended  time.Time // from when on it can be read
 	records []json.RawMessage
 }
 
-// body is a file as it should be. The bytes hold until the next call.
-func (c *coming) body(t testing.TB, f *comingFile) []byte {
+// body gives the content of a file that is not damaged. The bytes are valid until the next
+// call.
+func (c *deliverySchedule) body(t testing.TB, f *scheduledFile) []byte {
 	t.Helper()
 	c.buf.Reset()
 	c.z.Reset(&c.buf)
@@ -70,19 +71,19 @@ func (c *coming) body(t testing.TB, f *comingFile) []byte {
 	return c.buf.Bytes()
 }
 
-// loose is a record without a file.
-type loose struct {
+// strayRecord is a record without a file.
+type strayRecord struct {
 	at          time.Time
 	id, account string
 	signIn      bool
 	raw         json.RawMessage
 }
 
-// looseRecords are the records of a simulated organization, in order of time.
-func looseRecords(t testing.TB, seed uint64, days int) []loose {
+// strayRecords are the records of a simulated organization, in order of time.
+func strayRecords(t testing.TB, seed uint64, days int) []strayRecord {
 	t.Helper()
 	var mu sync.Mutex
-	var out []loose
+	var out []strayRecord
 	_, err := company.Simulate(t.Context(), company.Scenario{Seed: seed, People: 50, Accounts: 2, Days: max(days, company.QuietDays+30), Put: func(_ string, body []byte) error {
 		z, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
@@ -106,44 +107,44 @@ func looseRecords(t testing.TB, seed uint64, days int) []loose {
 			if err := json.Unmarshal(raw, &r); err != nil {
 				return err
 			}
-			out = append(out, loose{r.EventTime, r.EventID, r.RecipientAccountID, r.EventName == "ConsoleLogin", raw})
+			out = append(out, strayRecord{r.EventTime, r.EventID, r.RecipientAccountID, r.EventName == "ConsoleLogin", raw})
 		}
 		return nil
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(out, func(a, b loose) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.id, b.id)) })
+	slices.SortFunc(out, func(a, b strayRecord) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.id, b.id)) })
 	return out
 }
 
-// comeLate makes a trail of so many days. Nothing in it becomes readable later
-// than 24 hours after its sign-in but for copies, and for what is owed:
+// newDeliverySchedule makes a trail of this many days. All sign-ins can be read within 24
+// hours. The exceptions are copies, and files that are damaged for some time:
 //
-//   - most sign-ins lie in a file for six hours of an account and Region, that
-//     comes within minutes of its stamp, before or after its neighbours;
-//   - one in 50 is delivered up to a day later, one in 50 lies in a file that
-//     appears up to a day after its stamp;
-//   - one in 30 comes again: the same record days later, or in another Region's
-//     folder, or delivered anew with an addendum; one in 200 after ten months.
-func comeLate(t testing.TB, seed uint64, days int) *coming {
+//   - most sign-ins are in a file for six hours of an account and Region, which
+//     arrives within minutes of its time stamp, before or after its neighbours;
+//   - one in 50 is delivered up to a day later, and one in 50 is in a file that
+//     appears up to a day after its time stamp;
+//   - one in 30 comes again: the same record days later, or in the folder of another
+//     Region, or delivered again with an addendum; one in 200 after ten months.
+func newDeliverySchedule(t testing.TB, seed uint64, days int) *deliverySchedule {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 365))
-	c := &coming{days: days, ids: map[string]bool{}, twice: map[string]bool{}}
+	c := &deliverySchedule{days: days, ids: map[string]bool{}, twice: map[string]bool{}}
 	regions := []string{"eu-west-1", "us-east-1", "us-east-2", "ap-southeast-2"}
 	within := func(from, to time.Duration) time.Duration { return from + time.Duration(rng.Int64N(int64(to-from))) }
-	records := looseRecords(t, seed, days)
+	records := strayRecords(t, seed, days)
 	c.begin = records[0].at.Truncate(24 * time.Hour)
 	end := c.begin.AddDate(0, 0, days)
 	add := func(account, region string, stamp, comes time.Time, records ...json.RawMessage) {
 		key := fmt.Sprintf("AWSLogs/%s/%s/CloudTrail/%s/%s/%s_CloudTrail_%s_%s_%016d.json.gz", fixtures.OrganizationID, account, region,
 			stamp.Format("2006/01/02"), account, region, stamp.Format("20060102T1504Z"), len(c.files))
-		c.files = append(c.files, comingFile{key: key, comes: comes, records: records})
+		c.files = append(c.files, scheduledFile{key: key, comes: comes, records: records})
 	}
 	slots := map[string]int{}
 	for i, r := range records {
 		region := regions[i%len(regions)]
-		// The day's last hours are left free, so that all has come by its end.
+		// The last hours of the day are empty, so that all its files arrive by its end.
 		if r.at.After(end.Add(-25 * time.Hour)) {
 			break
 		}
@@ -176,7 +177,7 @@ func comeLate(t testing.TB, seed uint64, days int) *coming {
 		case chance < 5:
 			again = r.at.AddDate(0, 0, 304)
 		case chance < 15:
-			raw = anew(t, r)
+			raw = redeliver(t, r)
 		case chance < 25:
 			region = regions[(i+1)%len(regions)]
 		}
@@ -186,12 +187,12 @@ func comeLate(t testing.TB, seed uint64, days int) *coming {
 		}
 	}
 	c.everyDay(regions, records, add)
-	slices.SortStableFunc(c.files, func(a, b comingFile) int { return a.comes.Compare(b.comes) })
+	slices.SortStableFunc(c.files, func(a, b scheduledFile) int { return a.comes.Compare(b.comes) })
 	return c
 }
 
-// anew is a record delivered anew, under an id of its own.
-func anew(t testing.TB, r loose) json.RawMessage {
+// redeliver gives a record that is delivered again under an id of its own.
+func redeliver(t testing.TB, r strayRecord) json.RawMessage {
 	t.Helper()
 	var members map[string]any
 	if err := json.Unmarshal(r.raw, &members); err != nil {
@@ -206,9 +207,9 @@ func anew(t testing.TB, r loose) json.RawMessage {
 	return raw
 }
 
-// everyDay adds a file without a sign-in for each day of each folder, as trails
-// have them.
-func (c *coming) everyDay(regions []string, records []loose, add func(account, region string, stamp, comes time.Time, records ...json.RawMessage)) {
+// everyDay adds a file without a sign-in for each day of each folder, because a real trail
+// has files on every day.
+func (c *deliverySchedule) everyDay(regions []string, records []strayRecord, add func(account, region string, stamp, comes time.Time, records ...json.RawMessage)) {
 	accounts := map[string]json.RawMessage{}
 	for _, r := range records {
 		if !r.signIn {
@@ -225,9 +226,8 @@ func (c *coming) everyDay(regions []string, records []loose, add func(account, r
 	}
 }
 
-// breakSome makes now and then a file unreadable for one to three days, and one
-// for ever.
-func (c *coming) breakSome(seed uint64) *coming {
+// breakSome makes some files unreadable for one to three days, and one file for ever.
+func (c *deliverySchedule) breakSome(seed uint64) *deliverySchedule {
 	rng := rand.New(rand.NewPCG(seed, 72))
 	for day := 6; day < c.days-11; day += 11 {
 		for i := range c.files {
@@ -252,14 +252,14 @@ func (c *coming) breakSome(seed uint64) *coming {
 	return c
 }
 
-// bucket is where the files come to. One that is broken cannot be read until it
-// is put whole.
+// bucket is the place to which files are delivered. A broken file cannot be read until it
+// is delivered complete.
 type bucket interface {
 	put(key string, body []byte, broken bool)
 	source() (arg string, flags []string)
 }
 
-// folderBucket is a copy of a bucket on disk, in which broken files are cut off.
+// folderBucket is a copy of a bucket on disk. Broken files in it are cut short.
 type folderBucket struct {
 	t    testing.TB
 	root string
@@ -278,7 +278,7 @@ func (b folderBucket) put(key string, body []byte, broken bool) {
 
 func (b folderBucket) source() (string, []string) { return b.root, nil }
 
-// standInBucket is a bucket of the stand-in, in which broken files are denied.
+// standInBucket is a bucket of the stand-in. It denies access to broken files.
 type standInBucket struct {
 	server *s3.Server
 	url    string
@@ -318,9 +318,9 @@ func (b *standInBucket) source() (string, []string) {
 	return "s3://trail", []string{"--endpoint-url", b.url}
 }
 
-// upTo gives what comes after one moment and up to another, and what is mended
-// then.
-func (c *coming) upTo(t testing.TB, after, now time.Time, to bucket) {
+// upTo delivers the files that arrive after one time and up to another, and the files that
+// become complete in that time.
+func (c *deliverySchedule) upTo(t testing.TB, after, now time.Time, to bucket) {
 	t.Helper()
 	for i := range c.files {
 		f := &c.files[i]
@@ -333,8 +333,8 @@ func (c *coming) upTo(t testing.TB, after, now time.Time, to bucket) {
 	}
 }
 
-// quickFolder is a folder of the test, in memory where that can be had: what
-// outlives a crash is not asked here, and hundreds of runs would wait for it.
+// quickFolder gives a temporary folder. It is in memory if the system allows that. These
+// tests do not ask what survives a crash, and hundreds of runs would wait for the disk.
 func quickFolder(t testing.TB) string {
 	t.Helper()
 	const memory = "/dev/shm"
@@ -353,8 +353,8 @@ func quickFolder(t testing.TB) string {
 	return dir
 }
 
-// strictPolicy is a policy file that finds much, so that bursts of findings go
-// on from run to run.
+// strictPolicy writes a policy that makes many findings, so that bursts of findings extend
+// over several runs.
 func strictPolicy(t testing.TB, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "policy.yaml")
@@ -373,8 +373,8 @@ detections:
 	return path
 }
 
-// exporting runs the command over and over, in this process.
-type exporting struct {
+// repeatedExport runs the command over and over, in this process.
+type repeatedExport struct {
 	t        testing.TB
 	to       string
 	args     []string     // of export
@@ -383,22 +383,22 @@ type exporting struct {
 	statuses map[int]int  // exit statuses of exports
 }
 
-func newExporting(t testing.TB, to string, from bucket, args ...string) *exporting {
+func newRepeatedExport(t testing.TB, to string, from bucket, args ...string) *repeatedExport {
 	source, flags := from.source()
 	all := slices.Concat([]string{"export", source, "--to", to, "--log-format", "json"}, flags, args)
-	return &exporting{t: t, to: to, args: all, statuses: map[int]int{}}
+	return &repeatedExport{t: t, to: to, args: all, statuses: map[int]int{}}
 }
 
-// trailgate runs a command at a moment.
-func (x *exporting) trailgate(now time.Time, args ...string) int {
+// trailgate runs a command at a time of its clock.
+func (x *repeatedExport) trailgate(now time.Time, args ...string) int {
 	x.t.Helper()
 	x.stderr.Reset()
 	return run(x.t.Context(), process{args: args, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &x.stderr,
 		getenv: func(string) string { return "" }, now: func() time.Time { return now }})
 }
 
-// export runs export at a moment, and wants its account to add up.
-func (x *exporting) export(now time.Time, more ...string) {
+// export runs export at a time of its clock. The figures of the run must add up.
+func (x *repeatedExport) export(now time.Time, more ...string) {
 	x.t.Helper()
 	code := x.trailgate(now, append(slices.Clone(x.args), more...)...)
 	x.statuses[code]++
@@ -411,8 +411,8 @@ func (x *exporting) export(now time.Time, more ...string) {
 	x.filed += x.figure("sign_ins_new")
 }
 
-// figure is a number of the last run, from the record about it.
-func (x *exporting) figure(name string) int {
+// figure gives a number from the log record of the last run.
+func (x *repeatedExport) figure(name string) int {
 	x.t.Helper()
 	text := strings.TrimSpace(x.stderr.String())
 	var record map[string]any
@@ -426,9 +426,9 @@ func (x *exporting) figure(name string) int {
 	return int(n)
 }
 
-// manifests wants the manifests of the lake to add up, with themselves and with
-// what the runs said.
-func (x *exporting) manifests() {
+// manifests checks the manifests of the lake. The figures in each must add up, and their
+// sums must be those that the runs reported.
+func (x *repeatedExport) manifests() {
 	x.t.Helper()
 	paths, err := filepath.Glob(filepath.Join(x.to, lake.Metadata, "runs", "*.json"))
 	if err != nil || len(paths) == 0 {
@@ -454,8 +454,8 @@ func (x *exporting) manifests() {
 	}
 }
 
-// lakeRows are the rows of a table by their ids, as JSON, without their origin
-// where drop says so.
+// lakeRows gives the rows of a table as JSON, by their ids. It removes the origin from the
+// rows for which drop is true.
 func lakeRows(t testing.TB, root string, kind row.Kind, id string, drop func(id string) bool) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -477,11 +477,10 @@ func lakeRows(t testing.TB, root string, kind row.Kind, id string, drop func(id 
 	return out
 }
 
-// sameLakes wants two lakes to hold the same. Of several copies of a sign-in
-// that come in one run the one with the first origin is kept, else the one that
-// came first, so that their origin is not compared; the findings' is that of
-// their sign-in.
-func (c *coming) sameLakes(t testing.TB, want, got string) {
+// sameLakes fails the test unless two lakes have the same rows. It does not compare the
+// origin of sign-ins with several copies, nor that of findings. Which copy is kept depends
+// on the run: it is the first by origin of one run, and the earlier one of two runs.
+func (c *deliverySchedule) sameLakes(t testing.TB, want, got string) {
 	t.Helper()
 	some := func(id string) bool { return c.twice[id] }
 	all := func(string) bool { return true }
@@ -516,16 +515,16 @@ func (c *coming) sameLakes(t testing.TB, want, got string) {
 	}
 }
 
-// TestExportYear exports a year day by day, and compares the lake with that of
-// one run over everything.
+// TestExportYear exports a year day by day. The lake must be the same as that of one run
+// over the whole year.
 func TestExportYear(t *testing.T) {
 	t.Parallel()
 	days := suite.Size(20, yearDays)
-	c := comeLate(t, 1, days).breakSome(1)
+	c := newDeliverySchedule(t, 1, days).breakSome(1)
 	dir := quickFolder(t)
 	from := folderBucket{t, filepath.Join(dir, "trail")}
 	policy := strictPolicy(t, dir)
-	x := newExporting(t, filepath.Join(dir, "lake"), from, "--policy", policy)
+	x := newRepeatedExport(t, filepath.Join(dir, "lake"), from, "--policy", policy)
 	since := c.begin.Format(time.RFC3339)
 	var last time.Time
 	early, sizes := days/6+5, map[int]int{} // of a week in which nothing is owed, as in the last
@@ -547,7 +546,7 @@ func TestExportYear(t *testing.T) {
 		}
 	}
 	t.Logf("%d runs over %d files in %v: exit statuses %v", days, len(c.files), time.Since(begun), x.statuses)
-	c.compare(t, x, newExporting(t, filepath.Join(dir, "whole"), from, "--policy", policy), last)
+	c.compare(t, x, newRepeatedExport(t, filepath.Join(dir, "whole"), from, "--policy", policy), last)
 	first, last7 := 0, 0
 	for i := range 7 {
 		first, last7 = first+sizes[early+i], last7+sizes[days-3-i]
@@ -558,9 +557,9 @@ func TestExportYear(t *testing.T) {
 	}
 }
 
-// compare wants the lake of many runs to be that of one at their end, and one
-// run more to change nothing.
-func (c *coming) compare(t *testing.T, x, whole *exporting, last time.Time) {
+// compare fails the test unless many runs and one run give the same lake. One more run must
+// then change nothing.
+func (c *deliverySchedule) compare(t *testing.T, x, whole *repeatedExport, last time.Time) {
 	t.Helper()
 	whole.export(last, "--since", c.begin.Format(time.RFC3339))
 	c.sameLakes(t, whole.to, x.to)
@@ -577,9 +576,9 @@ func (c *coming) compare(t *testing.T, x, whole *exporting, last time.Time) {
 	}
 }
 
-// TestExportAtRandom exports at random intervals, from a minute to three days,
-// folds the lake now and then, and compares it with that of one run over
-// everything. The trail lies in a bucket.
+// TestExportAtRandom exports at random intervals, from a minute to three days, and compacts
+// the lake in between. The lake must be the same as that of one run over everything. The
+// trail is in a bucket.
 func TestExportAtRandom(t *testing.T) {
 	seeds := []uint64{1, 2}
 	days := suite.Size(8, randomDays)
@@ -588,11 +587,11 @@ func TestExportAtRandom(t *testing.T) {
 	}
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint("seed-", seed), func(t *testing.T) {
-			c := comeLate(t, 100+seed, days).breakSome(seed)
+			c := newDeliverySchedule(t, 100+seed, days).breakSome(seed)
 			dir := quickFolder(t)
 			from := newStandInBucket(t)
 			flags := []string{"--policy", strictPolicy(t, dir), "--partition-by", "account_id"}
-			x := newExporting(t, filepath.Join(dir, "lake"), from, flags...)
+			x := newRepeatedExport(t, filepath.Join(dir, "lake"), from, flags...)
 			rng := rand.New(rand.NewPCG(seed, 40))
 			runs, folds := 0, 0
 			var last time.Time
@@ -613,18 +612,18 @@ func TestExportAtRandom(t *testing.T) {
 				now = now.Add(time.Duration(float64(time.Minute) * math.Pow(3*24*60, rng.Float64())).Truncate(time.Second))
 			}
 			t.Logf("%d runs over %d files, %d folds: exit statuses %v", runs, len(c.files), folds, x.statuses)
-			c.compare(t, x, newExporting(t, filepath.Join(dir, "whole"), from, flags...), last)
+			c.compare(t, x, newRepeatedExport(t, filepath.Join(dir, "whole"), from, flags...), last)
 		})
 	}
 }
 
-// TestExportAnyOrder lets the same log files come in many orders, each within
-// the look-back, and wants the same lake of all of them.
+// TestExportAnyOrder delivers the same log files in many orders, each within the look-back.
+// The lake must be the same after all of them.
 func TestExportAnyOrder(t *testing.T) {
 	t.Parallel()
 	const days = 12
 	orders := suite.Size(2, orders)
-	c := comeLate(t, 7, days)
+	c := newDeliverySchedule(t, 7, days)
 	dir := quickFolder(t)
 	policy := strictPolicy(t, dir)
 	first := ""
@@ -639,12 +638,12 @@ func TestExportAnyOrder(t *testing.T) {
 			}
 			f.comes = name.Delivered.Add(time.Duration(rng.Int64N(int64(wait))))
 		}
-		slices.SortStableFunc(c.files, func(a, b comingFile) int { return a.comes.Compare(b.comes) })
+		slices.SortStableFunc(c.files, func(a, b scheduledFile) int { return a.comes.Compare(b.comes) })
 		from := folderBucket{t, filepath.Join(dir, "trail")}
 		if err := os.RemoveAll(from.root); err != nil {
 			t.Fatal(err)
 		}
-		x := newExporting(t, filepath.Join(dir, fmt.Sprint("lake-", order)), from, "--policy", policy)
+		x := newRepeatedExport(t, filepath.Join(dir, fmt.Sprint("lake-", order)), from, "--policy", policy)
 		var last time.Time
 		for now := c.begin.Add(26 * time.Hour); now.Before(c.begin.AddDate(0, 0, days+3)); now = now.Add(time.Duration(1+rng.IntN(24)) * time.Hour) {
 			c.upTo(t, last, now, from)
@@ -660,8 +659,8 @@ func TestExportAnyOrder(t *testing.T) {
 	}
 }
 
-// oldest is when the first sign-in in a file was.
-func (f *comingFile) oldest(t testing.TB) time.Time {
+// oldest gives the time of the first sign-in in a file.
+func (f *scheduledFile) oldest(t testing.TB) time.Time {
 	t.Helper()
 	var r struct{ EventTime time.Time }
 	if err := json.Unmarshal(f.records[0], &r); err != nil {
@@ -671,12 +670,12 @@ func (f *comingFile) oldest(t testing.TB) time.Time {
 }
 
 // stateLog is the log of the lake's state.
-func (x *exporting) stateLog() lake.Log {
+func (x *repeatedExport) stateLog() lake.Log {
 	return lake.Log{Store: lake.Disk{Root: filepath.Join(x.to, lake.Metadata, "state")}}
 }
 
-// forgive writes an object off, if it is owed.
-func (x *exporting) forgive(now time.Time, key string) {
+// forgive writes an object off if it is in the backlog.
+func (x *repeatedExport) forgive(now time.Time, key string) {
 	x.t.Helper()
 	if !strings.Contains(x.stderr.String(), key) {
 		return
@@ -695,10 +694,9 @@ func (x *exporting) forgive(now time.Time, key string) {
 	}
 }
 
-// stateSize is the size of the state without the baseline, which grows with the
-// principals, and without the sign-ins of the last day, of which some days have
-// more than others.
-func (x *exporting) stateSize() int {
+// stateSize gives the size of the state without two parts: the baseline, which grows with
+// the principals, and the sign-ins of the last day, whose number varies.
+func (x *repeatedExport) stateSize() int {
 	x.t.Helper()
 	log := x.stateLog()
 	snapshot, err := log.Latest(context.Background())

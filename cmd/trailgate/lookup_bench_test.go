@@ -43,7 +43,7 @@ func rival(ctx context.Context, url, region string) {
 func BenchmarkLookup(b *testing.B) {
 	const pages = 20
 	floor := (pages - cloudtrail.DefaultBurst) / cloudtrail.DefaultRate
-	bin := binary(b)
+	bin := buildBinary(b)
 	for _, c := range []struct {
 		name    string
 		regions int
@@ -69,7 +69,7 @@ func BenchmarkLookup(b *testing.B) {
 					others.Go(func() { rival(ctx, h.URL, names[0]) })
 				}
 				rows := filepath.Join(b.TempDir(), "rows.jsonl")
-				took = spent(b, historyEnv(h.URL), bin, "audit", "lookup://", "--format", "jsonl", "-o", rows).wall
+				took = runMeasured(b, historyEnv(h.URL), bin, "audit", "lookup://", "--format", "jsonl", "-o", rows).wall
 				cancel()
 				others.Wait()
 				h.Close()
