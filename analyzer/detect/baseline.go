@@ -33,7 +33,7 @@ const HalfLife = 180 * 24 * time.Hour
 // Stern, Dunson, Vehtari, Rubin: Bayesian Data Analysis, 3rd edition, sections
 // 3.4 and 5.2, for the model and for the hierarchy; MacKay and Peto: A
 // Hierarchical Dirichlet Language Model, 1995, for a prior that is the
-// distribution one level up.) So a principal with little history is compared with
+// distribution one level up.) A principal with little history is compared with
 // the account, and one with much history with itself. Surprise is -log2 P, in
 // bits.
 //

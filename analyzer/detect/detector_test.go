@@ -119,7 +119,7 @@ func TestRules(t *testing.T) {
 			h.addSignIn("alice", "us-west-2").SourceIP = unknownIP
 			h.events[80].MFA = signin.MFANo
 		}, []string{"endpoint.new high 000080 x1", "mfa.absent medium 000080 x1"}},
-		{"a failure there weighs less, and a success soon after more", "", func(h *signInStream) {
+		{"a failure is less severe, and a success soon after raises it", "", func(h *signInStream) {
 			h.addSignIns(40, "bob", "us-west-2")
 			h.addSignIns(40, "alice", "eu-west-1")
 			failSignIn(h.addSignIn("alice", "us-west-2"))
@@ -184,7 +184,7 @@ func TestRules(t *testing.T) {
 			h.addSignIns(1100, "bob", "us-west-2")
 			h.addSignIn("alice", "eu-west-1")
 		}, nil},
-		{"a failure does not teach", "", func(h *signInStream) {
+		{"a failure is not learned", "", func(h *signInStream) {
 			h.addSignIns(40, "bob", "us-west-2")
 			h.addSignIns(40, "alice", "eu-west-1")
 			for range 3 {
@@ -193,7 +193,7 @@ func TestRules(t *testing.T) {
 			h.advanceTime(48 * time.Hour)
 			h.addSignIn("alice", "us-west-2")
 		}, []string{"endpoint.new low 000080 x3", "endpoint.new medium 000083 x1"}},
-		{"somebody new borrows from the account", "", func(h *signInStream) {
+		{"a new principal is compared with the account", "", func(h *signInStream) {
 			h.addSignIns(90, "bob", "us-west-2")
 			h.addSignIns(30, "alice", "eu-west-1")
 			h.addSignIn("dora", "eu-west-1")
@@ -205,7 +205,7 @@ func TestRules(t *testing.T) {
 			h.advanceTime(-55 * time.Minute)
 			h.addSignIn("alice", "us-west-2").SourceIP = unknownIP
 		}, []string{"endpoint.hop medium 000040 x1"}},
-		{"no hop from one address, nor after hours", "detections: {endpoint.new: {enabled: false}}", func(h *signInStream) {
+		{"no hop from one address or after some hours", "detections: {endpoint.new: {enabled: false}}", func(h *signInStream) {
 			h.addSignIns(20, "bob", "us-west-2")
 			h.addSignIns(20, "alice", "eu-west-1")
 			h.advanceTime(-55 * time.Minute)
@@ -218,7 +218,7 @@ func TestRules(t *testing.T) {
 		{"root", "", func(h *signInStream) { useRoot(h.addSignIn("", analyzer.Global)) }, []string{"root.signin medium 000000 x1"}},
 		{"root through a Region", "", func(h *signInStream) { useRoot(h.addSignIn("", "eu-west-1")) }, []string{"root.regional high 000000 x1"}},
 		{"no second factor", "", func(h *signInStream) { h.addSignIn("alice", "eu-west-1").MFA = signin.MFANo }, []string{"mfa.absent low 000000 x1"}},
-		{"nobody asks federated principals, nor failures, for a second factor", "", func(h *signInStream) {
+		{"a second factor is not asked of federated principals and of failures", "", func(h *signInStream) {
 			useCenterRole(h.addSignIn("", "eu-west-1"), "eu-west-1", "carol")
 			h.events[0].MFA = signin.MFANo
 			failSignIn(h.addSignIn("alice", "eu-west-1"))
@@ -259,7 +259,7 @@ func TestRules(t *testing.T) {
 		{"a spray of one", "detections: {auth.spray: {count: 1}}", func(h *signInStream) {
 			failSignIn(h.addSignIn("alice", analyzer.Global)).SourceIP = unknownIP
 		}, []string{"auth.spray medium 000000 x1"}},
-		{"an office full of people who mistype", "", func(h *signInStream) {
+		{"many failures at an address that all the people use", "", func(h *signInStream) {
 			for i := range 9 {
 				h.addSignIn(fmt.Sprint("user-", i), analyzer.Global)
 			}
