@@ -47,7 +47,7 @@ func TestBaselineOfNothing(t *testing.T) {
 // saved, and read again.
 func FuzzParseBaseline(f *testing.F) {
 	j := &detect.Detector{}
-	judged(j, noise(1, 8))
+	detectAll(j, randomSignIns(1, 8))
 	seed, err := json.Marshal(j.Baseline)
 	if err != nil {
 		f.Fatal(err)
@@ -59,7 +59,7 @@ func FuzzParseBaseline(f *testing.F) {
 		if err != nil {
 			return
 		}
-		judged(&detect.Detector{Baseline: b}, noise(2, 20))
+		detectAll(&detect.Detector{Baseline: b}, randomSignIns(2, 20))
 		again, err := json.Marshal(b)
 		if err != nil {
 			t.Fatal(err)

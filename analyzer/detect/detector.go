@@ -1,3 +1,7 @@
+// Package detect finds sign-ins that break a rule. In come sign-ins in order of
+// time, their verdicts, a policy and a baseline. Out come findings, and the
+// baseline with the new sign-ins in it. The package does no I/O and reads no
+// clock: the time of a sign-in is the only time that counts.
 package detect
 
 import (
@@ -13,201 +17,210 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Detector says which sign-ins came through an endpoint that was not expected,
-// or broke another rule. Sign-ins are handed to it in order of time, then id;
-// each is judged by what came before it only, and a success is then learned.
-// So neither the order of files nor the borders of batches change a finding:
-// a run that ends with its Baseline saved and one that begins with it loaded
-// find together what one run over both finds, where of findings with the same
-// id the later stands.
+// Detector tests sign-ins against the rules and returns findings. Add the
+// sign-ins in order of time, then id. Each one is judged only by what came before
+// it. After that the baseline learns it, if it succeeded.
 //
-// The zero Judge has no policy and an empty baseline of its own, and is ready.
-// It is for one goroutine. Its fields are not to be changed after the first
-// Add.
+// So neither the order of files nor the borders of batches change a finding. A
+// run may save its Baseline and another run may load it. Together they find what
+// one run over all sign-ins finds. If both report a finding with the same id, the
+// later one is right.
+//
+// The zero Detector is ready. It has no policy, and it makes an empty Baseline
+// of its own. A Detector is for one goroutine. Do not change its fields after the
+// first Add.
 type Detector struct {
-	Policy     *policy.Policy // nil: nobody is judged by policy, and rules are at their defaults
-	Baseline   *Baseline      // what is known, and what is learned into; nil: a new one
-	LearnUntil time.Time      // nothing before it is flagged; zero: no such time
+	Policy     *policy.Policy // nil: no sign-in is judged by policy, and every rule has its default settings
+	Baseline   *Baseline      // what was learned before; Add changes it; nil: a new one
+	LearnUntil time.Time      // sign-ins before this time are learned, not judged; zero: all are judged
 
 	rules        []ruleTest
 	closedBursts []*burst
-	lateBursts   map[string]*burst // of sign-ins that the baseline has already seen
+	lateBursts   map[string]*burst // bursts of sign-ins that the baseline already holds
 	judged       int
 	unjudged     int
 	late         int
-	nextSweep    time.Time // of the next sweep
+	nextSweep    time.Time // when expired bursts and failures are dropped next
 }
 
-// prepare makes the zero Judge work.
-func (j *Detector) prepare() {
-	if j.rules != nil {
-		return
+// prepare makes the zero Detector ready. Only the first call does anything.
+func (d *Detector) prepare() {
+	if d.rules == nil {
+		d.prepareWith(ruleTests())
 	}
-	if j.Baseline == nil {
-		j.Baseline = &Baseline{}
+}
+
+// prepareWith makes the Detector ready to test these rules. It leaves out rules
+// that the policy disables.
+func (d *Detector) prepareWith(all []ruleTest) {
+	if d.Baseline == nil {
+		d.Baseline = &Baseline{}
 	}
-	j.Baseline.prepareMaps()
-	for _, b := range j.Baseline.bursts {
-		b.changedThisRun = false // what grew under another Judge, that one has told
+	d.Baseline.prepareMaps()
+	for _, b := range d.Baseline.bursts {
+		b.changedThisRun = false // an earlier Detector has reported the change
 	}
-	j.lateBursts = map[string]*burst{}
-	j.rules = []ruleTest{}
-	for _, r := range ruleTests() {
-		if tuned, enabled := j.tune(r.Spec); enabled {
+	d.lateBursts = map[string]*burst{}
+	d.rules = []ruleTest{}
+	for _, r := range all {
+		if tuned, enabled := d.tuneRule(r.Spec); enabled {
 			r.Spec = tuned
-			j.rules = append(j.rules, r)
+			d.rules = append(d.rules, r)
 		}
 	}
 }
 
-// tune puts the policy's settings into a rule. It reports whether the rule is on.
-func (j *Detector) tune(d rule.Spec) (rule.Spec, bool) {
-	c := j.Policy.Detection(d.ID)
+// tuneRule puts the policy's settings into a rule. It reports whether the rule is
+// enabled.
+func (d *Detector) tuneRule(spec rule.Spec) (rule.Spec, bool) {
+	c := d.Policy.Detection(spec.ID)
 	if c.Enabled == signin.No {
-		return d, false
+		return spec, false
 	}
 	if c.Severity != 0 {
-		d.Severity = c.Severity
+		spec.Severity = c.Severity
 	}
 	if c.Threshold > 0 {
-		d.Threshold = c.Threshold
+		spec.Threshold = c.Threshold
 	}
 	if c.Count > 0 {
-		d.Count = c.Count
+		spec.Count = c.Count
 	}
 	switch {
-	case c.Window > 0 && d.Window > 0:
-		d.Window = c.Window
-		d.Fold = max(d.Fold, d.Window)
+	case c.Window > 0 && spec.Window > 0:
+		spec.Window = c.Window
+		spec.Fold = max(spec.Fold, spec.Window)
 	case c.Window > 0:
-		d.Fold = c.Window
+		spec.Fold = c.Window
 	}
-	return d, true
+	return spec, true
 }
 
-// Add judges one sign-in, on which v is the verdict, and learns from it. A
-// sign-in that does not come after the last one that the baseline has taken in
-// is judged by the rules that need no history, and not learned again.
-func (j *Detector) Add(e *signin.Event, v analyzer.Verdict) {
-	j.prepare()
-	if e.Time.After(j.nextSweep) {
-		if !j.nextSweep.IsZero() {
-			j.sweepExpired(e.Time)
+// Add judges one sign-in and then learns from it. v is the verdict on the
+// sign-in. A sign-in is late if the baseline has already learned it or one that
+// came after it. Late sign-ins are judged only by rules that need no history, and
+// they are not learned again.
+func (d *Detector) Add(e *signin.Event, v analyzer.Verdict) {
+	d.prepare()
+	if e.Time.After(d.nextSweep) {
+		if !d.nextSweep.IsZero() {
+			d.sweepExpired(e.Time)
 		}
-		j.nextSweep = e.Time.Add(24 * time.Hour)
+		d.nextSweep = e.Time.Add(24 * time.Hour)
 	}
-	s := j.observe(e, v)
-	if j.LearnUntil.IsZero() || !e.Time.Before(j.LearnUntil) {
-		j.judged++
-		if !s.named || !s.known {
-			j.unjudged++
+	obs := d.observe(e, v)
+	if d.LearnUntil.IsZero() || !e.Time.Before(d.LearnUntil) {
+		d.judged++
+		if !obs.named || !obs.known {
+			d.unjudged++
 		}
-		j.raiseFindings(&s, j.matchRules(&s))
+		d.raiseFindings(&obs, d.matchRules(&obs))
 	}
-	if s.late {
-		j.late++
+	if obs.late {
+		d.late++
 		return
 	}
 	if e.Outcome == signin.Failure {
-		j.Baseline.recordFailure(&s)
+		d.Baseline.recordFailure(&obs)
 	}
-	j.Baseline.learnSignIn(&s)
+	d.Baseline.learnSignIn(&obs)
 }
 
-// Judged is how many sign-ins were judged: those before LearnUntil were not.
-func (j *Detector) Judged() int { return j.judged }
+// Judged returns the number of sign-ins that were judged. Those before LearnUntil
+// were not.
+func (d *Detector) Judged() int { return d.judged }
 
-// NotJudged is how many of the judged sign-ins no expectation could speak of,
-// because their endpoint is not known or nobody can be named for them. Rules
-// that expect nothing of a person were applied to them all the same.
-func (j *Detector) NotJudged() int { return j.unjudged }
+// NotJudged returns how many of the judged sign-ins could not be compared with
+// what is expected of a person. Their endpoint or their principal is not known.
+// Rules that expect nothing of a person were tested all the same.
+func (d *Detector) NotJudged() int { return d.unjudged }
 
-// Late is how many sign-ins the baseline had already passed when they came:
-// expectations from history and counts of failures did not speak of them.
-func (j *Detector) Late() int { return j.late }
+// Late returns the number of late sign-ins. See Add.
+func (d *Detector) Late() int { return d.late }
 
-// matchRules are the rules that a sign-in breaks, in the order of the list.
-func (j *Detector) matchRules(s *observation) []match {
+// matchRules returns the rules that a sign-in breaks, in the order of the list.
+func (d *Detector) matchRules(obs *observation) []match {
 	var all []match
-	for _, r := range j.rules {
-		if m, ok := r.test(j, s, r.Spec); ok {
+	for _, r := range d.rules {
+		if m, ok := r.test(d, obs, r.Spec); ok {
 			all = append(all, m)
 		}
 	}
 	return all
 }
 
-// raiseFindings makes findings of the hits of one sign-in, one for each family, or
-// folds them into bursts that go on.
-func (j *Detector) raiseFindings(s *observation, hits []match) {
-	bursts := j.Baseline.bursts
-	if s.late {
-		bursts = j.lateBursts
+// raiseFindings turns the matches of one sign-in into findings, one for each
+// family. A match that belongs to an open burst is added to it instead.
+func (d *Detector) raiseFindings(obs *observation, matches []match) {
+	bursts := d.Baseline.bursts
+	if obs.late {
+		bursts = d.lateBursts
 	}
 	for f := range rule.Families {
-		lead, ok := leadingMatch(s, hits, f)
-		if !ok || f == rule.PlaceFamily && coveredByAuthFinding(s, hits) {
+		lead, ok := leadingMatch(obs, matches, f)
+		if !ok || f == rule.PlaceFamily && coveredByAuthFinding(obs, matches) {
 			continue
 		}
-		key := lead.burstKey(s)
-		if open := j.Baseline.bursts[key]; s.late && open != nil && open.includesEvent(s) {
-			open.changedThisRun = true // it is in there already, and told again
+		key := lead.burstKey(obs)
+		if open := d.Baseline.bursts[key]; obs.late && open != nil && open.includesEvent(obs) {
+			open.changedThisRun = true // the burst counts this sign-in already: report it again as it is
 			continue
 		}
 		b := bursts[key]
-		if b != nil && s.unix <= b.Until {
-			b.addSignIn(s, lead.Severity, lead.reason, lead.foldFor(s))
+		if b != nil && obs.unix <= b.Until {
+			b.addSignIn(obs, lead.Severity, lead.reason, lead.foldFor(obs))
 			continue
 		}
 		if b != nil {
-			j.closeBurst(b)
+			d.closeBurst(b)
 		}
 		bursts[key] = &burst{
-			Finding: Finding{ID: findingID(lead.ID, s.event.ID), Rule: lead.ID, Severity: lead.Severity, Reason: lead.reason,
-				Observed: lead.observed, Expected: lead.expected, Surprise: lead.surprise, Count: 1, Event: *s.event, Verdict: s.verdict},
-			Last: s.unix, Until: s.unix + int64(lead.foldFor(s)/time.Second), changedThisRun: true,
+			Finding: Finding{ID: findingID(lead.ID, obs.event.ID), Rule: lead.ID, Severity: lead.Severity, Reason: lead.reason,
+				Observed: lead.observed, Expected: lead.expected, Surprise: lead.surprise, Count: 1, Event: *obs.event, Verdict: obs.verdict},
+			Last: obs.unix, Until: obs.unix + int64(lead.foldFor(obs)/time.Second), changedThisRun: true,
 		}
 	}
 }
 
-// leadingMatch is the hit of a family that speaks for all of them: the gravest, of
-// equals the first. Its severity and reason take account of what else meets
-// in the sign-in.
-func leadingMatch(s *observation, hits []match, f rule.Family) (match, bool) {
+// leadingMatch returns the match that stands for all matches of a family. It is
+// the one with the highest severity, and among equals the first. The function
+// raises the severity if independent signs come together, and it puts them all
+// into the reason.
+func leadingMatch(obs *observation, matches []match, f rule.Family) (match, bool) {
 	at := -1
-	for i, h := range hits {
-		if h.Family == f && (at < 0 || h.gradedSeverity(s) > hits[at].gradedSeverity(s)) {
+	for i, m := range matches {
+		if m.Family == f && (at < 0 || m.gradedSeverity(obs) > matches[at].gradedSeverity(obs)) {
 			at = i
 		}
 	}
 	if at < 0 {
 		return match{}, false
 	}
-	lead := hits[at]
-	lead.Severity = lead.gradedSeverity(s)
-	var with []string
+	lead := matches[at]
+	lead.Severity = lead.gradedSeverity(obs)
+	var together []string
 	rise := rule.Severity(0)
-	for i, h := range hits {
-		if i == at || h.ID == rule.MFAAbsent {
+	for i, m := range matches {
+		if i == at || m.ID == rule.MFAAbsent {
 			continue
 		}
-		with = append(with, h.ID)
-		if f != rule.MFAFamily && !relatedRules(lead.ID, h.ID) {
+		together = append(together, m.ID)
+		if f != rule.MFAFamily && !relatedRules(lead.ID, m.ID) {
 			rise = 1
 		}
 	}
-	strange, single := s.fromNewAddress() && f != rule.MFAFamily, s.withoutMFA() && f != rule.MFAFamily
-	if strange {
-		with = append(with, fmt.Sprintf("address %q is new for this principal", s.event.SourceIP))
+	newAddress, withoutMFA := obs.fromNewAddress() && f != rule.MFAFamily, obs.withoutMFA() && f != rule.MFAFamily
+	if newAddress {
+		together = append(together, fmt.Sprintf("address %q is new for this principal", obs.event.SourceIP))
 	}
-	if single {
-		with = append(with, "no second factor")
+	if withoutMFA {
+		together = append(together, "no second factor")
 	}
-	if strange && single {
+	if newAddress && withoutMFA {
 		rise++
 	}
-	if len(with) > 0 {
-		lead.reason += "; together with " + strings.Join(with, ", ")
+	if len(together) > 0 {
+		lead.reason += "; together with " + strings.Join(together, ", ")
 	}
 	if top := min(lead.Severity+rise, rule.Critical); top > lead.Severity {
 		lead.reason += fmt.Sprintf(", hence %s instead of %s", top, lead.Severity)
@@ -216,22 +229,24 @@ func leadingMatch(s *observation, hits []match, f rule.Family) (match, bool) {
 	return lead, true
 }
 
-// coveredByAuthFinding tells whether a sign-in is one of many failed guesses: then the
-// finding about those says where it came through as well.
-func coveredByAuthFinding(s *observation, hits []match) bool {
-	return s.event.Outcome == signin.Failure && slices.ContainsFunc(hits, func(h match) bool { return h.Family == rule.BruteForceFamily || h.Family == rule.SprayFamily })
+// coveredByAuthFinding reports whether a failed sign-in also matches a brute force
+// or spray rule. The finding of that rule names the endpoint too, so a second
+// finding would only repeat it.
+func coveredByAuthFinding(obs *observation, matches []match) bool {
+	return obs.event.Outcome == signin.Failure && slices.ContainsFunc(matches, func(m match) bool { return m.Family == rule.BruteForceFamily || m.Family == rule.SprayFamily })
 }
 
-// gradedSeverity is the severity of a hit by itself: who did not get in weighs less.
-func (h *match) gradedSeverity(s *observation) rule.Severity {
-	if h.Family == rule.PlaceFamily && s.event.Outcome == signin.Failure && h.Severity > rule.Low {
-		return h.Severity - 1
+// gradedSeverity returns the severity of a match taken alone. A failed sign-in is
+// one step less severe at an endpoint than a successful one.
+func (m *match) gradedSeverity(obs *observation) rule.Severity {
+	if m.Family == rule.PlaceFamily && obs.event.Outcome == signin.Failure && m.Severity > rule.Low {
+		return m.Severity - 1
 	}
-	return h.Severity
+	return m.Severity
 }
 
-// relatedRules tells whether one of two rules goes along with the other by its
-// nature, so that meeting proves nothing more.
+// relatedRules reports whether one rule often implies the other. Two related
+// matches say no more than one of them, so they do not raise the severity.
 func relatedRules(a, b string) bool {
 	if a == rule.AuthSpray && b == rule.AuthBruteforce || a == rule.AuthBruteforce && b == rule.AuthSpray {
 		return false
@@ -243,55 +258,60 @@ func relatedRules(a, b string) bool {
 	return root(a) && root(b) || place(a) && place(b)
 }
 
-// burstKey is what the sign-ins of a burst have in common.
-func (h *match) burstKey(s *observation) string {
-	who := s.principal
-	if h.Family == rule.SprayFamily {
+// burstKey returns the key that all sign-ins of a burst share: the family, the
+// principal, and what the rule adds.
+func (m *match) burstKey(obs *observation) string {
+	who := obs.principal
+	if m.Family == rule.SprayFamily {
 		who = ""
 	}
-	parts := []string{fmt.Sprint(int(h.Family)), who, h.key}
-	if h.Family == rule.PlaceFamily {
-		parts = append(parts, s.class)
+	parts := []string{fmt.Sprint(int(m.Family)), who, m.key}
+	if m.Family == rule.PlaceFamily {
+		parts = append(parts, obs.class)
 	}
 	return strings.Join(parts, "\x1f")
 }
 
-// foldFor is how long the burst goes on after the sign-in. Who failed is soon
-// forgotten, so that a success some days later stands for itself.
-func (h *match) foldFor(s *observation) time.Duration {
-	if h.Family == rule.PlaceFamily && !s.succeeded() {
-		return min(h.Fold, 24*time.Hour)
+// foldFor returns how long the burst stays open after the sign-in. It is at most a
+// day if the sign-in failed, so that a success some days later is a finding of its
+// own.
+func (m *match) foldFor(obs *observation) time.Duration {
+	if m.Family == rule.PlaceFamily && !obs.succeeded() {
+		return min(m.Fold, 24*time.Hour)
 	}
-	return h.Fold
+	return m.Fold
 }
 
-func (j *Detector) closeBurst(b *burst) {
+// closeBurst keeps a finished burst for Findings, if this run has changed it.
+func (d *Detector) closeBurst(b *burst) {
 	if b.changedThisRun {
-		j.closedBursts = append(j.closedBursts, b)
+		d.closedBursts = append(d.closedBursts, b)
 	}
 }
 
-// sweepExpired lets go of what is over.
-func (j *Detector) sweepExpired(now time.Time) {
-	j.Baseline.forgetFailures(now.Unix())
-	for key, b := range j.Baseline.bursts {
+// sweepExpired drops failures and bursts that ended before now. It bounds the
+// memory of a long run, and it changes no finding.
+func (d *Detector) sweepExpired(now time.Time) {
+	d.Baseline.forgetFailures(now.Unix())
+	for key, b := range d.Baseline.bursts {
 		if b.Until < now.Unix() {
-			j.closeBurst(b)
-			delete(j.Baseline.bursts, key)
+			d.closeBurst(b)
+			delete(d.Baseline.bursts, key)
 		}
 	}
 }
 
-// Findings are what was found by this Judge, bursts that began before it and
-// went on included, in order of time, event id and rule. More sign-ins may be
-// added afterwards; the findings of bursts that go on are then outdated.
-func (j *Detector) Findings() []Finding {
-	j.prepare()
-	all := make([]Finding, 0, len(j.closedBursts))
-	for _, b := range j.closedBursts {
+// Findings returns what this Detector found, in order of time, event id and rule.
+// That includes bursts that began in an earlier run and grew in this one. More
+// sign-ins may be added afterwards. Then findings of open bursts may be outdated,
+// and Findings has to be called again.
+func (d *Detector) Findings() []Finding {
+	d.prepare()
+	all := make([]Finding, 0, len(d.closedBursts))
+	for _, b := range d.closedBursts {
 		all = append(all, b.finding())
 	}
-	for _, open := range [...]map[string]*burst{j.Baseline.bursts, j.lateBursts} {
+	for _, open := range [...]map[string]*burst{d.Baseline.bursts, d.lateBursts} {
 		for _, b := range open {
 			if b.changedThisRun {
 				all = append(all, b.finding())
@@ -302,37 +322,38 @@ func (j *Detector) Findings() []Finding {
 	return all
 }
 
-// Explain says in words what policy and baseline make of a sign-in, and which
-// rules it breaks, the one that leads first. It learns nothing.
-func (j *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
-	j.prepare()
-	s := j.observe(e, v)
+// Explain says in sentences what the policy and the baseline say about a sign-in,
+// and which rules it breaks. It does not learn the sign-in. There is at least one
+// sentence.
+func (d *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
+	d.prepare()
+	obs := d.observe(e, v)
 	var out []string
-	switch c := s.decision; {
-	case j.Policy == nil:
+	switch c := obs.decision; {
+	case d.Policy == nil:
 	case !c.Judged:
-		out = append(out, "The policy does not speak of it: "+c.Why+".")
+		out = append(out, "The policy does not decide: "+c.Why+".")
 	case c.Exception != "":
-		out = append(out, fmt.Sprintf("The policy allows it by exception %q; rule %q (line %d) does not.", c.Exception, c.Rule, c.Line))
+		out = append(out, fmt.Sprintf("The policy allows it by exception %q. Rule %q (line %d) does not allow it.", c.Exception, c.Rule, c.Line))
 	case c.Allowed:
 		out = append(out, fmt.Sprintf("The policy allows it: rule %q (line %d) allows %s.", c.Rule, c.Line, listOrNothing(c.Expected)))
 	default:
 		out = append(out, fmt.Sprintf("The policy does not allow it: rule %q (line %d) allows %s.", c.Rule, c.Line, listOrNothing(c.Expected)))
 	}
-	if o := s.expected; s.named && s.known && o.account+o.own > 0 {
-		out = append(out, fmt.Sprintf("The baseline knows %s of this principal%s, %d of them at this endpoint, and %d of the account, %s of them here: %.1f bits of surprise.",
+	if o := obs.expected; obs.named && obs.known && o.account+o.own > 0 {
+		out = append(out, fmt.Sprintf("The baseline knows %s of this principal%s, %d of them at this endpoint. It knows %d of the account, %s of them at this endpoint: %.1f bits of surprise.",
 			text.Count(o.own, "sign-in"), o.knownOnly(), o.here, o.account, formatPercent(o.common), o.surprise))
 	}
-	if s.late {
-		out = append(out, "The baseline already knows this sign-in or later ones, so the rules of habit do not speak of it.")
+	if obs.late {
+		out = append(out, "The baseline already knows this sign-in or later ones, so the rules that compare with earlier sign-ins do not apply.")
 	}
-	hits := j.matchRules(&s)
+	matches := d.matchRules(&obs)
 	for f := range rule.Families {
-		if lead, ok := leadingMatch(&s, hits, f); ok {
+		if lead, ok := leadingMatch(&obs, matches, f); ok {
 			out = append(out, fmt.Sprintf("Rule %s (%s): %s.", lead.ID, lead.Severity, lead.reason))
 		}
 	}
-	if len(hits) == 0 {
+	if len(matches) == 0 {
 		out = append(out, "No rule is broken.")
 	}
 	return out

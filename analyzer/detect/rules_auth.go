@@ -10,121 +10,126 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// byFactor: an IAM user got in without a second factor. Federated principals
-// are never asked: AWS cannot see theirs.
-func (j *Detector) mfaAbsent(s *observation, d rule.Spec) (match, bool) {
-	if s.event.Identity.Type != signin.TypeIAMUser || !s.named || !s.withoutMFA() {
+// mfaAbsent finds a successful sign-in of an IAM user without a second factor. It is
+// more severe if the user had one before. Federated principals are left out,
+// because AWS cannot see their second factor.
+func (d *Detector) mfaAbsent(obs *observation, spec rule.Spec) (match, bool) {
+	if obs.event.Identity.Type != signin.TypeIAMUser || !obs.named || !obs.withoutMFA() {
 		return match{}, false
 	}
 	reason := "an IAM user signed in without a second factor"
 	key := ""
-	if s.history != nil && s.history.MFA != 0 && (!s.late || s.history.MFA < s.unix) {
-		reason += fmt.Sprintf(", having used one %s before", formatDuration(time.Duration(s.unix-s.history.MFA)*time.Second))
+	if obs.history != nil && obs.history.MFA != 0 && (!obs.late || obs.history.MFA < obs.unix) {
+		reason += fmt.Sprintf(", having used one %s before", formatDuration(time.Duration(obs.unix-obs.history.MFA)*time.Second))
 		key = "dropped"
-		if j.Policy.Detection(d.ID).Severity == 0 {
-			d.Severity++
+		if d.Policy.Detection(spec.ID).Severity == 0 {
+			spec.Severity++
 		}
 	}
-	return match{Spec: d, reason: reason, observed: "no second factor", expected: []string{"second factor"}, key: key}, true
+	return match{Spec: spec, reason: reason, observed: "no second factor", expected: []string{"second factor"}, key: key}, true
 }
 
-// byForce: many failures of one principal, alone or with a success after them.
-func (j *Detector) authBruteforce(s *observation, d rule.Spec) (match, bool) {
-	if !s.named || s.late || s.event.ErrorCode != "" {
+// authBruteforce finds many failures of one principal within the window. It is more
+// severe if a success follows.
+func (d *Detector) authBruteforce(obs *observation, spec rule.Spec) (match, bool) {
+	if !obs.named || obs.late || obs.event.ErrorCode != "" {
 		return match{}, false
 	}
 	n := 0
-	if s.history != nil {
-		n = countSince(s.history.Failures, s.unix-int64(d.Window/time.Second))
+	if obs.history != nil {
+		n = countSince(obs.history.Failures, obs.unix-int64(spec.Window/time.Second))
 	}
-	if s.event.Outcome == signin.Failure {
+	if obs.event.Outcome == signin.Failure {
 		n++
 	}
-	if n < d.Count {
+	if n < spec.Count {
 		return match{}, false
 	}
 	var reason string
 	switch {
-	case s.event.Outcome == signin.Failure:
-		reason = fmt.Sprintf("%s within %s", text.Count(n, "failure"), formatDuration(d.Window))
-	case s.succeeded():
-		reason = fmt.Sprintf("a success after %s within %s, from %q", text.Count(n, "failure"), formatDuration(d.Window), s.event.SourceIP)
-		if j.Policy.Detection(d.ID).Severity == 0 {
-			d.Severity++
+	case obs.event.Outcome == signin.Failure:
+		reason = fmt.Sprintf("%s within %s", text.Count(n, "failure"), formatDuration(spec.Window))
+	case obs.succeeded():
+		reason = fmt.Sprintf("a success after %s within %s, from %q", text.Count(n, "failure"), formatDuration(spec.Window), obs.event.SourceIP)
+		if d.Policy.Detection(spec.ID).Severity == 0 {
+			spec.Severity++
 		}
 	default:
 		return match{}, false
 	}
-	return match{Spec: d, reason: reason, observed: text.Count(n, "failure"),
-		expected: []string{fmt.Sprintf("fewer than %d", d.Count)}}, true
+	return match{Spec: spec, reason: reason, observed: text.Count(n, "failure"),
+		expected: []string{fmt.Sprintf("fewer than %d", spec.Count)}}, true
 }
 
-// bySpray: many principals fail from one address that is none of theirs, or
-// one of them gets in from there.
-func (j *Detector) authSpray(s *observation, d rule.Spec) (match, bool) {
-	if s.event.SourceIP == "" || s.late || s.event.ErrorCode != "" || s.named && s.history.knowsAddress(s.event.SourceIP) {
+// authSpray finds failures of many principals from one address within the window.
+// None of them has signed in from the address before. It is more severe if one of
+// them succeeds there.
+func (d *Detector) authSpray(obs *observation, spec rule.Spec) (match, bool) {
+	if obs.event.SourceIP == "" || obs.late || obs.event.ErrorCode != "" || obs.named && obs.history.knowsAddress(obs.event.SourceIP) {
 		return match{}, false
 	}
-	oldest := s.unix - int64(d.Window/time.Second)
-	src := j.Baseline.sources[s.event.SourceIP]
+	oldest := obs.unix - int64(spec.Window/time.Second)
+	src := d.Baseline.sources[obs.event.SourceIP]
 	failed := src.failedPrincipals(oldest)
-	if s.event.Outcome == signin.Failure && s.named && !slices.Contains(failed, s.principal) {
-		failed = append(failed, s.principal)
+	if obs.event.Outcome == signin.Failure && obs.named && !slices.Contains(failed, obs.principal) {
+		failed = append(failed, obs.principal)
 	}
 	n := len(failed)
-	if n < d.Count {
+	if n < spec.Count {
 		return match{}, false
 	}
 	var reason string
 	switch {
-	case s.event.Outcome == signin.Failure && s.named:
-		reason = fmt.Sprintf("%s failed from %q within %s, none of whom was remembered there", text.Count(n, "principal"), s.event.SourceIP, formatDuration(d.Window))
-	case s.succeeded():
-		reason = fmt.Sprintf("a success from %q, where %s failed within %s", s.event.SourceIP, text.Count(n, "principal"), formatDuration(d.Window))
-		if j.Policy.Detection(d.ID).Severity == 0 {
-			d.Severity++
+	case obs.event.Outcome == signin.Failure && obs.named:
+		reason = fmt.Sprintf("%s failed from %q within %s; the baseline does not know any of them at this address", text.Count(n, "principal"), obs.event.SourceIP, formatDuration(spec.Window))
+	case obs.succeeded():
+		reason = fmt.Sprintf("a success from %q, where %s failed within %s", obs.event.SourceIP, text.Count(n, "principal"), formatDuration(spec.Window))
+		if d.Policy.Detection(spec.ID).Severity == 0 {
+			spec.Severity++
 		}
 	default:
 		return match{}, false
 	}
 	if src != nil {
 		if hidden := countSince(src.Hidden, oldest); hidden > 0 {
-			reason += fmt.Sprintf("; %s at names that do not exist", text.Count(hidden, "attempt"))
+			reason += fmt.Sprintf("; %s with names that do not exist", text.Count(hidden, "attempt"))
 		}
 	}
-	return match{Spec: d, reason: reason, observed: text.Count(n, "principal"),
-		expected: []string{fmt.Sprintf("fewer than %d", d.Count)}, key: s.event.SourceIP}, true
+	return match{Spec: spec, reason: reason, observed: text.Count(n, "principal"),
+		expected: []string{fmt.Sprintf("fewer than %d", spec.Count)}, key: obs.event.SourceIP}, true
 }
 
-// byName: many names that do not exist, from one address in one account. They
-// are nobody's, so it is said of the address.
-func (j *Detector) authUnknownUser(s *observation, d rule.Spec) (match, bool) {
-	if s.named || s.late || s.event.Outcome != signin.Failure || s.event.ErrorCode != "" || s.event.SourceIP == "" {
+// authUnknownUser finds many failures with user names that do not exist, from one
+// address in one account. CloudTrail hides such names, so the finding is about the
+// address.
+func (d *Detector) authUnknownUser(obs *observation, spec rule.Spec) (match, bool) {
+	if obs.named || obs.late || obs.event.Outcome != signin.Failure || obs.event.ErrorCode != "" || obs.event.SourceIP == "" {
 		return match{}, false
 	}
-	n := countSince(j.Baseline.hidden[s.event.Account+" "+s.event.SourceIP], s.unix-int64(d.Window/time.Second)) + 1
-	if n < d.Count {
+	n := countSince(d.Baseline.hidden[obs.event.Account+" "+obs.event.SourceIP], obs.unix-int64(spec.Window/time.Second)) + 1
+	if n < spec.Count {
 		return match{}, false
 	}
-	return match{Spec: d, reason: fmt.Sprintf("%s with names that account %s does not have, from %q within %s", text.Count(n, "failure"), s.event.Account, s.event.SourceIP, formatDuration(d.Window)),
-		observed: text.Count(n, "hidden name"), expected: []string{fmt.Sprintf("fewer than %d", d.Count)}, key: s.event.SourceIP}, true
+	return match{Spec: spec, reason: fmt.Sprintf("%s with names that account %s does not have, from %q within %s", text.Count(n, "failure"), obs.event.Account, obs.event.SourceIP, formatDuration(spec.Window)),
+		observed: text.Count(n, "hidden name"), expected: []string{fmt.Sprintf("fewer than %d", spec.Count)}, key: obs.event.SourceIP}, true
 }
 
-// byDenial: a sign-in policy or a resource control policy turned somebody away
-// (AWS Sign-In User Guide: errorCode AccessDenied, since 2026).
-func (j *Detector) authDeniedByPolicy(s *observation, d rule.Spec) (match, bool) {
-	if s.event.Outcome != signin.Failure || s.event.ErrorCode != "AccessDenied" {
+// authDeniedByPolicy finds a sign-in that AWS denied because of a sign-in policy or
+// a resource control policy (AWS Sign-In User Guide: errorCode AccessDenied, since
+// 2026).
+func (d *Detector) authDeniedByPolicy(obs *observation, spec rule.Spec) (match, bool) {
+	if obs.event.Outcome != signin.Failure || obs.event.ErrorCode != "AccessDenied" {
 		return match{}, false
 	}
 	key := ""
-	if !s.named {
-		key = s.event.SourceIP
+	if !obs.named {
+		key = obs.event.SourceIP
 	}
-	return match{Spec: d, observed: s.event.ErrorCode, key: key,
-		reason: fmt.Sprintf("AWS turned the sign-in away by policy, from %q: %q", s.event.SourceIP, clipText(s.event.ErrorMessage))}, true
+	return match{Spec: spec, observed: obs.event.ErrorCode, key: key,
+		reason: fmt.Sprintf("AWS denied the sign-in by policy, from %q: %q", obs.event.SourceIP, clipText(obs.event.ErrorMessage))}, true
 }
 
-// clipText keeps a text of the record to a length that fits a reason.
+// clipText cuts a text of the record to a length that fits into a reason.
 func clipText(text string) string {
 	const most = 200
 	r := []rune(text)

@@ -2,7 +2,8 @@ package rule
 
 import "time"
 
-// What a baseline remembers at most. A policy cannot ask a rule to count further.
+// How much a baseline remembers at most. A policy cannot set a count or a window
+// beyond it.
 const (
 	MaxFailures   = 1000    // failures of one principal, and from one address
 	MaxWindow     = 7 * day // how far back failures are counted
