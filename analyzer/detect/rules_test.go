@@ -59,7 +59,7 @@ func TestRules(t *testing.T) {
 			h.signIn("alice", "eu-north-1")
 			h.signIn("alice", "ap-southeast-2")
 		}, nil},
-		{"but not to a role session", "", func(h *trailBuilder) {
+		{"the proxied Regions are not the global endpoint to a role session", "", func(h *trailBuilder) {
 			for range 40 {
 				asIdentityCenter(h.signIn("", "eu-north-1"), "eu-north-1", "carol")
 			}
@@ -72,23 +72,23 @@ func TestRules(t *testing.T) {
 			}
 		}, []string{"endpoint.idc-home medium 000000 x1", "endpoint.idc-home medium 000001 x1", "endpoint.idc-home medium 000002 x1",
 			"endpoint.idc-home medium 000003 x1", "endpoint.idc-home medium 000004 x1"}},
-		{"or the policy says that it is one", `rules: [{allow: ["idc-home+[us-west-2]"]}]`, func(h *trailBuilder) {
+		{"an additional Region that the policy names", `rules: [{allow: ["idc-home+[us-west-2]"]}]`, func(h *trailBuilder) {
 			asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol")
 		}, nil},
-		{"or names the Region", `rules: [{allow: [idc-home, us-west-2]}]`, func(h *trailBuilder) { asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol") }, nil},
-		{"or makes an exception", "rules: [{allow: [idc-home]}]\nexceptions: [{match: {session: carol}, allow: [us-west-2], until: 2026-12-31, reason: r}]", func(h *trailBuilder) {
+		{"a Region that the policy names beside the home", `rules: [{allow: [idc-home, us-west-2]}]`, func(h *trailBuilder) { asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol") }, nil},
+		{"a Region that the policy allows by an exception", "rules: [{allow: [idc-home]}]\nexceptions: [{match: {session: carol}, allow: [us-west-2], until: 2026-12-31, reason: r}]", func(h *trailBuilder) {
 			asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol")
 		}, nil},
-		{"but not by a glob", `rules: [{allow: ["*"]}]`, func(h *trailBuilder) { asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol") },
+		{"a glob does not name a Region", `rules: [{allow: ["*"]}]`, func(h *trailBuilder) { asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol") },
 			[]string{"endpoint.idc-home medium 000000 x1"}},
-		{"nor for another Region", `rules: [{allow: ["idc-home+[us-east-2]"]}]`, func(h *trailBuilder) { asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol") },
+		{"a policy that names another Region", `rules: [{allow: ["idc-home+[us-east-2]"]}]`, func(h *trailBuilder) { asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol") },
 			[]string{"endpoint.policy high 000000 x1"}},
-		{"a user named unknown is somebody", "", func(h *trailBuilder) {
+		{"a user whose name is unknown", "", func(h *trailBuilder) {
 			h.signIns(40, "bob", "us-west-2")
 			h.signIns(40, "unknown", "eu-west-1")
 			h.signIn("unknown", "us-west-2")
 		}, []string{"endpoint.new medium 000080 x1"}},
-		{"a session named unknown as well", `rules: [{match: {session: unknown}, allow: [us-east-2]}]`, func(h *trailBuilder) {
+		{"a session whose name is unknown", `rules: [{match: {session: unknown}, allow: [us-east-2]}]`, func(h *trailBuilder) {
 			asIdentityCenter(h.signIn("", "eu-west-1"), "eu-west-1", "unknown")
 			e := h.signIn("", "eu-west-1")
 			e.MFA = signin.MFAUnknown
@@ -107,7 +107,7 @@ func TestRules(t *testing.T) {
 			h.advance(48 * time.Hour)
 			h.signIn("alice", "us-west-2")
 		}, []string{"endpoint.new low 000080 x3", "endpoint.new medium 000083 x1"}},
-		{"somebody new borrows from the account", "", func(h *trailBuilder) {
+		{"the account decides for somebody new", "", func(h *trailBuilder) {
 			h.signIns(90, "bob", "us-west-2")
 			h.signIns(30, "alice", "eu-west-1")
 			h.signIn("dora", "eu-west-1")
@@ -132,7 +132,7 @@ func TestRules(t *testing.T) {
 		{"root", "", func(h *trailBuilder) { asRoot(h.signIn("", analyzer.Global)) }, []string{"root.signin medium 000000 x1"}},
 		{"root through a Region", "", func(h *trailBuilder) { asRoot(h.signIn("", "eu-west-1")) }, []string{"root.regional high 000000 x1"}},
 		{"no second factor", "", func(h *trailBuilder) { h.signIn("alice", "eu-west-1").MFA = signin.MFANo }, []string{"mfa.absent low 000000 x1"}},
-		{"nobody asks federated principals, nor failures, for a second factor", "", func(h *trailBuilder) {
+		{"federated principals and failures need no second factor", "", func(h *trailBuilder) {
 			asIdentityCenter(h.signIn("", "eu-west-1"), "eu-west-1", "carol")
 			h.events[0].MFA = signin.MFANo
 			failed(h.signIn("alice", "eu-west-1"))
@@ -150,7 +150,7 @@ func TestRules(t *testing.T) {
 			}
 			h.signIn("alice", "eu-west-1")
 		}, []string{"auth.bruteforce high 000007 x2"}},
-		{"seven failures are a bad morning", "", func(h *trailBuilder) {
+		{"seven failures are too few", "", func(h *trailBuilder) {
 			for range 7 {
 				failed(h.signIn("alice", "eu-west-1"))
 				h.advance(-59 * time.Minute)
@@ -173,7 +173,7 @@ func TestRules(t *testing.T) {
 		{"a spray of one", "detections: {auth.spray: {count: 1}}", func(h *trailBuilder) {
 			failed(h.signIn("alice", analyzer.Global)).SourceIP = unknownIP
 		}, []string{"auth.spray medium 000000 x1"}},
-		{"an office full of people who mistype", "", func(h *trailBuilder) {
+		{"people who mistype in their own office", "", func(h *trailBuilder) {
 			for i := range 9 {
 				h.signIn(fmt.Sprint("user-", i), analyzer.Global)
 			}
@@ -191,7 +191,7 @@ func TestRules(t *testing.T) {
 		{"denied by policy", "", func(h *trailBuilder) { failed(h.signIn("alice", "eu-west-1")).ErrorCode = "AccessDenied" }, []string{"auth.denied-by-policy medium 000000 x1"}},
 		{"policy", "rules: [{name: west, match: {user: alice}, allow: [us-west-2], severity: critical}]", func(h *trailBuilder) { h.signIn("alice", "eu-west-1"); h.signIn("bob", "eu-west-1") },
 			[]string{"endpoint.policy critical 000000 x1"}},
-		{"an exception keeps habit silent as well", "rules: [{name: all, allow: [eu-west-1, us-west-2]}]\nexceptions: [{match: {user: alice}, allow: [af-south-1], until: 2027-01-01, reason: travelling}]",
+		{"an exception stops the rules of history too", "rules: [{name: all, allow: [eu-west-1, us-west-2]}]\nexceptions: [{match: {user: alice}, allow: [af-south-1], until: 2027-01-01, reason: travelling}]",
 			func(h *trailBuilder) {
 				h.signIns(40, "alice", "eu-west-1")
 				h.signIns(100, "bob", "us-west-2")
@@ -205,7 +205,7 @@ func TestRules(t *testing.T) {
 				h.advance(-59 * time.Minute)
 			}
 		}, []string{"mfa.absent critical 000000 x1", "auth.bruteforce medium 000004 x1"}},
-		{"unknown scope is nobody's fault", "rules: [{name: west, allow: [us-west-2]}]", func(h *trailBuilder) { h.signIn("alice", "us-east-1").Host = "" }, nil},
+		{"an endpoint that is not known", "rules: [{name: west, allow: [us-west-2]}]", func(h *trailBuilder) { h.signIn("alice", "us-east-1").Host = "" }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newTrail()
@@ -275,7 +275,7 @@ func TestNumbersInReasons(t *testing.T) {
 			return h.events[2].Time
 		}, "2 principals", `a success from "198.51.100.9", where 2 principals failed within 60 minutes`, "others"},
 		{"a window of 150 minutes", "detections: {auth.bruteforce: {window: 150m}}", func(h *trailBuilder) time.Time { failuresOf(h, 8); return time.Time{} }, "8 failures", "8 failures within 2 h 30 min", "hours"},
-		{"a window that is none of whole minutes", "detections: {auth.bruteforce: {window: 2h59m59s}}", func(h *trailBuilder) time.Time { failuresOf(h, 8); return time.Time{} }, "8 failures", "8 failures within 3 hours", ""},
+		{"a window that is not in whole minutes", "detections: {auth.bruteforce: {window: 2h59m59s}}", func(h *trailBuilder) time.Time { failuresOf(h, 8); return time.Time{} }, "8 failures", "8 failures within 3 hours", ""},
 		{"a window of seconds", "detections: {auth.bruteforce: {window: 90s, count: 1}}", func(h *trailBuilder) time.Time { failuresOf(h, 1); return time.Time{} }, "1 failure", "1 failure within 90 seconds", ""},
 		{"root, nobody knows how", "", func(h *trailBuilder) time.Time {
 			asRoot(h.signIn("", analyzer.Global)).Outcome = signin.OutcomeUnknown
