@@ -19,18 +19,30 @@ RACE     := $(if $(CC_FOUND),-race,)
 # libdeflate, where the system has it, is an inflater twice as fast.
 TAGS := $(shell [ -n "$(CC_FOUND)" ] && pkg-config --exists libdeflate 2>/dev/null && echo libdeflate)
 
-.PHONY: help build install test lint interop fuzz bench golden demo ci clean gateway
+# What trailgate version says of a build: the commit and its date. Both can be given,
+# for a build outside of a checkout: make build COMMIT=… DATE=…
+COMMIT  ?= $(shell git describe --always --abbrev=40 --dirty --exclude '*' 2>/dev/null)
+DATE    ?= $(shell git log -1 --format=%cI 2>/dev/null)
+BUILD   := trailgate/cmd/trailgate/internal/build
+LDFLAGS  = -X $(BUILD).commit=$(COMMIT) -X $(BUILD).date=$(DATE)
+
+.PHONY: help build install man test lint interop fuzz bench golden demo ci clean gateway
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 build: ## build bin/trailgate
-	$(if $(TAGS),,CGO_ENABLED=0) $(GO) build -trimpath $(if $(TAGS),-tags $(TAGS)) -o $(BIN) ./cmd/trailgate
+	$(if $(TAGS),,CGO_ENABLED=0) $(GO) build -trimpath -ldflags "$(LDFLAGS)" $(if $(TAGS),-tags $(TAGS)) -o $(BIN) ./cmd/trailgate
 
 install: ## put bin/trailgate, built before, and the systemd units under DESTDIR
 	@[ -x $(BIN) ] || $(MAKE) build
 	install -D -m 755 $(BIN) $(DESTDIR)/usr/local/bin/trailgate
 	install -D -m 644 -t $(DESTDIR)/etc/systemd/system cmd/trailgate/deploy/systemd/trailgate@.service cmd/trailgate/deploy/systemd/trailgate@.timer
+
+man: ## write the man pages to out/man: trailgate.1, one for each verb (1) and topic (7)
+	@rm -rf $(OUT)/man
+	@$(GO) test ./cmd/trailgate -count=1 -run '^TestManPages$$' -args -man $(OUT)/man -man-date "$(firstword $(subst T, ,$(DATE)))"
+	@echo "man pages: $(OUT)/man"
 
 demo: build ## generate a synthetic trail in a temporary folder, audit it, show the tables
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \

@@ -7,21 +7,24 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Classifier classifies by a table of Regions. The zero Classifier uses the
-// embedded one. It does not change and may be shared between goroutines.
+// Classifier says which endpoint a sign-in came through. It uses a table of
+// Regions. The zero Classifier uses the embedded table. A Classifier does not
+// change and may be shared between goroutines.
 type Classifier struct {
 	Table endpoint.Table
 }
 
-// Classify is the verdict of the zero Classifier.
+// Classify returns the verdict of the zero Classifier.
 func Classify(e signin.Event) Verdict { return Classifier{}.Classify(e) }
 
-// Classify says through which endpoint a sign-in came. It is pure and total.
-// The host that the browser asked for decides where it is a sign-in host;
-// otherwise awsRegion does, as far as it can: in a partition's default Region
-// the global and the regional endpoint are recorded alike, so there all but
-// the root user stay unknown. LoginTo is never looked at: it names the
-// destination.
+// Classify says which endpoint a sign-in came through. It is pure, and every
+// event has a verdict.
+//
+// If the browser asked for a sign-in host, the host decides. Otherwise awsRegion
+// decides as far as it can. In the default Region of a partition, sign-ins at the
+// global and at the regional endpoint are recorded alike. So all sign-ins there
+// stay unknown, except those of the root user. LoginTo is not used, because it
+// names the destination and not the endpoint.
 func (c Classifier) Classify(e signin.Event) Verdict {
 	host := c.Table.ParseHost(e.Host)
 	at := c.locateRegion(e.Region)
@@ -43,8 +46,8 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 	if mismatch {
 		v.Confidence = High
 	}
-	// Both rest on which Region is the default one, and only the commercial
-	// partition has records that show it.
+	// Both depend on which Region is the default one. Published records show it
+	// for the commercial partition only.
 	if (v.Basis == BasisRegion || v.Basis == BasisIdentity) && v.Partition != endpoint.AWS {
 		v.Confidence = Low
 	}
@@ -64,7 +67,7 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 	return v
 }
 
-// location is awsRegion, understood.
+// location is what awsRegion means.
 type location struct {
 	endpoint.Region      // zero where the table does not have it
 	marker          bool // the literal "global"
@@ -82,7 +85,7 @@ func (c Classifier) locateRegion(region string) location {
 	return location{marker: strings.EqualFold(region, Global), absent: region == ""}
 }
 
-// regionMismatch tells whether a host that decided and awsRegion disagree.
+// regionMismatch tells whether the host decided and awsRegion disagrees with it.
 func (c Classifier) regionMismatch(host endpoint.Host, at location) bool {
 	switch {
 	case at.absent:
@@ -95,8 +98,9 @@ func (c Classifier) regionMismatch(host endpoint.Host, at location) bool {
 	return false
 }
 
-// partitionOf takes the best witness of the partition there is. An account host
-// ranks behind awsRegion, since the verdict is to be as if there were none.
+// partitionOf returns the partition from the best evidence in the record. An
+// account host ranks below awsRegion, because the verdict must be the same as
+// without that host.
 func (c Classifier) partitionOf(e *signin.Event, host endpoint.Host, at location) string {
 	switch {
 	case host.Class == endpoint.Global, host.Class == endpoint.Regional:
@@ -117,8 +121,8 @@ type noteCandidate struct {
 	set  bool
 }
 
-// collectNotes keeps the order of the marks, which is that of the notes. It
-// allocates once, and only if there is something to note.
+// collectNotes returns the notes whose mark is set, in the order of the marks. It
+// allocates once, and only if there is a note.
 func collectNotes(marks [7]noteCandidate) []Note {
 	n := 0
 	for i := range marks {

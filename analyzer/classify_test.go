@@ -193,7 +193,7 @@ func TestPartitions(t *testing.T) {
 		verdictCase{"host before ARN", samples.Event(samples.InPartition(samples.Role(), "aws-cn"), "", samples.UnprefixedHost), global(host, certain)},
 		verdictCase{"Region before ARN", samples.Event(samples.InPartition(samples.Role(), "aws-cn"), "us-east-1", ""), unknown()},
 		verdictCase{"Region before account host", samples.Event(samples.Role(), "us-east-1", "acme.signin.amazonaws.cn"), unknown(analyzer.AccountHost)},
-		verdictCase{"partition that is none", samples.Event(samples.InPartition(samples.Role(), "aws-moon"), "global", ""), global(analyzer.BasisMarker, analyzer.High)},
+		verdictCase{"partition that does not exist", samples.Event(samples.InPartition(samples.Role(), "aws-moon"), "global", ""), global(analyzer.BasisMarker, analyzer.High)},
 	)
 	run(t, tests)
 }

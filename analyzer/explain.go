@@ -10,13 +10,13 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Explain puts a verdict of the zero Classifier into words.
+// Explain explains a verdict of the zero Classifier.
 func Explain(e signin.Event, v Verdict) []string { return Classifier{}.Explain(e, v) }
 
-// Explain puts a verdict into words: what it is, why, and what speaks against
-// it or could be true instead, one sentence or two an element, never none. v
-// is meant to be this Classifier's verdict on e. Whatever comes from the
-// record is quoted, so that no control character gets out.
+// Explain explains a verdict in words: what it is, why, and what could be true
+// instead. v must be the verdict of this Classifier on e. Each element of the
+// result holds one or more sentences, and there is at least one element. Text of
+// the record is quoted, so that control characters cannot reach a terminal.
 func (c Classifier) Explain(e signin.Event, v Verdict) []string {
 	w := explainer{
 		table: c.Table, e: &e, v: v,
@@ -26,13 +26,13 @@ func (c Classifier) Explain(e signin.Event, v Verdict) []string {
 	w.explainBasis()
 	w.explainRegion()
 	w.explainUnused()
-	w.identityCenter()
+	w.explainIdentityCenter()
 	w.explainProxy()
 	w.explainAlternative()
 	return w.out
 }
 
-// explainer is an explanation under way.
+// explainer collects the sentences of one explanation.
 type explainer struct {
 	table endpoint.Table
 	e     *signin.Event
@@ -58,11 +58,12 @@ func (w *explainer) explainVerdict() {
 	case ScopeRegional:
 		w.addSentence("%s came through the regional endpoint of %s (confidence: %s).", what, w.v.Endpoint, w.v.Confidence)
 	default:
-		w.addSentence("Through which endpoint %s came cannot be told from the record.", lowerFirst(what))
+		w.addSentence("The record does not show which endpoint %s came through.", lowerFirst(what))
 	}
 }
 
-// explainBasis names what decided, or why nothing could.
+// explainBasis names the part of the record that decided, or says why no part
+// could.
 func (w *explainer) explainBasis() {
 	switch w.v.Basis {
 	case BasisHost:
@@ -78,9 +79,9 @@ func (w *explainer) explainBasis() {
 		}
 		w.addSentence("The browser asked for the host %+q (tlsDetails.clientProvidedHostHeader), which is %s.", w.e.Host, kind)
 	case BasisMarker:
-		w.addSentence("awsRegion is %q, not a Region: copies of sign-ins at the global endpoint that came by EventBridge have been seen to say so.", w.e.Region)
+		w.addSentence("awsRegion is %q, which is not a Region. EventBridge copies of sign-ins at the global endpoint have been seen with this value.", w.e.Region)
 	case BasisRegion:
-		w.addSentence("awsRegion is %q, which is not the default Region of partition %s (%s): only a regional endpoint is recorded there.",
+		w.addSentence("awsRegion is %q, which is not the default Region of partition %s (%s). Only sign-ins at a regional endpoint are recorded there.",
 			w.e.Region, w.v.Partition, w.home)
 	case BasisIdentity:
 		w.addSentence("This is the root user, recorded in %s, the default Region of partition %s: %s.", w.home, w.v.Partition, w.rootRule())
@@ -94,14 +95,15 @@ func (w *explainer) explainUnknown() {
 	case w.at.absent:
 		w.addSentence("The record has no awsRegion and no usable host.")
 	case w.at.isOdd():
-		w.addSentence("The record has no usable host, and its awsRegion settles nothing.")
+		w.addSentence("The record has no usable host, and its awsRegion does not decide.")
 	default:
-		w.addSentence("awsRegion is %q, the default Region of partition %s: sign-ins at the global endpoint and at the Region's own "+
-			"lie there alike, and only the host could tell them apart.", w.e.Region, w.v.Partition)
+		w.addSentence("awsRegion is %q, the default Region of partition %s. Sign-ins at the global endpoint and at the Region's own endpoint "+
+			"are both recorded there. Only the host could tell them apart.", w.e.Region, w.v.Partition)
 	}
 }
 
-// documentedFor qualifies what AWS documents for the commercial partition only.
+// documentedFor returns the word for a rule that AWS documents for the commercial
+// partition only.
 func documentedFor(partition string) string {
 	if partition == endpoint.AWS {
 		return "documented"
@@ -109,18 +111,18 @@ func documentedFor(partition string) string {
 	return "expected"
 }
 
-// rootRule says what root's way in rests on.
+// rootRule says why a root sign-in counts as one at the global endpoint.
 func (w *explainer) rootRule() string {
 	if w.v.Partition == endpoint.AWS {
-		return "AWS documents root to sign in through the global endpoint"
+		return "AWS documents that root signs in through the global endpoint"
 	}
-	return "that root signs in through the global endpoint is carried over from the commercial partition"
+	return "root is assumed to sign in through the global endpoint, as in the commercial partition"
 }
 
-// explainRegion says how awsRegion fits the verdict.
+// explainRegion says whether awsRegion agrees with the verdict.
 func (w *explainer) explainRegion() {
 	if w.at.isOdd() {
-		w.addSentence("awsRegion %q is no Region in the table: a new Region, which a regions file can add, or altered data.", w.e.Region)
+		w.addSentence("awsRegion %q is not a Region in the table. It may be a new Region, which a regions file can add, or altered data.", w.e.Region)
 	}
 	if w.v.Basis != BasisHost {
 		return
@@ -131,35 +133,35 @@ func (w *explainer) explainRegion() {
 	case !w.v.Has(RegionMismatch):
 		w.addSentence("awsRegion %q agrees.", w.e.Region)
 	case w.v.Scope == ScopeGlobal:
-		w.addSentence("awsRegion %q disagrees: sign-ins at this host are %s to be recorded in %s. The host is kept, since it "+
-			"is what the browser asked for; a published root record of 2022 disagrees in the same way.", w.e.Region, documentedFor(w.v.Partition), w.home)
+		w.addSentence("awsRegion %q disagrees: sign-ins at this host are %s to be recorded in %s. The verdict follows the host, because "+
+			"the browser asked for it. A published root record of 2022 disagrees in the same way.", w.e.Region, documentedFor(w.v.Partition), w.home)
 	default:
-		w.addSentence("awsRegion %q disagrees. The host is kept, since it is what the browser asked for; no published record is like this.", w.e.Region)
+		w.addSentence("awsRegion %q disagrees. The verdict follows the host, because the browser asked for it. No published record is like this.", w.e.Region)
 	}
 }
 
-// explainUnused says what became of a host that did not decide, and of LoginTo.
+// explainUnused says why the host did not decide, and why LoginTo is not used.
 func (w *explainer) explainUnused() {
 	switch w.host.Class {
 	case endpoint.Absent:
 		w.addSentence("%s", w.missingEvidence())
 	case endpoint.Account:
-		w.addSentence("The host %+q is below the sign-in domain of partition %s, but its label is an account id or alias and no Region "+
-			"in the table: such a host sends the browser on, so it was left out of account.", w.e.Host, w.host.Partition)
+		w.addSentence("The host %+q is below the sign-in domain of partition %s, but its label is an account id or alias, not a Region "+
+			"in the table. Such a host redirects the browser, so it was not used.", w.e.Host, w.host.Partition)
 	case endpoint.Foreign:
 		if w.host.Service != endpoint.NoService {
-			w.addSentence("The host %+q is one of AWS's (%s), but no console sign-in endpoint, so it was left out of account.", w.e.Host, w.host.Service)
+			w.addSentence("The host %+q belongs to AWS (%s), but it is not a console sign-in endpoint, so it was not used.", w.e.Host, w.host.Service)
 			break
 		}
-		w.addSentence("The host %+q is under no partition's sign-in domain, so it was left out of account. A reverse proxy between the "+
-			"user and AWS looks like this, one set up to steal passwords included.", w.e.Host)
+		w.addSentence("The host %+q is not under the sign-in domain of any partition, so it was not used. A reverse proxy between the "+
+			"user and AWS looks like this. Such a proxy may be set up to steal passwords.", w.e.Host)
 	}
 	if w.v.Scope == ScopeUnknown && w.e.LoginTo != "" {
-		w.addSentence("additionalEventData.LoginTo names the console that was to be opened, not the endpoint, and decides nothing.")
+		w.addSentence("additionalEventData.LoginTo names the console to be opened, not the endpoint, so it was not used.")
 	}
 }
 
-// missingEvidence says why a record may have no host.
+// missingEvidence says why a record may lack the host.
 func (w *explainer) missingEvidence() string {
 	major, minor, _ := strings.Cut(w.e.Version, ".")
 	n, err := strconv.Atoi(minor)
@@ -169,12 +171,13 @@ func (w *explainer) missingEvidence() string {
 	case n < 8:
 		return fmt.Sprintf("The record names no host: its eventVersion %q is older than tlsDetails, which came with 1.08.", w.e.Version)
 	}
-	return fmt.Sprintf("The record names no host, though eventVersion %q may have tlsDetails: AWS leaves it out where a "+
-		"service or a proxying console client made the call, and exports may trim it.", w.e.Version)
+	return fmt.Sprintf("The record names no host, though eventVersion %q may have tlsDetails. AWS omits the field if a "+
+		"service or a proxying console client made the call. An export may also remove it.", w.e.Version)
 }
 
-// identityCenter compares an Identity Center role's home with awsRegion.
-func (w *explainer) identityCenter() {
+// explainIdentityCenter compares the home Region of an Identity Center role with
+// awsRegion.
+func (w *explainer) explainIdentityCenter() {
 	id := w.e.Identity
 	if !id.IdentityCenter() {
 		return
@@ -182,42 +185,43 @@ func (w *explainer) identityCenter() {
 	home := id.IdentityCenterHome()
 	switch {
 	case home != "":
-		w.addSentence("The role is one of Identity Center's, and its path names %q as the home Region.", home)
+		w.addSentence("The role belongs to Identity Center, and its path names %q as the home Region.", home)
 	case id.IssuerARN == "":
-		w.addSentence("The role is one of Identity Center's, but the record does not have its path, which would tell the home Region.")
+		w.addSentence("The role belongs to Identity Center, but the record does not have its path, which would name the home Region.")
 		return
 	case w.v.Partition != endpoint.AWS:
-		w.addSentence("The role is one of Identity Center's, and its path names no home Region.")
+		w.addSentence("The role belongs to Identity Center, and its path names no home Region.")
 		return
 	default:
 		home = w.home
-		w.addSentence("The role is one of Identity Center's, and its path names no home Region, which is documented to mean %s.", home)
+		w.addSentence("The role belongs to Identity Center, and its path names no home Region, which is documented to mean %s.", home)
 	}
-	w.addSentence("Such sign-ins have been seen to come through the regional endpoint of the home Region; AWS does not document it.")
+	w.addSentence("Such sign-ins have been seen at the regional endpoint of the home Region. AWS does not document this.")
 	region, _ := w.table.Region(home)
 	switch {
 	case w.v.Scope == ScopeUnknown && w.at.isKnown() && region.Name == w.at.Name:
 		w.addSentence("So this was probably the regional endpoint of %s. The federation endpoint and SAML sign-ins are recorded "+
-			"there as well, so it is not certain enough for a verdict.", region.Name)
+			"there as well, so this is not certain enough for a verdict.", region.Name)
 	case w.v.Scope == ScopeGlobal, w.v.Scope == ScopeRegional && region.Name != w.v.Endpoint:
-		w.addSentence("This sign-in came through another endpoint than that: look at it, unless the instance is replicated to other Regions.")
+		w.addSentence("This sign-in came through a different endpoint. Check it, unless the instance is replicated to other Regions.")
 	}
 }
 
-// aliasRule is about when the account-alias rule entered the CloudTrail User
-// Guide; the exact day is not known.
+// aliasRule is the approximate time at which the account-alias rule entered the
+// CloudTrail User Guide. The exact day is not known.
 func aliasRule() time.Time { return time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
-// explainProxy explains what an IAM user at one of the three Regions may mean.
+// explainProxy explains what an IAM user at one of the three proxied Regions may
+// mean.
 func (w *explainer) explainProxy() {
 	if !w.v.Has(MaybeProxied) {
 		return
 	}
-	w.addSentence("The user may have typed the global URL: with an account-alias cookie in the browser, the console serves IAM users " +
-		"from us-east-2, eu-north-1 or ap-southeast-2, whichever answers fastest. Treat the three as one, and as global, for IAM users.")
+	w.addSentence("The user may have typed the global URL. If the browser holds an account-alias cookie, the console serves IAM users " +
+		"from us-east-2, eu-north-1 or ap-southeast-2, whichever answers fastest. For IAM users, treat the three as one endpoint, and as the global one.")
 	if !w.e.Time.IsZero() && w.e.Time.Before(aliasRule()) {
-		w.addSentence("AWS documents this since about 2024; for a sign-in of %d its documentation said that the global endpoint is "+
-			"recorded in us-east-1, though records like this one exist from 2023.", w.e.Time.UTC().Year())
+		w.addSentence("AWS has documented this since about 2024. For a sign-in of %d its documentation said that the global endpoint is "+
+			"recorded in us-east-1, but records like this one exist from 2023.", w.e.Time.UTC().Year())
 	}
 }
 
@@ -227,23 +231,23 @@ func (w *explainer) explainAlternative() {
 	case w.v.Basis == BasisHost && w.v.Scope == ScopeGlobal:
 		w.addSentence("%s", w.table.BareReason(w.v.Partition))
 	case w.v.Basis == BasisIdentity:
-		w.addSentence("A root record of 2022 that lay in another Region shows that the rule has exceptions.")
+		w.addSentence("A root record of 2022 in another Region shows that the rule has exceptions.")
 	case w.v.Basis == BasisRegion && w.e.Identity.Type == signin.TypeRoot:
-		w.addSentence("Root is %s to sign in through the global endpoint and to be recorded in %s. A root record of 2022 lay in "+
-			"another Region and named the global host: the same may be true here.", documentedFor(w.v.Partition), w.home)
+		w.addSentence("Root is %s to sign in through the global endpoint and to be recorded in %s. A root record of 2022 was filed in "+
+			"another Region and named the global host. The same may be true here.", documentedFor(w.v.Partition), w.home)
 	case w.v.Scope == ScopeUnknown && !w.v.Has(IdentityCenter) && w.at.isKnown():
-		w.addSentence("It was the global endpoint or the regional one of %s: a password typed at the global URL, the Region's own URL, "+
+		w.addSentence("It was the global endpoint or the regional endpoint of %s. A password typed at the global URL, the Region's own URL, "+
 			"a federation broker and a SAML provider all look like this.", w.at.Name)
 	}
 	if w.e.Identity.Type == signin.TypeRoot && w.v.Partition == endpoint.GovCloud {
-		w.addSentence("The AWS GovCloud (US) User Guide knows no console sign-in of the root user: that there is a record of one is remarkable.")
+		w.addSentence("The AWS GovCloud (US) User Guide does not describe a console sign-in of the root user. A record of one is unusual.")
 	}
 	if w.v.Partition != endpoint.AWS {
-		w.addSentence("No sign-in record of partition %s has been published: what its default Region means is carried over from the "+
+		w.addSentence("No sign-in record of partition %s has been published. Its default Region is assumed to mean the same as in the "+
 			"commercial partition.", w.v.Partition)
 	}
 	if w.v.Has(MalformedField) {
-		w.addSentence("Some field of the record had a type that cannot be read. It was left out, and the verdict rests on the others.")
+		w.addSentence("One field of the record has a type that cannot be read. The verdict uses the other fields.")
 	}
 }
 

@@ -10,41 +10,41 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Summary counts sign-ins by endpoint and by principal. The zero Summary is
-// ready. It is for one goroutine. The order in which sign-ins are added does
-// not matter to the result.
+// Summary counts sign-ins by endpoint and by principal. The zero Summary is ready
+// to use. It is for one goroutine. The result does not depend on the order in
+// which sign-ins are added.
 type Summary struct {
 	SignIns  int
 	Failures int
 	Scopes   [3]int // by Scope; adds up to SignIns
 	Named    int    // distinct principals that can be named
-	Hidden   int    // sign-ins that no principal can be named for
+	Hidden   int    // sign-ins whose principal cannot be named
 	First    time.Time
 	Last     time.Time
 
 	accounts   map[string]bool
-	endpoints  map[place]*EndpointCount
+	endpoints  map[endpointKey]*EndpointCount
 	principals map[string]*PrincipalCount
 }
 
-// place is one row of the endpoints table.
-type place struct {
+// endpointKey is one row of the endpoints table.
+type endpointKey struct {
 	scope    Scope
 	endpoint string
 }
 
-// EndpointCount is what came through one endpoint.
+// EndpointCount counts the sign-ins at one endpoint.
 type EndpointCount struct {
 	Scope      Scope
 	Endpoint   string // as in Verdict
 	SignIns    int
 	Failures   int
-	Principals int // distinct; those that cannot be named do not count
+	Principals int // distinct; sign-ins without a named principal do not count
 	First      time.Time
 	Last       time.Time
 }
 
-// PrincipalCount is what one principal did.
+// PrincipalCount counts the sign-ins of one principal.
 type PrincipalCount struct {
 	Principal    string
 	IdentityType string
@@ -58,14 +58,14 @@ type PrincipalCount struct {
 
 // visits counts one principal's sign-ins at one endpoint.
 type visits struct {
-	place
+	endpointKey
 	count int
 }
 
 // Add counts one sign-in and its verdict.
 func (s *Summary) Add(e *signin.Event, v Verdict) {
 	if s.principals == nil {
-		s.accounts, s.endpoints, s.principals = map[string]bool{}, map[place]*EndpointCount{}, map[string]*PrincipalCount{}
+		s.accounts, s.endpoints, s.principals = map[string]bool{}, map[endpointKey]*EndpointCount{}, map[string]*PrincipalCount{}
 	}
 	if e.Account != "" {
 		s.accounts[e.Account] = true
@@ -96,7 +96,7 @@ func (s *Summary) Add(e *signin.Event, v Verdict) {
 	p.Failures += failed
 	WidenPeriod(&p.First, &p.Last, e.Time)
 
-	at := place{v.Scope, v.Endpoint}
+	at := endpointKey{v.Scope, v.Endpoint}
 	c := s.endpoints[at]
 	if c == nil {
 		c = &EndpointCount{Scope: v.Scope, Endpoint: v.Endpoint}
@@ -111,9 +111,9 @@ func (s *Summary) Add(e *signin.Event, v Verdict) {
 }
 
 // recordVisit counts a visit and tells whether it is the first at this endpoint.
-func (p *PrincipalCount) recordVisit(at place) bool {
+func (p *PrincipalCount) recordVisit(at endpointKey) bool {
 	for i := range p.visits {
-		if p.visits[i].place == at {
+		if p.visits[i].endpointKey == at {
 			p.visits[i].count++
 			return false
 		}
@@ -133,10 +133,11 @@ func WidenPeriod(first, last *time.Time, t time.Time) {
 	}
 }
 
-// Accounts are the accounts whose logs hold the sign-ins, sorted.
+// Accounts lists the accounts whose logs hold the sign-ins, sorted.
 func (s *Summary) Accounts() []string { return slices.Sorted(maps.Keys(s.accounts)) }
 
-// Endpoints are the endpoints, the most used first, then by name.
+// Endpoints lists the endpoints. The most used comes first; equals are sorted by
+// name.
 func (s *Summary) Endpoints() []EndpointCount {
 	out := make([]EndpointCount, 0, len(s.endpoints))
 	for _, c := range s.endpoints {
@@ -148,7 +149,8 @@ func (s *Summary) Endpoints() []EndpointCount {
 	return out
 }
 
-// Principals are the principals, the busiest first, then by key.
+// Principals lists the principals. The most active comes first; equals are sorted
+// by key.
 func (s *Summary) Principals() []PrincipalCount {
 	out := make([]PrincipalCount, 0, len(s.principals))
 	for _, p := range s.principals {
@@ -160,8 +162,8 @@ func (s *Summary) Principals() []PrincipalCount {
 	return out
 }
 
-// Endpoints is how many distinct endpoints the principal came through; those
-// that are unknown do not count.
+// Endpoints returns how many distinct endpoints the principal came through.
+// Unknown endpoints do not count.
 func (p PrincipalCount) Endpoints() int {
 	n := 0
 	for _, v := range p.visits {
@@ -172,8 +174,9 @@ func (p PrincipalCount) Endpoints() int {
 	return n
 }
 
-// Usual is the endpoint that the principal came through most often, of equals
-// the one that sorts first; empty if none is known.
+// Usual returns the endpoint that the principal came through most often. Of
+// equals it returns the one that sorts first. It returns "" if no endpoint is
+// known.
 func (p PrincipalCount) Usual() string {
 	best := visits{}
 	for _, v := range p.visits {

@@ -1,7 +1,6 @@
-// Package analyzer says through which endpoint a sign-in came, and whether
-// that was to be expected. In come sign-ins, a policy, and what was learned
-// before; out go verdicts, findings, and both in words. It is pure: no I/O, no
-// clock, no AWS; what it is told is all that it knows.
+// Package analyzer says which sign-in endpoint a console sign-in came through. It
+// takes a decoded sign-in and returns a verdict, its explanation in words, and
+// summaries. It is pure: it does no I/O, reads no clock and calls no AWS service.
 package analyzer
 
 import (
@@ -20,7 +19,7 @@ const (
 	ScopeRegional = endpoint.ScopeRegional
 )
 
-// Confidence says how far a verdict carries.
+// Confidence says how reliable a verdict is.
 type Confidence = endpoint.Confidence
 
 // The values of the confidence column, rising.
@@ -30,7 +29,7 @@ const (
 	Certain = endpoint.Certain
 )
 
-// Global is what a verdict's Endpoint says of the global endpoint.
+// Global is the Endpoint of a verdict with ScopeGlobal.
 const Global = endpoint.GlobalName
 
 // Basis is the part of the record that decided.
@@ -60,31 +59,34 @@ func (b Basis) String() string {
 	return "none"
 }
 
-// Note is a remark on a verdict. Its text is fixed: it stands in outputs.
+// Note is a remark on a verdict. Its text is part of the output format and does
+// not change.
 type Note string
 
 // The notes, in the order in which a Verdict has them.
 const (
-	AccountHost    Note = "account-host"    // the host's first label is an account id or alias; verdict as if there were no host
-	ForeignHost    Note = "foreign-host"    // the host is under no partition's sign-in domain; verdict as if there were none
+	AccountHost    Note = "account-host"    // the host's first label is an account id or alias; the verdict is the one without a host
+	ForeignHost    Note = "foreign-host"    // the host is not under a sign-in domain; the verdict is the one without a host
 	IdentityCenter Note = "idc"             // the identity is an Identity Center role
 	MalformedField Note = "malformed-field" // a field of the record had a JSON type that cannot be read
-	MaybeProxied   Note = "maybe-proxied"   // an IAM user at one of the three Regions that may stand for the global endpoint
+	MaybeProxied   Note = "maybe-proxied"   // an IAM user at one of the three Regions that may serve the global endpoint
 	RegionMismatch Note = "region-mismatch" // host and awsRegion disagree
 	UnknownRegion  Note = "unknown-region"  // awsRegion is not in the table
 )
 
-// Verdict is what is said of one sign-in. The zero Verdict says nothing:
-// unknown, on no basis. Between its fields holds: Endpoint is Global exactly
-// if Scope is ScopeGlobal, a Region exactly if it is ScopeRegional, and else
-// empty; Basis is BasisNone and Confidence Low if Scope is ScopeUnknown, and
-// Basis is something else if not.
+// Verdict says which endpoint one sign-in came through. The zero Verdict says
+// that the endpoint is unknown and has no basis.
+//
+// The fields agree with each other. Endpoint is Global if Scope is ScopeGlobal, a
+// Region if Scope is ScopeRegional, and empty otherwise. If Scope is
+// ScopeUnknown, Basis is BasisNone and Confidence is Low. Otherwise Basis is not
+// BasisNone.
 type Verdict struct {
 	Scope      Scope
 	Endpoint   string // Global, a Region as the table writes it, or empty
 	Basis      Basis
 	Confidence Confidence
-	Notes      []Note // sorted, each once; nil: none
+	Notes      []Note // sorted, each once; may be nil
 	Partition  string // never empty in a verdict of Classify
 }
 

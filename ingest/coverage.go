@@ -10,45 +10,45 @@ import (
 	"trailgate/ingest/record"
 )
 
-// MaxListedSkips bounds how many skips a Coverage names one by one. Their
-// counts have no bound.
+// MaxListedSkips is the number of skips that a Coverage lists one by one. The
+// others are only counted.
 const MaxListedSkips = 10_000
 
-// Coverage is the account of a run: what was read, what was skipped and why,
-// and what was never there. Every count adds up:
+// Coverage says what a run has read, what it has skipped and why, and which
+// days have no files. Two equations always hold:
 //
 //	objects listed = read + skipped + excluded
 //	records seen   = sign-ins + duplicates + outside window + filtered
 //
-// Records that could not be read are counted apart, in SkippedRecords. The
+// Records that could not be read are counted separately, in SkippedRecords. The
 // zero value is empty and ready. It is for one goroutine.
 type Coverage struct {
-	Sources []string // what was read, as the user named it
+	Sources []string // the sources, as the user named them
 
 	Listed   int            // objects found
 	Read     int            // objects read to their end
 	Skipped  map[Cause]int  // objects not read, or not to their end
-	Excluded map[string]int // objects and, after listing, folders' objects left out on purpose, by reason
-	Folders  map[string]int // folders not even listed, by reason
+	Excluded map[string]int // objects left out on purpose, by reason
+	Folders  map[string]int // folders not listed on purpose, by reason
 
-	Seen           int           // sign-ins found and readable
-	SignIns        int           // of these, the ones in the result
+	Seen           int           // readable sign-ins found
+	SignIns        int           // of these, the sign-ins in the result
 	Duplicates     int           // of these, further copies
 	Outside        int           // of these, outside the window
 	Filtered       int           // of these, of other accounts or Regions
-	SkippedRecords map[Cause]int // sign-ins that were found and could not be read
+	SkippedRecords map[Cause]int // sign-ins found that could not be read
 
 	Packed   int64 // bytes as stored
 	Inflated int64 // bytes of JSON
 
 	Shards   []Shard     // account × Region, sorted
-	Skips    []SkipError // the first MaxListedSkips by origin and place in it, sorted; but see Skip
-	Unlisted int         // skips beyond those
-	Remarks  []string    // what else the reader must know, in words
+	Skips    []SkipError // the first MaxListedSkips by origin and offset, sorted; but see Skip
+	Unlisted int         // number of the other skips
+	Remarks  []string    // other facts that the reader must know, in words
 	Partial  bool        // the run was interrupted
 }
 
-// Shard is what a trail holds for one account and Region of its layout.
+// Shard counts the log files that a trail holds for one account and Region.
 type Shard struct {
 	Account string
 	Region  string
@@ -75,8 +75,8 @@ func (d Day) Time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 // String gives the day as YYYY-MM-DD.
 func (d Day) String() string { return d.Time().Format(time.DateOnly) }
 
-// Skip counts one skip and names it, if it is one of the first by origin. Until
-// the next Add, Skips may hold twice MaxListedSkips, in the order of arrival.
+// Skip counts one skip, and lists it if it is one of the first by origin. Until
+// the next Add, Skips may hold up to twice MaxListedSkips, in any order.
 func (c *Coverage) Skip(s *SkipError) {
 	if s.Record {
 		c.SkippedRecords = addCount(c.SkippedRecords, s.Cause, 1)
@@ -95,7 +95,7 @@ func (c *Coverage) Exclude(reason string, n int) { c.Excluded = addCount(c.Exclu
 // ExcludeFolder counts one folder that was not listed on purpose.
 func (c *Coverage) ExcludeFolder(reason string) { c.Folders = addCount(c.Folders, reason, 1) }
 
-// Complete tells whether everything that was found was also read.
+// Complete reports whether everything that was found was also read.
 func (c *Coverage) Complete() bool {
 	return !c.Partial && Total(c.Skipped) == 0 && Total(c.SkippedRecords) == 0
 }
@@ -109,21 +109,21 @@ func Total[K comparable](m map[K]int) int {
 	return n
 }
 
-// Add joins the account of another source. Shards of the same account and
+// Add adds the coverage of another source. Shards of the same account and
 // Region become one.
 func (c *Coverage) Add(o Coverage) {
 	c.Sources = append(c.Sources, o.Sources...)
 	c.Listed += o.Listed
 	c.Read += o.Read
-	c.Skipped = addCounts(c.Skipped, o.Skipped)
-	c.Excluded = addCounts(c.Excluded, o.Excluded)
-	c.Folders = addCounts(c.Folders, o.Folders)
+	c.Skipped = joinCounts(c.Skipped, o.Skipped)
+	c.Excluded = joinCounts(c.Excluded, o.Excluded)
+	c.Folders = joinCounts(c.Folders, o.Folders)
 	c.Seen += o.Seen
 	c.SignIns += o.SignIns
 	c.Duplicates += o.Duplicates
 	c.Outside += o.Outside
 	c.Filtered += o.Filtered
-	c.SkippedRecords = addCounts(c.SkippedRecords, o.SkippedRecords)
+	c.SkippedRecords = joinCounts(c.SkippedRecords, o.SkippedRecords)
 	c.Packed += o.Packed
 	c.Inflated += o.Inflated
 	c.Shards = mergeShards(append(c.Shards, o.Shards...))
@@ -134,22 +134,22 @@ func (c *Coverage) Add(o Coverage) {
 	c.Partial = c.Partial || o.Partial
 }
 
-// sortSkips sorts the skips by a complete key and lets those go that are too
-// many, so that the order of arrival changes nothing.
+// sortSkips sorts the skips by a complete key and drops those beyond
+// MaxListedSkips. The result does not depend on the order of arrival.
 func (c *Coverage) sortSkips() {
 	slices.SortFunc(c.Skips, func(a, b SkipError) int {
 		if by := cmp.Compare(a.Origin, b.Origin); by != 0 {
 			return by
 		}
 		return cmp.Or(cmp.Compare(a.recordOffset(), b.recordOffset()), cmp.Compare(a.Cause, b.Cause),
-			cmp.Compare(a.Err.Error(), b.Err.Error()), cmp.Compare(boolRank(a.Record), boolRank(b.Record)))
+			cmp.Compare(a.Err.Error(), b.Err.Error()), cmp.Compare(boolOrder(a.Record), boolOrder(b.Record)))
 	})
 	if extra := len(c.Skips) - MaxListedSkips; extra > 0 {
 		c.Skips, c.Unlisted = c.Skips[:MaxListedSkips], c.Unlisted+extra
 	}
 }
 
-// recordOffset is the place in the object, where it is known.
+// recordOffset is the place in the object, or zero if it is not known.
 func (e *SkipError) recordOffset() int64 {
 	var at *record.Error
 	if errors.As(e.Err, &at) {
@@ -190,7 +190,7 @@ func addCount[K comparable](m map[K]int, k K, n int) map[K]int {
 	return m
 }
 
-func addCounts[K comparable](a, b map[K]int) map[K]int {
+func joinCounts[K comparable](a, b map[K]int) map[K]int {
 	for k, v := range maps.All(b) {
 		a = addCount(a, k, v)
 	}

@@ -12,7 +12,7 @@ import (
 	"trailgate/ingest/record"
 )
 
-// lines are skips as they stand in an output.
+// lines are the skips of a coverage as text.
 func lines(c ingest.Coverage) []string {
 	var out []string
 	for _, s := range c.Skips {
@@ -21,8 +21,8 @@ func lines(c ingest.Coverage) []string {
 	return out
 }
 
-// account merges sources that give these skips in this order.
-func account(t *testing.T, parts ...[]error) ingest.Coverage {
+// mergeSkips merges sources that give these skips in this order.
+func mergeSkips(t *testing.T, parts ...[]error) ingest.Coverage {
 	t.Helper()
 	var sources []ingest.Source
 	for _, errs := range parts {
@@ -41,7 +41,7 @@ func TestSkipsBeyondTheLimit(t *testing.T) {
 	for i := range all {
 		all[i] = &ingest.SkipError{Cause: ingest.CauseEmpty, Origin: fmt.Sprintf("f%06d", i), Err: errors.New("empty")}
 	}
-	want := account(t, all)
+	want := mergeSkips(t, all)
 	if len(want.Skips) != ingest.MaxListedSkips || want.Unlisted != n-ingest.MaxListedSkips || want.Skips[ingest.MaxListedSkips-1].Origin != "f009999" {
 		t.Fatalf("%d listed, %d not, the last %q", len(want.Skips), want.Unlisted, want.Skips[len(want.Skips)-1].Origin)
 	}
@@ -49,7 +49,7 @@ func TestSkipsBeyondTheLimit(t *testing.T) {
 	for range 2 {
 		rnd.Shuffle(n, func(i, k int) { all[i], all[k] = all[k], all[i] })
 		for name, got := range map[string]ingest.Coverage{
-			"one source": account(t, all), "two sources": account(t, all[:ingest.MaxListedSkips/2], all[ingest.MaxListedSkips/2:]),
+			"one source": mergeSkips(t, all), "two sources": mergeSkips(t, all[:ingest.MaxListedSkips/2], all[ingest.MaxListedSkips/2:]),
 		} {
 			if diff := cmp.Diff(lines(want), lines(got)); diff != "" {
 				t.Fatalf("%s: the order of arrival mattered:\n%.2000s", name, diff)
@@ -61,7 +61,7 @@ func TestSkipsBeyondTheLimit(t *testing.T) {
 	}
 }
 
-// TestSkipsAreBounded holds what is kept while a source still runs.
+// TestSkipsAreBounded checks the number of skips that are held before Add.
 func TestSkipsAreBounded(t *testing.T) {
 	var c ingest.Coverage
 	for i := range 5 * ingest.MaxListedSkips {
@@ -77,7 +77,7 @@ func TestSkipsOfOneFile(t *testing.T) {
 		return ingest.Skip("a", &record.Error{Kind: record.NoID, Offset: offset, Err: errors.New("no id")})
 	}
 	want := []string{"a no-event-id true no id at byte 805", "a no-event-id true no id at byte 1580", "a no-event-id true no id at byte 2368"}
-	if diff := cmp.Diff(want, lines(account(t, []error{at(1580), at(2368), at(805)}))); diff != "" {
+	if diff := cmp.Diff(want, lines(mergeSkips(t, []error{at(1580), at(2368), at(805)}))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

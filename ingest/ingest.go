@@ -1,8 +1,8 @@
 // Package ingest turns places that hold CloudTrail records into a stream of
-// console sign-ins, each once, and an honest account of the rest. In come
-// sources (package trail, lookup, local implement them), out come events and
-// their Coverage. It does no I/O of its own, judges nothing and prints
-// nothing.
+// console sign-ins, each once. It also says what was left out and what could
+// not be read. The input is one or more sources, which the packages trail,
+// lookup and local implement. The output is events and their Coverage. The
+// package does no I/O of its own, judges nothing and prints nothing.
 package ingest
 
 import (
@@ -12,9 +12,10 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// DefaultLateness is how much later than its events a log file is expected at
-// the most. CloudTrail delivers after about five minutes on average without a
-// guarantee (CloudTrail User Guide, "How CloudTrail works").
+// DefaultLateness is the longest expected time between an event and the
+// delivery of its log file. CloudTrail delivers after about five minutes on
+// average, and guarantees no bound (CloudTrail User Guide, "How CloudTrail
+// works").
 const DefaultLateness = 24 * time.Hour
 
 // Window says which sign-ins are wanted. The zero Window wants all.
@@ -23,24 +24,24 @@ type Window struct {
 	Until    time.Time     // event time before; zero: no bound
 	Accounts []string      // only these account ids; none: all
 	Regions  []string      // only these recorded Regions; none: all
-	Lateness time.Duration // how late a file may come; zero: DefaultLateness, negative: none
+	Lateness time.Duration // how long after its events a file may be delivered; zero: DefaultLateness, negative: none
 
 	BoundAt time.Time // when a Bounded source fixed the window; zero: no source did
 	Cut     string    // what that source cut off, in words
 }
 
-// WindowMatch tells how a Window sees an event.
+// WindowMatch says whether a Window wants an event.
 type WindowMatch uint8
 
-// The three places of an event.
+// The values of WindowMatch.
 const (
 	Inside   WindowMatch = iota // wanted
 	Outside                     // before Since, or at or after Until
 	Filtered                    // of an account or Region that was not asked for
 )
 
-// Locate says whether the event is wanted, and if not, why.
-func (w Window) Locate(e *signin.Event) WindowMatch {
+// Match says whether the event is wanted, and if not, why.
+func (w Window) Match(e *signin.Event) WindowMatch {
 	switch {
 	case !w.Since.IsZero() && e.Time.Before(w.Since), !w.Until.IsZero() && !e.Time.Before(w.Until):
 		return Outside
@@ -51,8 +52,8 @@ func (w Window) Locate(e *signin.Event) WindowMatch {
 	return Inside
 }
 
-// LastDelivery is the moment after which no file can hold a wanted event, or
-// zero where there is none.
+// LastDelivery is the time of delivery after which a file cannot hold a wanted
+// event. It is zero if there is no such time.
 func (w Window) LastDelivery() time.Time {
 	switch {
 	case w.Until.IsZero():
@@ -68,10 +69,10 @@ func (w Window) LastDelivery() time.Time {
 // Progress says how far a stream has come.
 type Progress struct {
 	Listed  int    // objects found so far
-	Done    int    // objects dealt with so far
+	Done    int    // of these, objects read or skipped
 	Bytes   int64  // packed bytes read so far
 	Packed  int64  // packed bytes of the objects found so far
-	SignIns int    // sign-ins found so far, duplicates included
-	Final   bool   // Listed and Packed do not grow any more
-	Text    string // one line in the source's own words; empty: the counts say it
+	SignIns int    // sign-ins found so far, with duplicates
+	Final   bool   // Listed and Packed will not grow any more
+	Text    string // a line about it in the source's own words; empty: the counts say it all
 }

@@ -11,32 +11,32 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Merger brings the sign-ins of several streams together, each once. The zero
+// Merger merges the sign-ins of several streams, and keeps each once. The zero
 // Merger is ready; set Window before the first Add. It is for one goroutine.
 //
-// Two copies are the same sign-in if they have the same eventID, or if the
-// addendum of one names the other's (CloudTrail User Guide, "CloudTrail record
-// contents": a redelivered or updated record has an id of its own and the
-// original's in addendum.originalEventID). Of several copies the fullest is
-// kept; which one does not depend on the order in which they come.
+// Two copies are the same sign-in if they have the same eventID. They are also
+// the same if the addendum of one has the eventID of the other (CloudTrail User
+// Guide, "CloudTrail record contents": a redelivered or updated record has an
+// id of its own, and the original's in addendum.originalEventID). The Merger
+// keeps the fullest copy. The choice does not depend on the order of arrival.
 type Merger struct {
 	Window   Window
 	Coverage Coverage // Seen, SignIns, Duplicates, Outside, Filtered and the skips
 
-	chunks [][]signin.Event // in blocks that never move, so that growing costs no copy
-	slot   map[string]int32 // event id -> index
-	moved  map[int32]int32  // an index whose sign-in was found to be another's
-	count  int32
+	chunks    [][]signin.Event // in blocks that never move, so that growing costs no copy
+	indexByID map[string]int32 // event id -> index
+	movedTo   map[int32]int32  // an index whose sign-in was found to be another's
+	count     int32
 }
 
-// chunk is how many events a block holds.
+// chunk is the number of events in a block.
 const chunk = 1 << 12
 
-// Add takes one event. One that the window leaves out is counted and dropped.
+// Add adds one event. An event outside the window is counted and dropped.
 func (m *Merger) Add(e signin.Event) {
 	c := &m.Coverage
 	c.Seen++
-	switch m.Window.Locate(&e) {
+	switch m.Window.Match(&e) {
 	case Outside:
 		c.Outside++
 		return
@@ -44,12 +44,12 @@ func (m *Merger) Add(e signin.Event) {
 		c.Filtered++
 		return
 	}
-	if m.slot == nil {
-		m.slot = map[string]int32{}
+	if m.indexByID == nil {
+		m.indexByID = map[string]int32{}
 	}
-	i, known := m.findEvent(e.ID)
+	i, known := m.findIndex(e.ID)
 	if e.OriginalID != "" && e.OriginalID != e.ID {
-		j, too := m.findEvent(e.OriginalID)
+		j, too := m.findIndex(e.OriginalID)
 		switch {
 		case known && too && i != j:
 			m.uniteEvents(i, j)
@@ -67,9 +67,9 @@ func (m *Merger) Add(e signin.Event) {
 		i = m.count
 		m.appendEvent(e)
 	}
-	m.slot[e.ID] = i
+	m.indexByID[e.ID] = i
 	if e.OriginalID != "" {
-		m.slot[e.OriginalID] = i
+		m.indexByID[e.OriginalID] = i
 	}
 }
 
@@ -84,35 +84,35 @@ func (m *Merger) appendEvent(e signin.Event) {
 	m.count++
 }
 
-// findEvent gives the index of the sign-in with this id.
-func (m *Merger) findEvent(id string) (int32, bool) {
-	i, ok := m.slot[id]
-	for to, moved := m.moved[i]; ok && moved; to, moved = m.moved[i] {
+// findIndex gives the index of the sign-in with this id.
+func (m *Merger) findIndex(id string) (int32, bool) {
+	i, ok := m.indexByID[id]
+	for to, moved := m.movedTo[i]; ok && moved; to, moved = m.movedTo[i] {
 		i = to
 	}
 	return i, ok
 }
 
-// uniteEvents makes one sign-in of two that were taken for different ones.
+// uniteEvents makes one sign-in of two that turned out to be copies.
 func (m *Merger) uniteEvents(i, j int32) {
 	if compareFullness(m.eventAt(j), m.eventAt(i)) > 0 {
 		*m.eventAt(i) = *m.eventAt(j)
 	}
-	if m.moved == nil {
-		m.moved = map[int32]int32{}
+	if m.movedTo == nil {
+		m.movedTo = map[int32]int32{}
 	}
-	m.moved[j] = i
+	m.movedTo[j] = i
 	m.Coverage.SignIns--
 	m.Coverage.Duplicates++
 }
 
-// Sorted gives the sign-ins in order of time, then event id, then account. They
-// are the Merger's own, for reading. The Merger may be added to afterwards; what
-// was given is then stale.
+// Sorted gives the sign-ins in order of time, then event id, then account. The
+// events belong to the Merger and must not be changed. After a further Add the
+// result is out of date.
 func (m *Merger) Sorted() []*signin.Event {
 	order := make([]*signin.Event, 0, m.count)
 	for i := range m.count {
-		if _, moved := m.moved[i]; !moved {
+		if _, moved := m.movedTo[i]; !moved {
 			order = append(order, m.eventAt(i))
 		}
 	}
@@ -134,14 +134,15 @@ func (m *Merger) Events() iter.Seq[signin.Event] {
 	}
 }
 
-// compareFullness compares two copies of one sign-in: positive if a is to be kept
-// rather than b. More fields count first; then an update, since it is there to
-// correct, the original before its redelivery, the carrier, the version, and at last every text, so that equal
-// results mean equal copies.
+// compareFullness compares two copies of one sign-in. It is positive if a is to
+// be kept rather than b. The copy with more fields wins. Then an update wins,
+// because it corrects the other; then the original over its redelivery, the
+// carrier, and the version. The texts come last, so that the result is zero
+// only for equal copies.
 func compareFullness(a, b *signin.Event) int {
 	return cmp.Or(
 		cmp.Compare(countFields(a), countFields(b)),
-		cmp.Compare(boolRank(a.Updated), boolRank(b.Updated)),
+		cmp.Compare(boolOrder(a.Updated), boolOrder(b.Updated)),
 		cmp.Compare(len(b.OriginalID), len(a.OriginalID)),
 		cmp.Compare(b.Carrier, a.Carrier),
 		strings.Compare(a.Version, b.Version),
@@ -151,14 +152,14 @@ func compareFullness(a, b *signin.Event) int {
 	)
 }
 
-func boolRank(b bool) int {
+func boolOrder(b bool) int {
 	if b {
 		return 1
 	}
 	return 0
 }
 
-// countFields counts what a copy says.
+// countFields counts the fields that a copy has.
 func countFields(e *signin.Event) int {
 	n := 0
 	for _, s := range textFields(e) {
@@ -174,8 +175,8 @@ func countFields(e *signin.Event) int {
 	return n
 }
 
-// textFields are the fields in which copies may differ. "global" is the place
-// holder of some EventBridge copies for the Region that the others name.
+// textFields are the fields in which copies may differ. Some EventBridge copies
+// have "global" for the Region that the other copies name; it counts as absent.
 func textFields(e *signin.Event) []string {
 	region := e.Region
 	if region == "global" {
@@ -189,20 +190,32 @@ func textFields(e *signin.Event) []string {
 	}
 }
 
-// Merge reads the sources one after the other and brings their sign-ins
-// together in order of time. The Merger holds the result even with an error:
-// what was read before the context ended, with Coverage.Partial set, or what
-// the other sources gave; a source that failed as a whole is a skip of
-// CauseSource, and the error is the first such. The Merger is for reading from
-// then on: what tells copies apart has been let go, for the memory it takes.
+// Merge opens the sources with the window and brings their sign-ins together;
+// see MergeStreams.
 func Merge(ctx context.Context, w Window, sources ...Source) (*Merger, error) {
+	streams := make([]Stream, len(sources))
+	for i, s := range sources {
+		streams[i] = s.Open(ctx, w)
+	}
+	return MergeStreams(ctx, w, streams...)
+}
+
+// MergeStreams reads the streams one after the other and brings their sign-ins
+// together in order of time. The context must be that with which they were
+// opened.
+//
+// The Merger is valid even with an error. If the context has ended, it has the
+// events up to then, and Coverage.Partial is set. If a stream has failed as a
+// whole, it has the events of the others. The failure is a skip of CauseSource,
+// and the first one is also the error. No event may be added to the Merger
+// afterwards: it has dropped the index by event id, which takes much memory.
+func MergeStreams(ctx context.Context, w Window, streams ...Stream) (*Merger, error) {
 	m := &Merger{Window: w}
-	defer func() { m.slot = nil }()
+	defer func() { m.indexByID = nil }()
 	var failed error
-	for _, s := range sources {
-		stream := s.Open(ctx, w)
-		err := m.drainStream(stream)
-		c := stream.Coverage()
+	for _, s := range streams {
+		err := m.addStream(s)
+		c := s.Coverage()
 		if err != nil && ctx.Err() == nil {
 			failed = cmp.Or(failed, err)
 			c.Listed++
@@ -217,8 +230,8 @@ func Merge(ctx context.Context, w Window, sources ...Source) (*Merger, error) {
 	return m, failed
 }
 
-// drainStream reads one stream to its end.
-func (m *Merger) drainStream(s Stream) error {
+// addStream reads one stream to its end.
+func (m *Merger) addStream(s Stream) error {
 	for e, err := range s.Events() {
 		var skip *SkipError
 		switch {

@@ -18,7 +18,7 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// event is a small sign-in.
+// event is a sign-in with few fields.
 func event(id string, change ...func(*signin.Event)) signin.Event {
 	e := signin.Event{ID: id, Time: noon, Account: "111122223333", Region: "us-east-1", Carrier: signin.Trail, Origin: "a"}
 	for _, c := range change {
@@ -124,27 +124,25 @@ func TestMergeOrderNeverMatters(t *testing.T) {
 	}
 }
 
-// source yields what it is given.
+// source yields the events and errors that it has.
 type source struct {
 	events []signin.Event
 	errs   []error
 	cov    ingest.Coverage
 }
 
-func (s source) Name() string { return "test" }
+func (s source) Name() string { return "source" }
 
-func (s source) Open(ctx context.Context, _ ingest.Window) ingest.Stream { return sourceStream{s, ctx} }
+func (s source) Open(ctx context.Context, _ ingest.Window) ingest.Stream { return stream{s, ctx} }
 
-// sourceStream is one reading of a source.
-type sourceStream struct {
+type stream struct {
 	source
 	ctx context.Context
 }
 
-func (s sourceStream) Coverage() ingest.Coverage { return s.cov }
+func (s stream) Coverage() ingest.Coverage { return s.cov }
 
-func (s sourceStream) Events() iter.Seq2[signin.Event, error] {
-	ctx := s.ctx
+func (s stream) Events() iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
 		for _, err := range s.errs {
 			if !yield(signin.Event{}, err) {
@@ -152,8 +150,8 @@ func (s sourceStream) Events() iter.Seq2[signin.Event, error] {
 			}
 		}
 		for _, e := range s.events {
-			if ctx.Err() != nil {
-				yield(signin.Event{}, ctx.Err())
+			if s.ctx.Err() != nil {
+				yield(signin.Event{}, s.ctx.Err())
 				return
 			}
 			if !yield(e, nil) {
@@ -222,7 +220,7 @@ func TestWindow(t *testing.T) {
 		{time.Hour - 1, "us-east-1", ingest.Inside}, {0, "us-east-2", ingest.Filtered},
 	} {
 		e := event("1", func(e *signin.Event) { e.Time, e.Region = noon.Add(c.at), c.region })
-		if got := w.Locate(&e); got != c.want {
+		if got := w.Match(&e); got != c.want {
 			t.Errorf("%v %s: %d, want %d", c.at, c.region, got, c.want)
 		}
 	}

@@ -3,51 +3,53 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"trailgate/ingest/record"
 )
 
-// SkipError is one object or record that could not be read.
+// SkipError stands for one object or record that could not be read.
 type SkipError struct {
 	Cause  Cause
 	Origin string // the object or file
-	Record bool   // one record of the object; false: the object, whole or from some point on
-	Err    error  // what happened, with no mention of Origin
+	Record bool   // one record of the object; false: the whole object, or the rest of it
+	Err    error  // what happened, without the Origin
 }
 
-// Error says what was skipped and why.
+// Error names the object and says why it was skipped.
 func (e *SkipError) Error() string { return fmt.Sprintf("skip %q: %v", e.Origin, e.Err) }
 
 // Unwrap gives the underlying error.
 func (e *SkipError) Unwrap() error { return e.Err }
 
-// Cause classifies what was not read. Its text is fixed: it stands in outputs.
+// Cause says why an object or record was not read. Its text is fixed, because
+// it stands in outputs. Meaning explains it.
 type Cause string
 
-// The causes. The first block is about whole objects, the second about single
-// records in an object that was otherwise read.
+// The causes. The first block is about whole objects. The second is about
+// single records in an object whose other records were read.
 const (
-	CauseDenied    Cause = "access-denied"    // the store refused to hand the object out
-	CauseVanished  Cause = "vanished"         // gone between listing and reading
-	CauseTransport Cause = "transport"        // the store could not be reached or the body was cut, in spite of retries
+	CauseDenied    Cause = "access-denied"    // the store denied access to the object
+	CauseVanished  Cause = "vanished"         // deleted between listing and reading
+	CauseTransport Cause = "transport"        // the store could not be reached, or the body was cut off, after several tries
 	CauseTruncated Cause = "truncated"        // the gzip stream ends early
-	CauseCorrupt   Cause = "corrupt"          // not gzip's format, or a checksum that does not match
+	CauseCorrupt   Cause = "corrupt"          // not gzip, or the checksum does not match
 	CauseTrailing  Cause = "trailing-garbage" // bytes after the gzip stream
-	CauseEmpty     Cause = "empty"            // no bytes at all
-	CauseTooLarge  Cause = "too-large"        // over the size cap once inflated
-	CauseBroken    Cause = "broken-json"      // not JSON from some point on
-	CauseUnknown   Cause = "unknown-format"   // JSON or text, but no carrier of CloudTrail records
-	CauseThrottled Cause = "throttled"        // the API refused for its rate
+	CauseEmpty     Cause = "empty"            // the object has no bytes
+	CauseTooLarge  Cause = "too-large"        // over the size cap when inflated
+	CauseBroken    Cause = "broken-json"      // not JSON, or not to the end
+	CauseUnknown   Cause = "unknown-format"   // JSON or text that does not hold CloudTrail records
+	CauseThrottled Cause = "throttled"        // the API refused because of too many requests
 	CauseListing   Cause = "listing"          // a folder could not be listed
 	CauseSource    Cause = "source"           // a whole source failed
 
 	CauseNoID   Cause = "no-event-id"   // a sign-in without eventID
 	CauseNoTime Cause = "no-event-time" // a sign-in without a readable eventTime
-	CauseRecord Cause = "broken-record" // a record or line that is not what it should be
+	CauseRecord Cause = "broken-record" // a record or line that cannot be read
 )
 
-// Skip makes a skip of what package record says of an object. An error that
-// is none of record's is taken for one of the object's transport.
+// Skip turns an error of package record about an object into a skip. An error
+// of another package gives CauseTransport.
 func Skip(origin string, err error) *SkipError {
 	skip := &SkipError{Cause: CauseTransport, Origin: origin, Err: err}
 	var e *record.Error
@@ -78,4 +80,44 @@ func Skip(origin string, err error) *SkipError {
 		skip.Cause = CauseTrailing
 	}
 	return skip
+}
+
+// Meaning explains the cause to people. A cause that is not one of the
+// constants is given back with spaces for its hyphens.
+func (c Cause) Meaning() string {
+	switch c {
+	case CauseDenied:
+		return "the store refused to hand it out"
+	case CauseVanished:
+		return "gone between listing and reading"
+	case CauseTransport:
+		return "could not be fetched whole, in spite of retries"
+	case CauseTruncated:
+		return "the gzip stream ends early"
+	case CauseCorrupt:
+		return "no gzip stream, or a checksum that does not match"
+	case CauseTrailing:
+		return "bytes after the end of the gzip stream"
+	case CauseEmpty:
+		return "no bytes at all"
+	case CauseTooLarge:
+		return "over the size cap once inflated"
+	case CauseBroken:
+		return "not JSON, at least from some point on"
+	case CauseUnknown:
+		return "holds no form of CloudTrail records"
+	case CauseThrottled:
+		return "refused for the rate of requests"
+	case CauseListing:
+		return "a folder could not be listed"
+	case CauseSource:
+		return "a whole source failed"
+	case CauseNoID:
+		return "a sign-in without eventID"
+	case CauseNoTime:
+		return "a sign-in without a readable eventTime"
+	case CauseRecord:
+		return "a sign-in whose record is broken, or lacks what makes it one"
+	}
+	return strings.ReplaceAll(string(c), "-", " ")
 }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"trailgate/report"
 	"trailgate/report/internal/rowtest"
 	"trailgate/report/row"
@@ -114,38 +112,6 @@ func TestEmpty(t *testing.T) {
 		if got := string(run(t, c.f)); !strings.Contains(got, c.want) {
 			t.Errorf("%s: got\n%s\nwant in it\n%s", name, got, c.want)
 		}
-	}
-}
-
-func TestColumnsAgree(t *testing.T) {
-	var contract []string
-	for _, c := range row.Columns(row.SignIns) {
-		contract = append(contract, c.Name)
-	}
-	want := strings.Fields(`event_time event_id original_event_id account_id recorded_region partition scope endpoint basis confidence notes
-		signin_host identity_type principal principal_arn user_name role_name session_name outcome error_code error_message
-		mfa source_ip user_agent login_to saml_provider_arn vpc_endpoint_id tls_version tls_cipher event_version mobile
-		carrier origin event_date`)
-	if diff := cmp.Diff(want, contract); diff != "" {
-		t.Errorf("signins (-want +got):\n%s", diff)
-	}
-	contract = nil
-	for _, c := range row.Columns(row.Findings) {
-		contract = append(contract, c.Name)
-	}
-	want = append(strings.Fields("finding_id rule severity reason observed expected surprise"), want...)
-	if diff := cmp.Diff(want, contract); diff != "" {
-		t.Errorf("findings (-want +got):\n%s", diff)
-	}
-	for _, k := range []row.Kind{row.SignIns, row.Findings, row.Endpoints, row.Principals, row.Coverages} {
-		for _, c := range row.Columns(k) {
-			if c.Name == "" || c.Doc == "" || c.Type == "" {
-				t.Errorf("%s: column %+v lacks something", k, c)
-			}
-		}
-	}
-	if got := row.Columns("nothing"); got != nil {
-		t.Errorf("columns of no kind: %v", got)
 	}
 }
 

@@ -38,7 +38,7 @@ func writeJSON(w io.Writer, r Report, _ Options) error {
 	j.writeText(",\n  \"signins\": ")
 	writeJSONRows(&j, "  ", r.SignIns)
 	j.writeText("\n}\n")
-	return j.finish("json")
+	return j.finish(JSON)
 }
 
 // writeCoverageJSON writes the coverage alone. It has the same form as in
@@ -48,7 +48,7 @@ func writeCoverageJSON(w io.Writer, r Report, _ Options) error {
 	j.writeText("{")
 	j.writeMembers("  ", reflect.ValueOf(r.Coverage))
 	j.writeText("\n}\n")
-	return j.finish("json")
+	return j.finish(JSON)
 }
 
 // WriteValue writes any value as one line of JSON. It uses the tags of the value,
@@ -57,7 +57,7 @@ func WriteValue(w io.Writer, v any) error {
 	j := jsonWriter{w: bufio.NewWriter(w)}
 	j.writeValue(v)
 	j.writeText("\n")
-	return j.finish("json")
+	return j.finish(JSON)
 }
 
 // jsonWriter writes parts of a document. After the first error it keeps that

@@ -227,18 +227,6 @@ func TestMarkdownCells(t *testing.T) {
 	}
 }
 
-func TestDates(t *testing.T) {
-	for s, want := range map[string]string{"2026-03-01T00:00:00Z": "2026-03-01", "2026-02-28T23:59:59.999Z": "2026-02-28",
-		"2026-03-01T00:30:00+02:00": "2026-02-28", "1969-12-31T23:00:00Z": "1969-12-31"} {
-		if got := row.DateOf(at(s)).String(); got != want {
-			t.Errorf("%s: %s, want %s", s, got, want)
-		}
-	}
-	if got := row.Date(0).String(); got != "" {
-		t.Errorf("zero date: %q", got)
-	}
-}
-
 // A terminal that is too narrow for the table of findings gets blocks, in which
 // nothing is cut.
 func TestFindingsOnANarrowTerminal(t *testing.T) {

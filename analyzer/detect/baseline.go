@@ -113,7 +113,7 @@ func (b *Baseline) Principals() int { return len(b.people) }
 func (b *Baseline) Ongoing() []Finding {
 	all := make([]Finding, 0, len(b.bursts))
 	for _, burst := range b.bursts {
-		all = append(all, burst.finding())
+		all = append(all, burst.currentFinding())
 	}
 	slices.SortFunc(all, compareFindings)
 	return all
@@ -149,21 +149,21 @@ func (b *Baseline) expectationFor(obs *observation) expectation {
 	if obs.foldProxied && obs.class == analyzer.Global {
 		prior = float64(1+len(endpoint.ProxiedRegions())) / endpoints
 	}
-	p, _, _, _ := b.org.posterior(obs, prior, weightOrg)
+	p, _, _, _ := b.org.posteriorOf(obs, prior, weightOrg)
 	account := b.accounts[obs.event.Account]
-	p, _, o.used, o.account = account.posterior(obs, p, weightAccount)
+	p, _, o.used, o.account = account.posteriorOf(obs, p, weightAccount)
 	if o.account > 0 {
 		o.common = float64(account.timesSeen(obs)) / float64(o.account)
 	}
 	if obs.role != "" {
-		p, _, _, _ = b.roles[obs.role].posterior(obs, p, weightRole)
+		p, _, _, _ = b.roles[obs.role].posteriorOf(obs, p, weightRole)
 	}
 	if obs.history != nil {
 		t := &obs.history.Places
-		p, o.share, _, o.own = t.posterior(obs, p, weightPrincipal)
+		p, o.share, _, o.own = t.posteriorOf(obs, p, weightPrincipal)
 		o.here, o.blind = t.timesSeen(obs), obs.history.Blind
 	} else {
-		p, _, _, _ = (*endpointCounts)(nil).posterior(obs, p, weightPrincipal)
+		p, _, _, _ = (*endpointCounts)(nil).posteriorOf(obs, p, weightPrincipal)
 	}
 	o.surprise = surpriseBits(p)
 	return o

@@ -20,9 +20,9 @@ type burst struct {
 	changedThisRun bool // this Detector has begun it, added to it, or seen a sign-in of it again
 }
 
-// finding returns the finding. Its reason says how many sign-ins the burst has and
-// why its severity was raised.
-func (b *burst) finding() Finding {
+// currentFinding returns the finding as it is now. Its reason says how many
+// sign-ins the burst has and why its severity was raised.
+func (b *burst) currentFinding() Finding {
 	f := b.Finding
 	if f.Count > 1 {
 		f.Reason += fmt.Sprintf("; %d sign-ins in this burst, the last at %s", f.Count, time.Unix(b.Last, 0).UTC().Format(time.RFC3339))

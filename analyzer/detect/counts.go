@@ -58,11 +58,11 @@ func (t *endpointCounts) totalWeight() float64 {
 	return sum
 }
 
-// posterior returns p, the probability of the sign-in's endpoint at one level of the
-// model. above is the probability at the level above, which is the prior. share is
-// the part of the weight at this endpoint, from 0 to 1. used says whether it was
-// ever used, and seen is the number of all sign-ins at this level.
-func (t *endpointCounts) posterior(obs *observation, above, weight float64) (p, share float64, used bool, seen int) {
+// posteriorOf returns p, the probability of the sign-in's endpoint at one level of
+// the model. above is the probability at the level above, which is the prior.
+// share is the part of the weight at this endpoint, from 0 to 1. used says whether
+// it was ever used, and seen is the number of all sign-ins at this level.
+func (t *endpointCounts) posteriorOf(obs *observation, above, weight float64) (p, share float64, used bool, seen int) {
 	if t == nil || t.Seen == 0 {
 		return above, 0, false, 0
 	}

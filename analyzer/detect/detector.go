@@ -43,8 +43,8 @@ type Detector struct {
 	nextSweep    time.Time // when expired bursts and failures are dropped next
 }
 
-// prepare makes the zero Detector ready. Only the first call does anything.
-func (d *Detector) prepare() {
+// prepareRun makes the zero Detector ready. Only the first call does anything.
+func (d *Detector) prepareRun() {
 	if d.rules == nil {
 		d.prepareWith(ruleTests())
 	}
@@ -101,14 +101,14 @@ func (d *Detector) tuneRule(spec rule.Spec) (rule.Spec, bool) {
 // came after it. Late sign-ins are judged only by rules that need no history, and
 // they are not learned again.
 func (d *Detector) Add(e *signin.Event, v analyzer.Verdict) {
-	d.prepare()
+	d.prepareRun()
 	if e.Time.After(d.nextSweep) {
 		if !d.nextSweep.IsZero() {
 			d.sweepExpired(e.Time)
 		}
 		d.nextSweep = e.Time.Add(24 * time.Hour)
 	}
-	obs := d.observe(e, v)
+	obs := d.observeSignIn(e, v)
 	if d.LearnUntil.IsZero() || !e.Time.Before(d.LearnUntil) {
 		d.judged++
 		if !obs.named || !obs.known {
@@ -306,15 +306,15 @@ func (d *Detector) sweepExpired(now time.Time) {
 // sign-ins may be added afterwards. Then findings of open bursts may be outdated,
 // and Findings has to be called again.
 func (d *Detector) Findings() []Finding {
-	d.prepare()
+	d.prepareRun()
 	all := make([]Finding, 0, len(d.closedBursts))
 	for _, b := range d.closedBursts {
-		all = append(all, b.finding())
+		all = append(all, b.currentFinding())
 	}
 	for _, open := range [...]map[string]*burst{d.Baseline.bursts, d.lateBursts} {
 		for _, b := range open {
 			if b.changedThisRun {
-				all = append(all, b.finding())
+				all = append(all, b.currentFinding())
 			}
 		}
 	}
@@ -326,8 +326,8 @@ func (d *Detector) Findings() []Finding {
 // and which rules it breaks. It does not learn the sign-in. There is at least one
 // sentence.
 func (d *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
-	d.prepare()
-	obs := d.observe(e, v)
+	d.prepareRun()
+	obs := d.observeSignIn(e, v)
 	var out []string
 	switch c := obs.decision; {
 	case d.Policy == nil:

@@ -27,7 +27,7 @@ func TestExplainSentences(t *testing.T) {
 		{"allowed by an exception", west + "exceptions: [{match: {user: alice}, allow: [eu-west-1], until: 2026-12-31, reason: moving}]", usual,
 			[]string{`The policy allows it by exception "moving (line 3)". Rule "west" (line 2) does not allow it.`}, "endpoint.policy"},
 		{"not decided", west, func(h *trailBuilder) *signin.Event { return h.signIn("bob", "us-west-2") },
-			[]string{"The policy does not decide: no rule of the policy is about this person."}, "allows"},
+			[]string{"The policy does not decide: no rule of the policy matches this person."}, "allows"},
 		{"an endpoint that is not known", west, func(h *trailBuilder) *signin.Event {
 			e := h.signIn("alice", "us-east-1")
 			e.Host = ""

@@ -62,7 +62,7 @@ func TestPosterior(t *testing.T) {
 		{"an endpoint never used", &c, there, 4 * 0.5 / (4 + 4), 0, false, 4},
 		{"after a half-life the level above counts more", &c, later, (1.5 + 4*0.5) / (2 + 4), 0.75, true, 4},
 	} {
-		p, share, used, seen := test.counts.posterior(test.obs, 0.5, 4)
+		p, share, used, seen := test.counts.posteriorOf(test.obs, 0.5, 4)
 		if math.Abs(p-test.p) > 1e-12 || share != test.share || used != test.used || seen != test.seen {
 			t.Errorf("%s: %v, %v, %v, %v", test.name, p, share, used, seen)
 		}

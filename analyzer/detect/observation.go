@@ -32,8 +32,8 @@ type observation struct {
 	expected    expectation // zero unless named and known
 }
 
-// observe gathers what the rules need to know about a sign-in.
-func (d *Detector) observe(e *signin.Event, v analyzer.Verdict) observation {
+// observeSignIn gathers what the rules need to know about a sign-in.
+func (d *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observation {
 	obs := observation{event: e, verdict: v, unix: e.Time.Unix(), principal: e.Principal(), named: e.Named(), known: v.Scope != analyzer.ScopeUnknown, class: v.Endpoint}
 	obs.late = !d.Baseline.at.isBefore(e)
 	obs.foldProxied = e.Identity.Type == signin.TypeIAMUser && v.Partition == endpoint.AWS

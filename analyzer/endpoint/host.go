@@ -77,27 +77,27 @@ func (t Table) ParseHost(s string) Host {
 	if s == "" {
 		return Host{}
 	}
-	name, ok := hostname(s)
+	name, ok := normalizeHost(s)
 	if !ok {
 		return Host{Class: Foreign, Name: s}
 	}
 	for i := range partitions {
 		p := &partitions[i]
 		if rest, ok := strings.CutSuffix(name, p.root); ok && strings.HasSuffix(rest, ".") {
-			if h, ok := t.below(p, rest[:len(rest)-1]); ok {
+			if h, ok := t.classifyBelowRoot(p, rest[:len(rest)-1]); ok {
 				h.Name = name
 				return h
 			}
 		}
 	}
-	if h, ok := t.fallback(name); ok {
+	if h, ok := t.parseFallbackHost(name); ok {
 		return h
 	}
-	return Host{Class: Foreign, Name: name, Service: t.relative(name)}
+	return Host{Class: Foreign, Name: name, Service: t.knownService(name)}
 }
 
-// below classifies what stands before a partition's root domain.
-func (t Table) below(p *partition, rest string) (Host, bool) {
+// classifyBelowRoot classifies what stands before a partition's root domain.
+func (t Table) classifyBelowRoot(p *partition, rest string) (Host, bool) {
 	label, service := "", rest
 	if i := strings.LastIndexByte(rest, '.'); i >= 0 {
 		label, service = rest[:i], rest[i+1:]
@@ -117,16 +117,16 @@ func (t Table) below(p *partition, rest string) (Host, bool) {
 	return Host{Class: Account, Service: SignIn, Partition: p.name, Label: label}, true
 }
 
-// fallback recognises signin.REGION.SUFFIX and signin-fips.REGION.SUFFIX, the
+// parseFallbackHost recognises signin.REGION.SUFFIX and signin-fips.REGION.SUFFIX, the
 // form that the SDK's endpoint rules fall back to.
-func (t Table) fallback(name string) (Host, bool) {
+func (t Table) parseFallbackHost(name string) (Host, bool) {
 	service, rest, _ := strings.Cut(name, ".")
 	if service != "signin" && service != "signin-fips" {
 		return Host{}, false
 	}
 	label, suffix, _ := strings.Cut(rest, ".")
 	r, ok := t.Region(label)
-	if !ok || find(r.Partition).suffix != suffix {
+	if !ok || findPartition(r.Partition).suffix != suffix {
 		return Host{}, false
 	}
 	return Host{
@@ -135,39 +135,39 @@ func (t Table) fallback(name string) (Host, bool) {
 	}, true
 }
 
-// relative recognises hosts of AWS's that a user meets around a sign-in and
+// knownService recognises hosts of AWS's that a user meets around a sign-in and
 // that are no console sign-in endpoints (AWS Sign-In User Guide, the list of
 // domains to allow; the SDK's endpoint rules for the sign-in service).
-func (t Table) relative(name string) Service {
+func (t Table) knownService(name string) Service {
 	if rest, ok := strings.CutPrefix(name, "signin."); ok {
 		label, suffix, _ := strings.Cut(rest, ".")
 		if t.Known(label) && (suffix == "api.aws" || suffix == "api.amazonwebservices.com.cn") {
 			return OAuth
 		}
 	}
-	if within(name, "signin.aws") {
+	if isWithinDomain(name, "signin.aws") {
 		if strings.HasSuffix(name, ".oauth.signin.aws") {
 			return OAuth
 		}
 		return Portal
 	}
 	for _, domain := range [...]string{"awsapps.com", "awsapps.cn", "portal.amazonaws.com", "app.aws"} {
-		if within(name, domain) {
+		if isWithinDomain(name, domain) {
 			return Portal
 		}
 	}
 	return NoService
 }
 
-// within tells whether a host is a domain or below it.
-func within(name, domain string) bool {
+// isWithinDomain tells whether a host is a domain or below it.
+func isWithinDomain(name, domain string) bool {
 	rest, ok := strings.CutSuffix(name, domain)
 	return ok && (rest == "" || strings.HasSuffix(rest, "."))
 }
 
-// hostname strips port and trailing dot and folds the letters. It is false
+// normalizeHost strips port and trailing dot and folds the letters. It is false
 // for what is no host name.
-func hostname(s string) (string, bool) {
+func normalizeHost(s string) (string, bool) {
 	if name, port, ok := strings.Cut(s, ":"); ok {
 		if len(port) > 5 || strings.ContainsFunc(port, func(c rune) bool { return c < '0' || c > '9' }) {
 			return "", false
@@ -194,5 +194,5 @@ func hostname(s string) (string, bool) {
 			return "", false
 		}
 	}
-	return lower(s), label > 0
+	return lowerASCII(s), label > 0
 }

@@ -134,18 +134,18 @@ func ParseTable(data []byte) (Table, error) {
 	for raw := range bytes.Lines(bytes.TrimPrefix(data, []byte("\ufeff"))) {
 		number++
 		text, _, _ := strings.Cut(string(raw), "#")
-		fields := strings.Fields(lower(text))
+		fields := strings.Fields(lowerASCII(text))
 		if len(fields) == 0 {
 			continue
 		}
-		if err := t.add(fields); err != nil {
+		if err := t.addLine(fields); err != nil {
 			return Table{}, fmt.Errorf("read regions line %d %.120q: %w", number, bytes.TrimSpace(raw), err)
 		}
 	}
 	return t, nil
 }
 
-func (t *Table) add(fields []string) error {
+func (t *Table) addLine(fields []string) error {
 	name := fields[len(fields)-1]
 	r := Region{Name: name}
 	switch {
@@ -154,14 +154,14 @@ func (t *Table) add(fields []string) error {
 	case !RegionLike(name):
 		return fmt.Errorf("%.120q is not shaped like a Region", name)
 	case len(fields) == 2:
-		if p := find(fields[0]); p == nil {
-			return fmt.Errorf("no partition %.120q: want one of %s", fields[0], strings.Join(t.Partitions(), ", "))
+		if p := findPartition(fields[0]); p == nil {
+			return fmt.Errorf("unknown partition %.120q: want one of %s", fields[0], strings.Join(t.Partitions(), ", "))
 		}
 		r.Partition = fields[0]
 	default:
-		r.Partition = guess(name)
+		r.Partition = partitionByPrefix(name)
 		if r.Partition == "" {
-			return fmt.Errorf("no telling the partition of %.120q: write it in front", name)
+			return fmt.Errorf("the partition of %.120q is not known: write it in front", name)
 		}
 	}
 	r.OptIn = r.Partition == AWS
@@ -171,26 +171,26 @@ func (t *Table) add(fields []string) error {
 		}
 		return nil
 	}
-	t.added = slices.Insert(t.added, search(t.added, name), r)
+	t.added = slices.Insert(t.added, searchRegion(t.added, name), r)
 	return nil
 }
 
 // Region finds a Region by name, space around it and letter case aside. The
 // name in the answer is the table's.
 func (t Table) Region(name string) (Region, bool) {
-	name = lower(strings.TrimSpace(name))
-	if i := search(regions[:], name); i < len(regions) && regions[i].Name == name {
+	name = lowerASCII(strings.TrimSpace(name))
+	if i := searchRegion(regions[:], name); i < len(regions) && regions[i].Name == name {
 		return regions[i], true
 	}
-	if i := search(t.added, name); i < len(t.added) && t.added[i].Name == name {
+	if i := searchRegion(t.added, name); i < len(t.added) && t.added[i].Name == name {
 		return t.added[i], true
 	}
 	return Region{}, false
 }
 
-// search is slices.BinarySearchFunc without the calls, which take half the
+// searchRegion is slices.BinarySearchFunc without the calls, which take half the
 // time of a verdict otherwise.
-func search(list []Region, name string) int {
+func searchRegion(list []Region, name string) int {
 	low, high := 0, len(list)
 	for low < high {
 		if mid := (low + high) / 2; list[mid].Name < name {
@@ -244,7 +244,7 @@ func (t Table) Regions(partition string) []Region {
 // for the commercial partition (CloudTrail User Guide, "AWS Management Console
 // sign-in events"); for the others it is the SDK's implicit global Region.
 func (t Table) Default(partition string) string {
-	if p := find(partition); p != nil {
+	if p := findPartition(partition); p != nil {
 		return p.home
 	}
 	return ""
@@ -253,7 +253,7 @@ func (t Table) Default(partition string) string {
 // Bare is the standing of a partition's un-prefixed sign-in host; Assumed for an
 // unknown partition.
 func (t Table) Bare(partition string) Standing {
-	if p := find(partition); p != nil {
+	if p := findPartition(partition); p != nil {
 		return p.bare
 	}
 	return Assumed
@@ -273,11 +273,11 @@ func (t Table) BareReason(partition string) string {
 	const why = "Trailgate calls this host global because it names no Region"
 	switch t.Bare(partition) {
 	case Listed:
-		return why + "; the AWS General Reference lists it as the endpoint of " + t.Default(partition) + "."
+		return why + ". The AWS General Reference lists it as the endpoint of " + t.Default(partition) + "."
 	case Used:
-		return why + "; the AWS General Reference does not cover partition " + partition + "."
+		return why + ". The AWS General Reference does not cover partition " + partition + "."
 	}
-	return why + ". No un-prefixed host of partition " + partition + " is published: the bare sign-in domain is taken for one."
+	return why + ". No un-prefixed host of partition " + partition + " is published, so Trailgate uses the bare sign-in domain."
 }
 
 // Proxied tells whether the Region is one of the three from which the console
@@ -312,9 +312,9 @@ func RegionLike(s string) bool {
 	return true
 }
 
-// guess tells a Region's partition by its prefix. It refuses an iso Region
+// partitionByPrefix tells a Region's partition by its prefix. It refuses an iso Region
 // whose partition is not among ours, rather than call it commercial.
-func guess(region string) string {
+func partitionByPrefix(region string) string {
 	for i := range partitions {
 		if p := &partitions[i]; p.prefix != "" && strings.HasPrefix(region, p.prefix) {
 			return p.name
@@ -326,7 +326,7 @@ func guess(region string) string {
 	return AWS
 }
 
-func find(name string) *partition {
+func findPartition(name string) *partition {
 	for i := range partitions {
 		if partitions[i].name == name {
 			return &partitions[i]
@@ -335,9 +335,9 @@ func find(name string) *partition {
 	return nil
 }
 
-// lower folds ASCII letters only: Unicode folding would turn characters that
+// lowerASCII folds ASCII letters only: Unicode folding would turn characters that
 // merely look like a sign-in host into one.
-func lower(s string) string {
+func lowerASCII(s string) string {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; 'A' <= c && c <= 'Z' {
 			b := []byte(s)

@@ -130,12 +130,12 @@ func TestParseTableErrors(t *testing.T) {
 	tests := []struct{ name, file, want string }{
 		{"shape", "eu-west-1\nnonsense\n", `read regions line 2 "nonsense": "nonsense" is not shaped like a Region`},
 		{"pseudo", "aws aws-global", `read regions line 1 "aws aws-global": "aws-global" is not shaped like a Region`},
-		{"partition", "aws-moon eu-west-9", `read regions line 1 "aws-moon eu-west-9": no partition "aws-moon": want one of ` +
+		{"partition", "aws-moon eu-west-9", `read regions line 1 "aws-moon eu-west-9": unknown partition "aws-moon": want one of ` +
 			`aws, aws-cn, aws-us-gov, aws-eusc, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f`},
 		{"fields", "#\n\naws eu-west-9 yes # no", `read regions line 3 "aws eu-west-9 yes # no": want PARTITION REGION, or REGION alone`},
 		{"conflict", "aws-cn us-east-1", `read regions line 1 "aws-cn us-east-1": region "us-east-1" is in partition aws already`},
 		{"added twice", "ap-newland-9\naws-cn ap-newland-9", `read regions line 2 "aws-cn ap-newland-9": region "ap-newland-9" is in partition aws already`},
-		{"unknown iso", "us-isoq-east-1", `read regions line 1 "us-isoq-east-1": no telling the partition of "us-isoq-east-1": write it in front`},
+		{"unknown iso", "us-isoq-east-1", `read regions line 1 "us-isoq-east-1": the partition of "us-isoq-east-1" is not known: write it in front`},
 		{"control characters", "\x1b[31m", `read regions line 1 "\x1b[31m": "\x1b[31m" is not shaped like a Region`},
 	}
 	for _, test := range tests {

@@ -32,39 +32,39 @@ type URL struct {
 // AWS account") and of the CloudTrail User Guide ("AWS Management Console
 // sign-in events"); Reasons says where they are old or contradicted.
 func (t Table) ParseURL(s string) (URL, error) {
-	in, err := split(s)
+	in, err := parseAddress(s)
 	if err != nil {
 		return URL{}, fmt.Errorf("parse sign-in url %.200q: %w", s, err)
 	}
 	u := URL{Host: t.ParseHost(in.Host)}
 	u.Partition = u.Host.Partition
-	v := visit{URL: &u, table: t, path: path.Clean("/" + in.Path)}
-	v.ask(in.Query())
+	v := urlReading{URL: &u, table: t, path: path.Clean("/" + in.Path)}
+	v.readQuery(in.Query())
 	switch u.Host.Class {
 	case Global:
-		v.global()
+		v.readGlobalHost()
 	case Regional:
-		v.regional()
+		v.readRegionalHost()
 	case Account:
-		v.account()
+		v.readAccountHost()
 	default:
-		v.foreign()
+		v.readForeignHost()
 	}
-	v.remark(in)
+	v.noteIgnoredParts(in)
 	slices.Sort(u.RecordedIn)
 	u.RecordedIn = slices.Compact(u.RecordedIn)
 	return u, nil
 }
 
-// split parses s as a browser's address bar would, but strictly.
-func split(s string) (*url.URL, error) {
+// parseAddress parses s as a browser's address bar would, but strictly.
+func parseAddress(s string) (*url.URL, error) {
 	s = strings.TrimSpace(s)
 	switch {
 	case s == "":
 		return nil, errors.New("empty")
 	case strings.HasPrefix(s, "//"):
 		s = "https:" + s
-	case !schemed(s):
+	case !hasScheme(s):
 		s = "https://" + s
 	}
 	in, err := url.Parse(s)
@@ -84,29 +84,29 @@ func split(s string) (*url.URL, error) {
 	return in, nil
 }
 
-// schemed tells whether s starts with a scheme. The slashes are looked for
+// hasScheme tells whether s starts with a scheme. The slashes are looked for
 // ahead of the path only, since a query may hold a whole URL.
-func schemed(s string) bool {
+func hasScheme(s string) bool {
 	if i := strings.IndexAny(s, "/?#"); i > 0 {
 		return s[i-1] == ':' && strings.HasPrefix(s[i:], "//")
 	}
 	return false
 }
 
-// visit is one URL under way.
-type visit struct {
+// urlReading is one URL under way.
+type urlReading struct {
 	*URL
-	table  Table
-	path   string // cleaned, with a leading slash
-	wanted string // the region parameter as given, several joined; empty: none
-	region Region // the one it names, where it names one of this partition
+	table        Table
+	path         string // cleaned, with a leading slash
+	queryRegions string // the region parameter as given, several joined; empty: none
+	queryRegion  Region // the one it names, where it names one of this partition
 }
 
-func (v *visit) say(format string, args ...any) {
+func (v *urlReading) addReason(format string, args ...any) {
 	v.Reasons = append(v.Reasons, fmt.Sprintf(format, args...))
 }
 
-func (v *visit) decide(scope Scope, name string, c Confidence, recorded ...string) {
+func (v *urlReading) setEndpoint(scope Scope, name string, c Confidence, recorded ...string) {
 	v.Scope, v.Endpoint, v.Confidence = scope, name, c
 	v.RecordedIn = append(v.RecordedIn, recorded...)
 	if v.Partition != AWS {
@@ -114,33 +114,33 @@ func (v *visit) decide(scope Scope, name string, c Confidence, recorded ...strin
 	}
 }
 
-// ask reads the region parameter of the query.
-func (v *visit) ask(query url.Values) {
+// readQuery reads the region parameter of the query.
+func (v *urlReading) readQuery(query url.Values) {
 	var names []string
 	for _, value := range query["region"] {
-		if value = lower(strings.TrimSpace(value)); value != "" && !slices.Contains(names, value) {
+		if value = lowerASCII(strings.TrimSpace(value)); value != "" && !slices.Contains(names, value) {
 			names = append(names, value)
 		}
 	}
-	v.wanted = strings.Join(names, ", ")
-	if r, ok := v.table.Region(v.wanted); ok && r.Partition == v.Partition {
-		v.region = r
+	v.queryRegions = strings.Join(names, ", ")
+	if r, ok := v.table.Region(v.queryRegions); ok && r.Partition == v.Partition {
+		v.queryRegion = r
 	}
 }
 
-// door is the part of the sign-in site that a path leads to.
-type door uint8
+// siteEntry is the part of the sign-in site that a path leads to.
+type siteEntry uint8
 
 const (
-	console    door = iota // the entry of IAM users and root: /console, and / that leads there
-	saml                   // assertion consumer service
-	federation             // federation endpoint: GetSigninToken and the login behind it
-	switchRole             // switching roles, which is no sign-in
+	console    siteEntry = iota // the entry of IAM users and root: /console, and / that leads there
+	saml                        // assertion consumer service
+	federation                  // federation endpoint: GetSigninToken and the login behind it
+	switchRole                  // switching roles, which is no sign-in
 	other
 )
 
-// door tells where the path leads, and for the console the rest of the path.
-func (v *visit) door() (door, string) {
+// siteEntry tells where the path leads, and for the console the rest of the path.
+func (v *urlReading) siteEntry() (siteEntry, string) {
 	first, rest, _ := strings.Cut(v.path[1:], "/")
 	switch first {
 	case "", "console":
@@ -159,216 +159,216 @@ func (v *visit) door() (door, string) {
 	return other, rest
 }
 
-// byRegion settles a console URL whose query names a Region. It is false
+// decideByQuery settles a console URL whose query names a Region. It is false
 // where the query names none.
-func (v *visit) byRegion() bool {
+func (v *urlReading) decideByQuery() bool {
 	switch {
-	case v.wanted == "":
+	case v.queryRegions == "":
 		return false
-	case v.region.Name == "":
-		v.decide(ScopeUnknown, "", Low)
-		v.say("The query asks for region %+.120q, which is not one Region of partition %s that the table has, "+
-			"so what the sign-in site makes of it cannot be told.", v.wanted, v.Partition)
+	case v.queryRegion.Name == "":
+		v.setEndpoint(ScopeUnknown, "", Low)
+		v.addReason("The query asks for region %+.120q, which is not one Region of partition %s in the table, "+
+			"so the behaviour of the sign-in site is not known.", v.queryRegions, v.Partition)
 	default:
-		v.decide(ScopeRegional, v.region.Name, High, v.region.Name)
-		v.say("The query asks for region %+q: a user is sent to the sign-in endpoint of %s, and the record %s there.",
-			v.wanted, v.region.Name, v.lies())
-		v.say("The IAM User Guide documents the region parameter, and a field test of January 2025 saw it honoured.")
+		v.setEndpoint(ScopeRegional, v.queryRegion.Name, High, v.queryRegion.Name)
+		v.addReason("The query asks for region %+q. The user is sent to the sign-in endpoint of %s, and the record %s there.",
+			v.queryRegions, v.queryRegion.Name, v.liesOrShould())
+		v.addReason("The IAM User Guide documents the region parameter. In a field test of January 2025 it worked.")
 		v.rootCaveat()
 	}
 	return true
 }
 
-func (v *visit) global() {
+func (v *urlReading) readGlobalHost() {
 	home := v.table.Default(v.Partition)
-	where, _ := v.door()
+	where, _ := v.siteEntry()
 	switch where {
 	case switchRole:
-		v.switching()
+		v.readRoleSwitch()
 	case saml:
-		v.decide(ScopeGlobal, GlobalName, High, home)
-		v.say("%+q is %s, and the path is where an identity provider posts its SAML assertion: the sign-in comes through "+
+		v.setEndpoint(ScopeGlobal, GlobalName, High, home)
+		v.addReason("%+q is %s, and an identity provider posts its SAML assertion to this path. The sign-in comes through "+
 			"the global endpoint.", v.Host.Name, v.table.bareHost(v.Partition))
-		v.say("AWS does not document where such a sign-in is recorded; the one published record of this route lies in us-east-1.")
+		v.addReason("AWS does not document where such a sign-in is recorded. The one published record of this kind is in us-east-1.")
 	case federation:
-		v.decide(ScopeGlobal, GlobalName, Low, home)
-		v.say("%+q is %s, and the path is the federation endpoint.", v.Host.Name, v.table.bareHost(v.Partition))
-		v.say("AWS's own sample of a federated sign-in names the host us-east-1.signin.aws.amazon.com, so the record "+
-			"may well show the endpoint of %s rather than the global one.", home)
+		v.setEndpoint(ScopeGlobal, GlobalName, Low, home)
+		v.addReason("%+q is %s, and the path is the federation endpoint.", v.Host.Name, v.table.bareHost(v.Partition))
+		v.addReason("AWS's sample of a federated sign-in names the host us-east-1.signin.aws.amazon.com. So the record "+
+			"may show the endpoint of %s instead of the global endpoint.", home)
 	default:
-		if where == console && v.byRegion() {
+		if where == console && v.decideByQuery() {
 			break
 		}
-		v.decide(ScopeGlobal, GlobalName, High, home)
-		v.say("%+q is %s: the global endpoint, %srecorded in %s.", v.Host.Name, v.table.bareHost(v.Partition), v.expected(), home)
+		v.setEndpoint(ScopeGlobal, GlobalName, High, home)
+		v.addReason("%+q is %s: the global endpoint, %srecorded in %s.", v.Host.Name, v.table.bareHost(v.Partition), v.expectedTo(), home)
 		if v.Partition == AWS {
 			v.RecordedIn = append(v.RecordedIn, ProxiedRegions()...)
-			v.say("An IAM user whose browser holds an account-alias cookie may be served by, and recorded in, us-east-2, " +
-				"eu-north-1 or ap-southeast-2 instead, whichever answers fastest; without the cookie it is us-east-1 " +
-				"(CloudTrail User Guide, since about 2024; the text of 2023 said us-east-1 always).")
-			v.say("The root user is documented to be recorded in us-east-1.")
+			v.addReason("If the browser of an IAM user holds an account-alias cookie, the sign-in may be served and recorded in us-east-2, " +
+				"eu-north-1 or ap-southeast-2, whichever answers fastest. Without the cookie it is us-east-1 " +
+				"(CloudTrail User Guide, since about 2024; the text of 2023 always names us-east-1).")
+			v.addReason("AWS documents that the root user is recorded in us-east-1.")
 		}
-		v.say("%s", v.table.BareReason(v.Partition))
+		v.addReason("%s", v.table.BareReason(v.Partition))
 	}
-	v.unobserved()
+	v.admitInference()
 }
 
-func (v *visit) regional() {
+func (v *urlReading) readRegionalHost() {
 	region := v.Host.Region
-	where, _ := v.door()
+	where, _ := v.siteEntry()
 	if where == switchRole {
-		v.switching()
+		v.readRoleSwitch()
 		return
 	}
-	v.decide(ScopeRegional, region, High, region)
-	v.say("%+q is the sign-in host of %s: the sign-in comes through that Region's endpoint, and the record %s there.", v.Host.Name, region, v.lies())
+	v.setEndpoint(ScopeRegional, region, High, region)
+	v.addReason("%+q is the sign-in host of %s. The sign-in comes through that Region's endpoint, and the record %s there.", v.Host.Name, region, v.liesOrShould())
 	switch where {
 	case saml:
-		v.say("The path is where an identity provider posts its SAML assertion. AWS does not document where such a " +
-			"sign-in is recorded; that it is the Region of the host is an inference.")
+		v.addReason("An identity provider posts its SAML assertion to this path. AWS does not document where such a " +
+			"sign-in is recorded. Trailgate assumes the Region of the host.")
 	case federation:
-		v.say("The path is the federation endpoint. AWS does not document where such a sign-in is recorded; in its " +
-			"sample, host and recorded Region agree.")
+		v.addReason("The path is the federation endpoint. AWS does not document where such a sign-in is recorded. In its " +
+			"sample, the host and the recorded Region agree.")
 	case console:
-		if v.wanted != "" && v.region.Name != region {
+		if v.queryRegions != "" && v.queryRegion.Name != region {
 			v.Confidence = Low
-			v.say("The query asks for region %+.120q, which is not the host's. Which of the two wins is not documented.", v.wanted)
-			if v.region.Name != "" {
-				v.RecordedIn = append(v.RecordedIn, v.region.Name)
+			v.addReason("The query asks for region %+.120q, which is not the Region of the host. AWS does not document which of the two decides.", v.queryRegions)
+			if v.queryRegion.Name != "" {
+				v.RecordedIn = append(v.RecordedIn, v.queryRegion.Name)
 			}
 		}
 		if v.Partition == AWS {
-			v.say("A field report of January 2025 contradicts this: an IAM user who typed the host of us-west-1 was " +
-				"recorded in us-east-2. The Region tells who served the user, not what was typed.")
+			v.addReason("A field report of January 2025 contradicts this. An IAM user typed the host of us-west-1 and was " +
+				"recorded in us-east-2. The Region shows which endpoint served the user, not what the user typed.")
 		}
 		v.rootCaveat()
 	}
-	v.unobserved()
+	v.admitInference()
 }
 
-func (v *visit) account() {
-	v.label()
-	where, rest := v.door()
+func (v *urlReading) readAccountHost() {
+	v.describeLabel()
+	where, rest := v.siteEntry()
 	service, _, _ := strings.Cut(rest, "/")
 	switch {
 	case where == switchRole:
-		v.switching()
+		v.readRoleSwitch()
 	case where != console:
-		v.decide(ScopeUnknown, "", Low)
-		v.say("No rule is known for the path %+.120q on an account's sign-in host.", v.path)
-	case v.byRegion():
+		v.setEndpoint(ScopeUnknown, "", Low)
+		v.addReason("Trailgate knows no rule for the path %+.120q on an account's sign-in host.", v.path)
+	case v.decideByQuery():
 	case v.Partition != AWS:
-		v.decide(ScopeUnknown, "", Low)
+		v.setEndpoint(ScopeUnknown, "", Low)
 		for _, r := range v.table.Regions(v.Partition) {
 			v.RecordedIn = append(v.RecordedIn, r.Name)
 		}
-		v.say("Through which endpoint an account's sign-in URL leads is documented for the commercial partition only.")
-	case regionless(service):
-		v.decide(ScopeGlobal, GlobalName, Low, append(ProxiedRegions(), v.table.Default(AWS))...)
+		v.addReason("AWS documents the endpoint of an account's sign-in URL for the commercial partition only.")
+	case hadNoRegion(service):
+		v.setEndpoint(ScopeGlobal, GlobalName, Low, append(ProxiedRegions(), v.table.Default(AWS))...)
 		v.Historical = true
-		v.say("The URL leads to the %s console. By the IAM User Guide, a sign-in on the way to a console that is not "+
-			"regional comes through the global endpoint, recorded in us-east-1.", service)
-		v.say("That rule is historical: the guide's text dates from 2017 and its example is S3, whose console has become " +
-			"regional since. By the present CloudTrail User Guide the record may as well lie in us-east-2, eu-north-1 or ap-southeast-2.")
+		v.addReason("The URL leads to the %s console. According to the IAM User Guide, a sign-in for a console that is not "+
+			"regional comes through the global endpoint and is recorded in us-east-1.", service)
+		v.addReason("That rule is historical. The guide's text dates from 2017 and its example is S3, but the S3 console has become " +
+			"regional since. According to the present CloudTrail User Guide the record may also be in us-east-2, eu-north-1 or ap-southeast-2.")
 	default:
-		v.decide(ScopeRegional, "", Low, append(ProxiedRegions(), v.table.Default(AWS))...)
-		v.say("An account's sign-in URL without a region parameter leads to a regional endpoint, and which Region is " +
+		v.setEndpoint(ScopeRegional, "", Low, append(ProxiedRegions(), v.table.Default(AWS))...)
+		v.addReason("An account's sign-in URL without a region parameter leads to a regional endpoint. The Region is " +
 			"AWS's choice (IAM User Guide).")
-		v.say("By the CloudTrail User Guide (since about 2024) it is us-east-2, eu-north-1 or ap-southeast-2, whichever " +
-			"answers fastest, if the browser holds an account-alias cookie; without it the user lands at the global " +
-			"endpoint, recorded in us-east-1.")
-		if accountID(v.Host.Label) {
-			v.say("Whether a URL with the account's number sets that cookie is not documented; a field report of August " +
-				"2024 saw it recorded in ap-southeast-2.")
+		v.addReason("According to the CloudTrail User Guide (since about 2024) it is us-east-2, eu-north-1 or ap-southeast-2, whichever " +
+			"answers fastest, if the browser holds an account-alias cookie. Without the cookie the user comes to the global " +
+			"endpoint and is recorded in us-east-1.")
+		if isAccountID(v.Host.Label) {
+			v.addReason("AWS does not document whether a URL with the account's number sets that cookie. In a field report of August " +
+				"2024 such a sign-in was recorded in ap-southeast-2.")
 		}
-		v.say("Add ?region=REGION to the URL to name the Region.")
+		v.addReason("To choose the Region, add ?region=REGION to the URL.")
 	}
-	v.unobserved()
+	v.admitInference()
 }
 
-// label says what the label of an account host is taken for.
-func (v *visit) label() {
+// describeLabel says what the label of an account host is taken for.
+func (v *urlReading) describeLabel() {
 	switch label := v.Host.Label; {
-	case accountID(label):
-		v.say("%+q is the sign-in page of account %s: it sends the browser on and is no endpoint itself.", v.Host.Name, label)
+	case isAccountID(label):
+		v.addReason("%+q is the sign-in page of account %s: it redirects the browser and is not an endpoint itself.", v.Host.Name, label)
 	case v.table.Known(label):
-		v.say("%+q names Region %s, which is not in partition %s: it is taken for an account alias.", v.Host.Name, label, v.Partition)
+		v.addReason("%+q names Region %s, which is not in partition %s. Trailgate takes it for an account alias.", v.Host.Name, label, v.Partition)
 	case RegionLike(label):
-		v.say("%+q looks like a Region's host, but the table has no Region %+q: it is taken for an account alias. If it "+
+		v.addReason("%+q looks like a Region's host, but the table has no Region %+q. Trailgate takes it for an account alias. If it "+
 			"is a new Region, add it with a regions file.", v.Host.Name, label)
 	case strings.Contains(label, "."):
-		v.say("%+q is below the sign-in domain of partition %s, but neither a Region's host nor shaped like an account's.",
+		v.addReason("%+q is below the sign-in domain of partition %s, but it is not the host of a Region, nor like the host of an account.",
 			v.Host.Name, v.Partition)
 	default:
-		v.say("%+q is the sign-in page of the account with the alias %+q: it sends the browser on and is no endpoint itself.",
+		v.addReason("%+q is the sign-in page of the account with the alias %+q: it redirects the browser and is not an endpoint itself.",
 			v.Host.Name, label)
 	}
 }
 
-func (v *visit) foreign() {
-	v.decide(ScopeUnknown, "", Low)
+func (v *urlReading) readForeignHost() {
+	v.setEndpoint(ScopeUnknown, "", Low)
 	switch v.Host.Service {
 	case Console:
-		v.say("%+q is the console itself: where a person goes after signing in, not where they sign in. Which endpoint "+
-			"will serve someone who is not signed in yet cannot be told from it.", v.Host.Name)
+		v.addReason("%+q is the console itself. A person goes there after the sign-in. The URL does not show which endpoint "+
+			"serves a person who is not signed in yet.", v.Host.Name)
 	case Portal:
-		v.say("%+q belongs to the Identity Center access portal, not to the console's sign-in endpoints. Who opens the "+
-			"console from it has been seen to be recorded at the regional endpoint of the Identity Center's home Region.", v.Host.Name)
+		v.addReason("%+q belongs to the Identity Center access portal, not to the console's sign-in endpoints. People who open the "+
+			"console from it have been seen at the regional endpoint of the home Region of Identity Center.", v.Host.Name)
 	case OAuth:
-		v.say("%+q is a token or control-plane host of AWS Sign-In, not an endpoint for console sign-ins.", v.Host.Name)
+		v.addReason("%+q is a token or control-plane host of AWS Sign-In, not an endpoint for console sign-ins.", v.Host.Name)
 	default:
-		v.say("%+.300q is under no partition's sign-in domain: it is no AWS sign-in endpoint. If it leads to one all the "+
-			"same, it is a proxy between the user and AWS, and it sees their password.", v.Host.Name)
+		v.addReason("%+.300q is not under the sign-in domain of any partition, so it is not an AWS sign-in endpoint. If it leads to one anyway, "+
+			"it is a proxy between the user and AWS, and it sees the password.", v.Host.Name)
 	}
 }
 
-func (v *visit) switching() {
-	v.decide(ScopeUnknown, "", Low)
-	v.say("Switching roles is recorded as SwitchRole in the account of the role and is no console sign-in (ConsoleLogin).")
+func (v *urlReading) readRoleSwitch() {
+	v.setEndpoint(ScopeUnknown, "", Low)
+	v.addReason("A switch of roles is recorded as SwitchRole in the account of the role. It is not a console sign-in (ConsoleLogin).")
 }
 
-func (v *visit) rootCaveat() {
+func (v *urlReading) rootCaveat() {
 	if v.Partition == AWS {
-		v.say("The root user is the exception: documented to be recorded in us-east-1 whatever the URL.")
+		v.addReason("The root user is an exception. AWS documents that root is recorded in us-east-1 for every URL.")
 	}
 }
 
-// unobserved owns up to what is carried over from the commercial partition.
-func (v *visit) unobserved() {
+// admitInference owns up to what is carried over from the commercial partition.
+func (v *urlReading) admitInference() {
 	if v.Partition != AWS && v.Scope != ScopeUnknown {
-		v.say("No sign-in record of partition %s has been published: what is said of it is carried over from the commercial "+
+		v.addReason("No sign-in record of partition %s has been published. These statements assume that it works like the commercial "+
 			"partition.", v.Partition)
 	}
 }
 
-// expected qualifies what is documented for the commercial partition only.
-func (v *visit) expected() string {
+// expectedTo qualifies what is documented for the commercial partition only.
+func (v *urlReading) expectedTo() string {
 	if v.Partition == AWS {
 		return ""
 	}
 	return "expected to be "
 }
 
-func (v *visit) lies() string {
+func (v *urlReading) liesOrShould() string {
 	if v.Partition == AWS {
-		return "lies"
+		return "is"
 	}
-	return "is expected to lie"
+	return "is expected to be"
 }
 
-// remark names the parts of the URL that were left out of account.
-func (v *visit) remark(in *url.URL) {
+// noteIgnoredParts names the parts of the URL that were left out of account.
+func (v *urlReading) noteIgnoredParts(in *url.URL) {
 	if in.User != nil {
-		v.say("What stands before the @ is user information, not the host: the browser goes to %+.300q.", v.Host.Name)
+		v.addReason("The text before the @ is user information, not the host. The browser goes to %+.300q.", v.Host.Name)
 	}
 	if strings.Contains(in.Fragment, "region=") && v.Host.Service == SignIn {
-		v.say("The region behind the # plays no part: a browser does not send it to the sign-in site.")
+		v.addReason("The region behind the # has no effect, because a browser does not send it to the sign-in site.")
 	}
 }
 
-// regionless names the consoles that had no Region of their own when the rule
+// hadNoRegion names the consoles that had no Region of their own when the rule
 // about them was written. S3 is the guide's example, the others follow from it.
-func regionless(service string) bool {
+func hadNoRegion(service string) bool {
 	switch service {
 	case "s3", "iam", "route53", "cloudfront", "billing", "organizations":
 		return true
@@ -376,6 +376,6 @@ func regionless(service string) bool {
 	return false
 }
 
-func accountID(label string) bool {
+func isAccountID(label string) bool {
 	return len(label) == 12 && !strings.ContainsFunc(label, func(c rune) bool { return c < '0' || c > '9' })
 }

@@ -33,7 +33,7 @@ func TestParseURL(t *testing.T) {
 		want     verdict
 		says     string // part of the reasons
 	}{
-		{"alias", "https://example.signin.aws.amazon.com/console", verdict{regional, "", proxied, false, low}, "which Region is AWS's choice"},
+		{"alias", "https://example.signin.aws.amazon.com/console", verdict{regional, "", proxied, false, low}, "The Region is AWS's choice"},
 		{"alias, no path", "example.signin.aws.amazon.com", verdict{regional, "", proxied, false, low}, `alias "example"`},
 		{"account id", "https://111122223333.signin.aws.amazon.com/console/", verdict{regional, "", proxied, false, low}, "August 2024"},
 		{"alias to a regional console", "https://example.signin.aws.amazon.com/console/ec2", verdict{regional, "", proxied, false, low}, "alias cookie"},
@@ -47,12 +47,12 @@ func TestParseURL(t *testing.T) {
 		{"region of another partition", "https://signin.aws.amazon.com/console?region=cn-north-1", verdict{unknown, "", nil, false, low}, "cn-north-1"},
 		{"two regions", "https://signin.aws.amazon.com/console?region=eu-west-1&region=eu-west-2", verdict{unknown, "", nil, false, low}, "eu-west-1, eu-west-2"},
 		{"one region twice", "https://signin.aws.amazon.com/console?region=eu-west-1&region=eu-west-1",
-			verdict{regional, "eu-west-1", []string{"eu-west-1"}, false, high}, "honoured"},
+			verdict{regional, "eu-west-1", []string{"eu-west-1"}, false, high}, "In a field test of January 2025 it worked"},
 		{"empty region", "https://signin.aws.amazon.com/console?region=", verdict{global, "global", proxied, false, high}, "account-alias cookie"},
-		{"region in the fragment", "https://signin.aws.amazon.com/console#region=eu-west-1", verdict{global, "global", proxied, false, high}, "plays no part"},
+		{"region in the fragment", "https://signin.aws.amazon.com/console#region=eu-west-1", verdict{global, "global", proxied, false, high}, "has no effect"},
 		{"alias shaped like a Region", "https://eu-prod-1.signin.aws.amazon.com/console", verdict{regional, "", proxied, false, low}, "looks like a Region's host"},
 		{"alias named like a Region elsewhere", "https://cn-north-1.signin.aws.amazon.com/console", verdict{regional, "", proxied, false, low}, "not in partition aws"},
-		{"many labels", "https://a.b.signin.aws.amazon.com/console", verdict{regional, "", proxied, false, low}, "neither a Region's host nor"},
+		{"many labels", "https://a.b.signin.aws.amazon.com/console", verdict{regional, "", proxied, false, low}, "not the host of a Region"},
 		{"alias, saml", "https://example.signin.aws.amazon.com/saml", verdict{unknown, "", nil, false, low}, `"/saml"`},
 		{"alias, elsewhere", "https://cn.signin.amazonaws.cn/console",
 			verdict{unknown, "", []string{"cn-north-1", "cn-northwest-1"}, false, low}, "commercial partition only"},
@@ -73,14 +73,14 @@ func TestParseURL(t *testing.T) {
 		{"path with dots", "https://signin.aws.amazon.com/x/../saml/", verdict{global, "global", home, false, high}, "SAML assertion"},
 		{"government", "https://signin.amazonaws-us-gov.com/console", verdict{global, "global", []string{"us-gov-west-1"}, false, low}, "No sign-in record of partition aws-us-gov"},
 		{"government, fips", "signin-fips.amazonaws-us-gov.com", verdict{global, "global", []string{"us-gov-west-1"}, false, low}, "us-gov-west-1"},
-		{"china", "https://signin.amazonaws.cn/", verdict{global, "global", []string{"cn-northwest-1"}, false, low}, "carried over"},
+		{"china", "https://signin.amazonaws.cn/", verdict{global, "global", []string{"cn-northwest-1"}, false, low}, "These statements assume"},
 
 		{"regional", "https://us-west-1.signin.aws.amazon.com/console", verdict{regional, "us-west-1", []string{"us-west-1"}, false, high}, "January 2025 contradicts"},
 		{"regional default", "us-east-1.signin.aws.amazon.com", verdict{regional, "us-east-1", home, false, high}, "sign-in host of us-east-1"},
 		{"regional, same region", "https://eu-west-1.signin.aws.amazon.com/console?region=eu-west-1",
 			verdict{regional, "eu-west-1", []string{"eu-west-1"}, false, high}, "sign-in host"},
 		{"regional, other region", "https://eu-west-1.signin.aws.amazon.com/console?region=us-west-2",
-			verdict{regional, "eu-west-1", []string{"eu-west-1", "us-west-2"}, false, low}, "not documented"},
+			verdict{regional, "eu-west-1", []string{"eu-west-1", "us-west-2"}, false, low}, "does not document which"},
 		{"regional, no region", "https://eu-west-1.signin.aws.amazon.com/console?region=moon",
 			verdict{regional, "eu-west-1", []string{"eu-west-1"}, false, low}, `"moon"`},
 		{"regional saml", "https://eu-west-1.signin.aws.amazon.com/saml/acs/x", verdict{regional, "eu-west-1", []string{"eu-west-1"}, false, high}, "SAML assertion"},
@@ -102,8 +102,8 @@ func TestParseURL(t *testing.T) {
 		{"stranger", "https://signin.aws.amazon.com.evil.example/console?region=eu-west-1", verdict{unknown, "", nil, false, low}, "proxy"},
 		{"host as user", "https://signin.aws.amazon.com@evil.example/console", verdict{unknown, "", nil, false, low}, `goes to "evil.example"`},
 		{"host as user and password", "https://signin.aws.amazon.com:443@evil.example", verdict{unknown, "", nil, false, low}, "proxy"},
-		{"letters outside ASCII", "https://s\u0130gnin.aws.amazon.com/", verdict{unknown, "", nil, false, low}, "under no partition"},
-		{"address", "http://[2001:db8::1]:8080/", verdict{unknown, "", nil, false, low}, "under no partition"},
+		{"letters outside ASCII", "https://s\u0130gnin.aws.amazon.com/", verdict{unknown, "", nil, false, low}, "not under the sign-in domain of any partition"},
+		{"address", "http://[2001:db8::1]:8080/", verdict{unknown, "", nil, false, low}, "not under the sign-in domain of any partition"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

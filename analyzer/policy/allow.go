@@ -10,7 +10,7 @@ import (
 	"trailgate/analyzer/endpoint"
 )
 
-// HomeWord is what a policy calls the home Region of Identity Center.
+// HomeWord is the word of a policy file for the home Region of Identity Center.
 const HomeWord = "idc-home"
 
 // readAllowance reads allow, signin_url and strict of a rule or an exception.
@@ -23,7 +23,7 @@ func (r *policyReader) readAllowance(fields []field) allowance {
 			a.strict = r.readBool(f)
 		case "allow", "signin_url":
 			if by != nil {
-				r.addProblem(f.at, "both %s and %s: the endpoints are given by the one or the other", by.key, f.key)
+				r.addProblem(f.at, "both %s and %s: give the endpoints with only one of them", by.key, f.key)
 				return a
 			}
 			by, a.given = &fields[i], true
@@ -44,7 +44,7 @@ func (r *policyReader) readAllowance(fields []field) allowance {
 	return a
 }
 
-// finishAllowance brings what was read into the form that judging wants.
+// finishAllowance fills the fields that follow from the others.
 func (a *allowance) finishAllowance() {
 	for _, name := range append([]string{analyzer.Global}, endpoint.ProxiedRegions()...) {
 		a.namesProxyClass = a.namesProxyClass || a.allowsName(name)
@@ -91,7 +91,8 @@ func (a *allowance) addName(name string) {
 	}
 }
 
-// readReplicas reads what follows idc-home: nothing, +REGION, or +[REGION, ...].
+// readReplicas reads the text after idc-home: nothing, +REGION, or +[REGION,
+// ...].
 func (r *policyReader) readReplicas(a *allowance, rest string, where position) {
 	if rest == "" {
 		return
@@ -105,13 +106,13 @@ func (r *policyReader) readReplicas(a *allowance, rest string, where position) {
 	}
 }
 
-// lookUpRegion wants a Region of the table.
+// lookUpRegion finds a Region in the table, and reports a word that is not there.
 func (r *policyReader) lookUpRegion(word string, where position) (string, bool) {
 	if found, ok := r.table.Region(word); ok {
 		return found.Name, true
 	}
 	if len(r.problems) == maxProblems {
-		return "", false // to look for what was meant is work
+		return "", false // save the search for a similar word
 	}
 	words := []string{analyzer.Global, HomeWord}
 	for _, p := range r.table.Partitions() {
@@ -134,14 +135,15 @@ func (r *policyReader) lookUpRegion(word string, where position) (string, bool) 
 	return "", false
 }
 
-// matchesAnyEndpoint tells whether the glob matches any endpoint that there is.
+// matchesAnyEndpoint tells whether the glob matches the global endpoint or any
+// Region.
 func (r *policyReader) matchesAnyEndpoint(g glob) bool {
-	if g.match(analyzer.Global) {
+	if g.matchesText(analyzer.Global) {
 		return true
 	}
 	for _, p := range r.table.Partitions() {
 		for _, region := range r.table.Regions(p) {
-			if g.match(region.Name) {
+			if g.matchesText(region.Name) {
 				return true
 			}
 		}
@@ -149,8 +151,8 @@ func (r *policyReader) matchesAnyEndpoint(g glob) bool {
 	return false
 }
 
-// readSignInURL resolves the very URL that people were handed. Where AWS chooses the
-// Region, all that it chooses from are allowed.
+// readSignInURL allows the endpoint that a sign-in URL leads to. If AWS chooses
+// the Region, all possible Regions are allowed.
 func (r *policyReader) readSignInURL(a *allowance, f field) {
 	text, ok := r.readText(f.value, f.at, "signin_url")
 	if !ok {
@@ -162,7 +164,7 @@ func (r *policyReader) readSignInURL(a *allowance, f field) {
 	case err != nil:
 		r.addProblem(where, "%s", err)
 	case u.Scope == endpoint.ScopeUnknown:
-		r.addProblem(where, "signin_url does not tell the endpoint: %s", strings.Join(u.Reasons, " "))
+		r.addProblem(where, "signin_url does not show the endpoint: %s", strings.Join(u.Reasons, " "))
 	case u.Endpoint != "":
 		a.addName(u.Endpoint)
 	default:

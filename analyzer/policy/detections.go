@@ -11,7 +11,7 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// readDetections reads the mapping from rules of findings to their settings.
+// readDetections reads the settings of the rules of findings.
 func (r *policyReader) readDetections(f field) {
 	rules := rule.All()
 	fields, _ := r.readMapping(f.value, f.at, f.key, rule.IDs())
@@ -76,7 +76,8 @@ func (r *policyReader) readSetting(to *Detection, d rule.Spec, f field) {
 	}
 }
 
-// parseSpan reads a duration above nothing: Go's, and days and weeks.
+// parseSpan reads a duration above zero. It accepts Go's durations, and days and
+// weeks as 7d and 2w.
 func parseSpan(s string) (time.Duration, bool) {
 	if d, err := time.ParseDuration(s); err == nil {
 		return d, d > 0

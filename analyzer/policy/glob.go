@@ -2,14 +2,14 @@ package policy
 
 import "strings"
 
-// glob is a pattern in which * stands for any text, none included, and ? for
-// one character. All else stands for itself: there is no way to quote the two,
-// since no name that AWS gives out holds them.
+// glob is a pattern. In it * matches any text, also an empty one, and ? matches
+// one character. All other characters match themselves. The two signs cannot be
+// quoted, because no name in AWS holds them.
 type glob string
 
-// match tells whether the glob fits the whole text. Its time is bounded by the
+// matchesText tells whether the glob fits the whole text. Its time is bounded by the
 // product of the lengths, whatever the pattern.
-func (g glob) match(s string) bool {
+func (g glob) matchesText(s string) bool {
 	n := g.literalPrefix()
 	if n == len(g) || len(s) < n || string(g[:n]) != s[:n] {
 		return string(g) == s
@@ -38,8 +38,8 @@ func (g glob) match(s string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// runeLen is the length of the first character. A byte that is no UTF-8 is a
-// character of its own.
+// runeLen returns the length of the first character in bytes. A byte that is not
+// UTF-8 counts as one character.
 func runeLen(s string) int {
 	for i := range s {
 		if i > 0 {
@@ -49,7 +49,7 @@ func runeLen(s string) int {
 	return len(s)
 }
 
-// literalPrefix is the length of the text before the first * or ?.
+// literalPrefix returns the length of the text before the first * or ?.
 func (g glob) literalPrefix() int {
 	for i := 0; i < len(g); i++ {
 		if g[i] == '*' || g[i] == '?' {
@@ -59,29 +59,30 @@ func (g glob) literalPrefix() int {
 	return len(g)
 }
 
-// matchesFold matches without regard to the case of ASCII letters.
+// matchesFold is matchesText without regard to the case of ASCII letters.
 func (g glob) matchesFold(s string) bool {
-	return glob(strings.ToLower(string(g))).match(strings.ToLower(s))
+	return glob(strings.ToLower(string(g))).matchesText(strings.ToLower(s))
 }
 
 func (g glob) hasWildcard() bool { return g.literalPrefix() < len(g) }
 
-// covers tells whether every text that other fits, g fits too. It says so only
+// coversGlob tells whether every text that other fits, g fits too. It says so only
 // if it is certain: false may mean that it cannot tell.
-func (g glob) covers(other glob) bool {
+func (g glob) coversGlob(other glob) bool {
 	const (
 		anything = '*'
 		one      = '?'
 	)
 	if !g.hasWildcard() || !other.hasWildcard() {
-		return g.match(string(other))
+		return g.matchesText(string(other))
 	}
 	n := g.literalPrefix()
 	if other.literalPrefix() < n || g[:n] != other[:n] {
 		return false
 	}
 	b := []rune(string(other))
-	// reach[j]: what has been read of g so far can take what is before b[j].
+	// reach[j] is true if the part of g read so far can match the text before
+	// b[j].
 	reach, next := make([]bool, len(b)+1), make([]bool, len(b)+1)
 	reach[0] = true
 	for _, c := range string(g) {

@@ -11,22 +11,23 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// What bounds a policy. The parser calls itself for each level and for each key
-// of a mapping, and remembers the keys on the way to each value, so that a
-// small file could take all memory. A real policy is far from all of these.
+// The limits of a policy. The parser calls itself for each level and for each key
+// of a mapping. It also remembers the keys above each value. So without limits a
+// small file could take all memory. Real policies are far below these limits.
 const (
 	maxPolicy  = 1 << 20 // bytes of the file
 	maxTokens  = 150_000 // words, numbers and signs in it
 	maxNesting = 64      // levels
 	maxKeys    = 256     // of one mapping
 	maxKey     = 40      // bytes of a key
-	maxMarks   = 4       // tags and anchors of one value
-	maxText    = 2048    // bytes of one: no ARN has more
+	maxMarks   = 4       // tags and anchors before one value
+	maxText    = 2048    // bytes of one text; an ARN is never longer
 
-	maxProblems = 1000 // that are told
+	maxProblems = 1000 // how many are reported
 )
 
-// checkEncoding refuses what is no UTF-8 text, by the first byte that shows it.
+// checkEncoding refuses data that is not UTF-8 text, and reports the first wrong
+// byte.
 func (d *document) checkEncoding(data []byte) {
 	const remedy = "save the file as UTF-8"
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
@@ -53,8 +54,8 @@ func (d *document) checkEncoding(data []byte) {
 	}
 }
 
-// scanTokens takes the text apart, and is false if that is no policy or could cost
-// the parser too much.
+// scanTokens splits the text into YAML tokens. It returns false if the text is
+// not a policy or could cost the parser too much.
 func (d *document) scanTokens(text string) (token.Tokens, bool) {
 	var s scanner.Scanner
 	s.Init(text)
@@ -64,9 +65,9 @@ func (d *document) scanTokens(text string) (token.Tokens, bool) {
 		if err == io.EOF {
 			break
 		}
-		all.Add(some...) // one of them invalid, if there was another error
+		all.Add(some...) // after another error one of them is invalid
 		if len(all) > maxTokens {
-			d.addProblem(position{}, "the file has more than %d words and signs: a policy has fewer", maxTokens)
+			d.addProblem(position{}, "the file has more than %d words and signs, which is the limit of a policy", maxTokens)
 			return nil, false
 		}
 	}
@@ -84,20 +85,21 @@ func (d *document) scanTokens(text string) (token.Tokens, bool) {
 	return all, len(d.problems) == before
 }
 
-// tokenGuard is what is open at a token.
+// tokenGuard checks tokens before the parser sees them. It knows the open blocks
+// and brackets at each token.
 type tokenGuard struct {
 	*document
-	last      *token.Token // before this one, comments aside
+	last      *token.Token // the token before this one; comments do not count
 	blocks    []block
 	flow      []bracket
 	marks     int // tags and anchors in a row
 	directive bool
-	content   bool // the document has some
+	content   bool // the document has content
 	ended     bool // a document with content has ended
 }
 
-// block is a mapping or a sequence without brackets. What lies in it stands
-// further to the right.
+// block is a mapping or a sequence without brackets. Its content is further to
+// the right.
 type block struct{ column, keys int }
 
 type bracket struct {
@@ -105,7 +107,7 @@ type bracket struct {
 	list bool
 }
 
-// admitToken follows one token. It is false if no more should be.
+// admitToken checks one token. It returns false if the scan must stop.
 func (o *tokenGuard) admitToken(t *token.Token) bool {
 	where := position{t.Position.Line, t.Position.Column}
 	switch t.Type {
@@ -120,7 +122,7 @@ func (o *tokenGuard) admitToken(t *token.Token) bool {
 		return true
 	}
 	if o.ended {
-		o.addProblem(where, "a second document begins here: a policy is one")
+		o.addProblem(where, "a second document begins here: a policy file holds one document")
 		return false
 	}
 	o.content = true
@@ -143,23 +145,24 @@ func (o *tokenGuard) admitToken(t *token.Token) bool {
 		return false
 	case token.SequenceEntryType:
 		if n := len(o.flow); n > 0 {
-			o.addProblem(where, "a dash inside the bracket that opens at %d:%d: close it, or leave the dash out", o.flow[n-1].line, o.flow[n-1].column)
+			o.addProblem(where, "a dash inside the bracket that opens at %d:%d: close the bracket, or remove the dash", o.flow[n-1].line, o.flow[n-1].column)
 			return false
 		}
 		o.openBlock(where.column)
 	case token.MappingValueType:
 		ok = o.checkKey(t, where)
 	case token.StringType:
-		o.missingSpace(t, where)
+		o.checkSpace(t, where)
 	}
 	if len(o.blocks)+len(o.flow) > maxNesting {
-		o.addProblem(where, "nested more than %d deep", maxNesting)
+		o.addProblem(where, "nested more than %d levels deep", maxNesting)
 		return false
 	}
 	return ok
 }
 
-// countMark counts tags and anchors. The name of an anchor is a token of its own.
+// countMark counts tags and anchors in a row. The name of an anchor is a token of
+// its own and does not end the row.
 func (o *tokenGuard) countMark(t *token.Token) bool {
 	switch {
 	case t.Type == token.TagType, t.Type == token.AnchorType:
@@ -170,7 +173,8 @@ func (o *tokenGuard) countMark(t *token.Token) bool {
 	return o.marks <= maxMarks
 }
 
-// openBlock enters the block whose entries stand at the column.
+// openBlock returns the block whose entries begin in this column, and opens it if
+// needed.
 func (o *tokenGuard) openBlock(column int) *block {
 	for n := len(o.blocks); n > 0 && o.blocks[n-1].column > column; n-- {
 		o.blocks = o.blocks[:n-1]
@@ -181,7 +185,7 @@ func (o *tokenGuard) openBlock(column int) *block {
 	return &o.blocks[len(o.blocks)-1]
 }
 
-// checkKey looks at the colon of a mapping, and at the key before it.
+// checkKey checks the colon of a mapping and the key before it.
 func (o *tokenGuard) checkKey(t *token.Token, where position) bool {
 	k := o.last
 	switch {
@@ -199,7 +203,7 @@ func (o *tokenGuard) checkKey(t *token.Token, where position) bool {
 		return false
 	}
 	if rest, ok := strings.CutPrefix(k.Value, "-"); ok && k.Type == token.StringType {
-		o.addProblem(where, "a dash wants a blank after it: - %.60s", strings.TrimLeft(rest, "-"))
+		o.addProblem(where, "a dash needs a blank after it: - %.60s", strings.TrimLeft(rest, "-"))
 	}
 	if n := len(o.flow); n > 0 {
 		if at := o.flow[n-1]; at.list && at.line != where.line {
@@ -216,12 +220,12 @@ func (o *tokenGuard) checkKey(t *token.Token, where position) bool {
 	return true
 }
 
-// missingSpace looks for a key whose colon has no blank after it, or one of another
-// kind, which makes a text of it and of what follows.
-func (o *tokenGuard) missingSpace(t *token.Token, where position) {
+// checkSpace looks for a colon without a plain blank after it. YAML then takes
+// the key and its value for one text.
+func (o *tokenGuard) checkSpace(t *token.Token, where position) {
 	const wide = "\u00a0"
 	if strings.HasPrefix(t.Value, wide) || strings.Contains(t.Value, ":"+wide) || strings.Contains(t.Value, "-"+wide) {
-		o.addProblem(where, "a no-break space: YAML wants plain ones")
+		o.addProblem(where, "a no-break space: YAML needs plain spaces")
 		return
 	}
 	if o.last != nil && o.last.Type == token.MappingValueType && o.last.Position.Line == where.line {
@@ -229,6 +233,6 @@ func (o *tokenGuard) missingSpace(t *token.Token, where position) {
 	}
 	key, rest, ok := strings.Cut(t.Value, ":")
 	if ok && slices.Contains(allKeys(), strings.TrimLeft(key, "-")) {
-		o.addProblem(where, "a colon wants a blank after it: %s: %.60s", key, strings.TrimSpace(rest))
+		o.addProblem(where, "a colon needs a blank after it: %s: %.60s", key, strings.TrimSpace(rest))
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// maxSteps bounds the work of looking for dead rules, over the whole policy: a
-// step holds one character of a glob against one of another. What lies beyond
-// is not looked at, and so not warned of.
+// maxSteps limits the search for dead rules over the whole policy. One step
+// compares one character of a glob with one of another. The search stops at the
+// limit, and later rules get no warning.
 const maxSteps = 50_000_000
 
 func (p *Policy) newWarning(at position, format string, args ...any) Problem {
@@ -21,25 +21,25 @@ func (p *Policy) newWarning(at position, format string, args ...any) Problem {
 	return w
 }
 
-// findWarnings looks for what cannot be meant.
+// findWarnings looks for rules and globs that are probably mistakes.
 func (p *Policy) findWarnings() Problems {
 	var out Problems
 	budget := maxSteps
 	for i := range p.rules {
 		r := &p.rules[i]
-		out = append(out, p.typos(&r.match)...)
+		out = append(out, p.findTypos(&r.match)...)
 		if why := r.match.findContradiction(); why != "" {
 			out = append(out, p.newWarning(r.at, "rule %q can never match: %s", r.name, why))
 			continue
 		}
 		if by := p.shadowedBy(i, &budget); by != "" {
-			out = append(out, p.newWarning(r.at, "rule %q can never decide: whoever it matches, %s matches first", r.name, by))
+			out = append(out, p.newWarning(r.at, "rule %q can never decide: %s matches the same people first", r.name, by))
 		}
 		out = append(out, p.opensGlobal(r)...)
 	}
 	out = append(out, p.opensGlobal(&p.fallback)...)
 	for i := range p.exceptions {
-		out = append(out, p.typos(&p.exceptions[i].match)...)
+		out = append(out, p.findTypos(&p.exceptions[i].match)...)
 		if why := p.exceptions[i].match.findContradiction(); why != "" {
 			out = append(out, p.newWarning(p.exceptions[i].at, "exception %q can never match: %s", p.exceptions[i].label, why))
 		}
@@ -47,7 +47,8 @@ func (p *Policy) findWarnings() Problems {
 	return out
 }
 
-// opensGlobal warns of a glob that lets IAM users in by more doors than it says.
+// opensGlobal warns about a glob that allows IAM users the global endpoint
+// without naming it.
 func (p *Policy) opensGlobal(r *policyRule) Problems {
 	a := &r.allow
 	if a.strict || !a.namesProxyClass || !r.match.admitsValue(KeyIdentity, signin.TypeIAMUser) || len(r.match[KeyRole])+len(r.match[KeySession]) > 0 {
@@ -59,13 +60,13 @@ func (p *Policy) opensGlobal(r *policyRule) Problems {
 	var by string
 	for _, g := range a.globs {
 		for _, region := range endpoint.ProxiedRegions() {
-			if by == "" && g.match(region) {
-				by = fmt.Sprintf("%q takes in %s", string(g), region)
+			if by == "" && g.matchesText(region) {
+				by = fmt.Sprintf("%q matches %s", string(g), region)
 			}
 		}
 	}
-	return Problems{p.newWarning(r.at, "%s lets IAM users in at the global endpoint as well: %s, which for them counts as one with global; "+
-		"strict: true keeps them apart", r.displayName(), by)}
+	return Problems{p.newWarning(r.at, "%s also allows IAM users the global endpoint: %s, which for them counts as the global endpoint; "+
+		"strict: true keeps the two apart", r.displayName(), by)}
 }
 
 func (r *policyRule) displayName() string {
@@ -75,13 +76,13 @@ func (r *policyRule) displayName() string {
 	return fmt.Sprintf("rule %q", r.name)
 }
 
-// admitsValue tells whether a trait of this value could be matched.
+// admitsValue tells whether the patterns of a key could match this value.
 func (m *matcher) admitsValue(t MatchKey, value string) bool {
 	return len(m[t]) == 0 || slices.ContainsFunc(m[t], func(p pattern) bool { return p.matchesFold(value) })
 }
 
-// findContradiction says why nobody can ever match, or nothing. Only AssumedRole
-// identities have a role and a session, and those have no user name.
+// findContradiction says why a matcher cannot match anybody, or returns "". Only
+// AssumedRole identities have a role and a session, and they have no user name.
 func (m *matcher) findContradiction() string {
 	role := len(m[KeyRole])+len(m[KeySession]) > 0
 	named := func(types ...string) bool {
@@ -98,9 +99,9 @@ func (m *matcher) findContradiction() string {
 	return ""
 }
 
-// shadowedBy names the earlier rules that leave nobody to the ith, or nothing.
-// The rule is split into combinations of one pattern a trait, each of which has
-// to be covered whole by one earlier rule.
+// shadowedBy names the earlier rules that match everybody before the ith rule, or
+// returns "". The rule is split into combinations with one pattern for each key.
+// One earlier rule must cover each combination completely.
 func (p *Policy) shadowedBy(i int, budget *int) string {
 	m := &p.rules[i].match
 	count := 1
@@ -130,8 +131,9 @@ func (p *Policy) shadowedBy(i int, budget *int) string {
 	return strings.Join(by, " or ")
 }
 
-// coversSingle tells whether the matcher fits whatever all the single patterns fit.
-// It takes what that costs off the budget, and is false once that is spent.
+// coversSingle tells whether the matcher matches everybody that all the single
+// patterns match. It subtracts its cost from the budget and returns false when
+// the budget is spent.
 func (m *matcher) coversSingle(single *[matchKeyCount]*pattern, budget *int) bool {
 	for t := range m {
 		if len(m[t]) == 0 || m.alwaysMatches(MatchKey(t), single, budget) {
@@ -139,7 +141,7 @@ func (m *matcher) coversSingle(single *[matchKeyCount]*pattern, budget *int) boo
 		}
 		covers := func(p pattern) bool {
 			*budget -= p.compareCost(single[t])
-			return *budget >= 0 && p.covers(single[t])
+			return *budget >= 0 && p.coversPattern(single[t])
 		}
 		if single[t] == nil || !slices.ContainsFunc(m[t], covers) {
 			return false
@@ -149,14 +151,15 @@ func (m *matcher) coversSingle(single *[matchKeyCount]*pattern, budget *int) boo
 	return *budget >= 0
 }
 
-// alwaysMatches tells whether the patterns of a trait fit everybody whom the single
-// ones leave. Every record has an account, an identity and an outcome, an empty
-// text if nothing else; who has a role or a session is an AssumedRole.
+// alwaysMatches tells whether the patterns of a key match everybody that the
+// single patterns match. Every record has an account, an identity and an outcome,
+// which may be an empty text. The identity is AssumedRole if there is a role or a
+// session.
 func (m *matcher) alwaysMatches(t MatchKey, single *[matchKeyCount]*pattern, budget *int) bool {
-	var words []string // of which it is one; none: it may be any text
+	var words []string // the possible values; nil: any text
 	switch {
 	case t == KeyOutcome:
-		words = outcomes()
+		words = outcomeWords()
 	case t == KeyIdentity && (single[KeyRole] != nil || single[KeySession] != nil):
 		words = []string{signin.TypeAssumedRole}
 	case t != KeyAccount && t != KeyIdentity:
@@ -172,10 +175,10 @@ func (m *matcher) alwaysMatches(t MatchKey, single *[matchKeyCount]*pattern, bud
 	return slices.ContainsFunc(m[t], stars) || len(words) > 0 && !slices.ContainsFunc(words, lacks)
 }
 
-// matchCost is about what it costs to hold p against a text.
+// matchCost estimates the cost of comparing p with a text.
 func (p *pattern) matchCost(text string) int { return len(p.glob) * (1 + len(text)) }
 
-// compareCost is about what it costs to tell whether p covers other.
+// compareCost estimates the cost of coversPattern.
 func (p *pattern) compareCost(other *pattern) int {
 	const call = 10
 	n := p.literalPrefix()

@@ -9,8 +9,9 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// ternary is an answer that a record may be too poor to give. The order matters:
-// the least of several answers is that of all together.
+// ternary is an answer that may be unknown, because the record has too little
+// data. The order matters: the least of several answers is the answer for all of
+// them together.
 type ternary uint8
 
 const (
@@ -26,9 +27,10 @@ func ternaryOf(b bool) ternary {
 	return no
 }
 
-// MatchKey is what a matcher looks at.
+// MatchKey is a key under match in a policy file.
 type MatchKey uint8
 
+// The keys under match, in the order of the policy file format.
 const (
 	KeyAccount MatchKey = iota
 	KeyIdentity
@@ -36,16 +38,16 @@ const (
 	KeyRole
 	KeySession
 	KeyOutcome
-	matchKeyCount // how many there are
+	matchKeyCount // the number of keys
 )
 
-// String gives the key in the policy file.
+// String returns the key as the policy file writes it.
 func (t MatchKey) String() string {
 	return [...]string{"account", "identity", "user", "role", "session", "outcome"}[t]
 }
 
-// matcher says whom a rule is about. All traits must fit; one without patterns
-// fits everybody, so the zero matcher does.
+// matcher says which people a rule is about. All keys must match. A key without
+// patterns matches everybody, and so does the zero matcher.
 type matcher [matchKeyCount][]pattern
 
 // pattern is one glob of a matcher.
@@ -55,28 +57,29 @@ type pattern struct {
 	at    position
 	text  string // as written
 	plain bool   // without quotes
-	id    int    // among all patterns of the policy
+	id    int    // index among all patterns of the policy
 }
 
-// comparison is what a pattern is held against.
+// comparison is the part of the record that a pattern is compared with.
 type comparison uint8
 
 const (
 	compareName comparison = iota
 	comparePath            // path and name, with a slash in front
 	compareARN
-	compareWord // a name whose letter case does not matter
+	compareWord // a word, in any letter case
 )
 
-// Subject is the person of a sign-in, as the matchers see them.
+// Subject is the person of a sign-in, with the fields that matchers compare.
 type Subject struct {
 	event   *signin.Event
-	User    string // of an IAM or federated user; empty: it is none, or is not named
+	User    string // name of an IAM or federated user; empty for others and if it is not known
 	Role    string
 	Session string
-	Nobody  bool // a hidden or absent name, and no role either
+	Nobody  bool // the record has no role, and the name is hidden or absent
 }
 
+// NewSubject returns the person of a sign-in. It keeps a pointer to the event.
 func NewSubject(e *signin.Event) Subject {
 	s := Subject{event: e, Role: e.Identity.RoleName(), Session: e.Identity.SessionName()}
 	s.Nobody = s.Role == "" && !e.Named()
@@ -110,7 +113,7 @@ func (m *matcher) matchesSubject(s *Subject) ternary {
 func (p *pattern) matchesKey(t MatchKey, s *Subject) ternary {
 	switch t {
 	case KeyAccount:
-		return ternaryOf(p.match(s.event.Account))
+		return ternaryOf(p.matchesText(s.event.Account))
 	case KeyIdentity:
 		return ternaryOf(p.matchesFold(s.event.Identity.Type))
 	case KeyOutcome:
@@ -120,58 +123,60 @@ func (p *pattern) matchesKey(t MatchKey, s *Subject) ternary {
 	case KeyRole:
 		return p.matchesNamed(s.Role, s.event.Identity.IssuerARN, ":role/")
 	case KeySession:
-		return ternaryOf(s.Session != "" && p.match(s.Session))
+		return ternaryOf(s.Session != "" && p.matchesText(s.Session))
 	}
 	return no
 }
 
-// matchesNamed holds a pattern against a user or role, whose ARN the record may lack.
+// matchesNamed compares a pattern with a user or role. The record may lack the
+// ARN.
 func (p *pattern) matchesNamed(name, arn, kind string) ternary {
 	_, path, ok := strings.Cut(arn, kind)
 	switch {
 	case name == "":
 		return no
 	case p.by == compareName:
-		return ternaryOf(p.match(name))
+		return ternaryOf(p.matchesText(name))
 	case arn == "" || !ok && kind == ":role/":
-		// A tail without a star can only stand for the name itself.
+		// Without a star, the last part of the glob must match the name itself.
 		tail := p.glob[strings.LastIndexByte(string(p.glob), '/')+1:]
-		if !strings.Contains(string(tail), "*") && !tail.match(name) {
+		if !strings.Contains(string(tail), "*") && !tail.matchesText(name) {
 			return no
 		}
 		return maybe
 	case p.by == compareARN:
-		return ternaryOf(p.match(arn))
+		return ternaryOf(p.matchesText(arn))
 	}
-	return ternaryOf(ok && p.match("/"+path))
+	return ternaryOf(ok && p.matchesText("/"+path))
 }
 
-// covers tells whether all that other fits, p fits too, given the same trait.
-func (p *pattern) covers(other *pattern) bool {
+// coversPattern tells whether p matches everything that other matches. Both must
+// belong to the same key.
+func (p *pattern) coversPattern(other *pattern) bool {
 	switch {
 	case p.by == compareWord:
-		return glob(strings.ToLower(string(p.glob))).covers(glob(strings.ToLower(string(other.glob))))
+		return glob(strings.ToLower(string(p.glob))).coversGlob(glob(strings.ToLower(string(other.glob))))
 	case p.by == other.by:
-		return p.glob.covers(other.glob)
+		return p.glob.coversGlob(other.glob)
 	}
 	return p.by == compareName && strings.Trim(string(p.glob), "*") == ""
 }
 
-// allowance is what a rule or an exception allows. The zero allowance allows
-// nothing and is not given either.
+// allowance is what a rule or an exception allows. The zero allowance was not
+// given and allows nothing.
 type allowance struct {
 	given           bool
-	strict          bool // the proxied Regions are Regions like any other
+	strict          bool // the proxied Regions do not count as the global endpoint
 	namesProxyClass bool // it names the global endpoint or one of the proxied Regions
 	home            bool // Identity Center roles at their home
 	names           []string
 	globs           []glob
 	replicas        []string // further Regions of Identity Center roles
-	written         []string // for people; idc-home, if there, is the last
+	written         []string // shown to people; idc-home, if present, is the last
 }
 
-// ProxyClass tells whether an endpoint is one of those that are as good as the
-// global one for an IAM user of the commercial partition.
+// ProxyClass tells whether an endpoint counts as the global one for an IAM user
+// of the commercial partition.
 func ProxyClass(name string) bool { return name == analyzer.Global || endpoint.Proxied(name) }
 
 // allowsName tells whether the endpoint is allowed by name or glob.
@@ -180,14 +185,15 @@ func (a *allowance) allowsName(name string) bool {
 		return true
 	}
 	for _, g := range a.globs {
-		if g.match(name) {
+		if g.matchesText(name) {
 			return true
 		}
 	}
 	return false
 }
 
-// permitsEndpoint wants a verdict whose endpoint is known.
+// permitsEndpoint tells whether the endpoint of v is allowed. The endpoint must
+// be known.
 func (a *allowance) permitsEndpoint(s *Subject, v analyzer.Verdict, strict bool) ternary {
 	if a.allowsName(v.Endpoint) {
 		return yes
@@ -208,8 +214,8 @@ func (a *allowance) permitsEndpoint(s *Subject, v analyzer.Verdict, strict bool)
 	return ternaryOf(home == v.Endpoint)
 }
 
-// describeExpected is what is allowed, in words of the policy, with the home Region in
-// the place of idc-home where it is known.
+// describeExpected returns the allowed endpoints as the policy writes them. The
+// home Region replaces idc-home if the record shows it.
 func (a *allowance) describeExpected(s *Subject, v analyzer.Verdict) []string {
 	if !a.home {
 		return a.written

@@ -14,10 +14,11 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// FileVersion is the version of policy files that ParsePolicy reads.
+// FileVersion is the version of policy files that Parse reads.
 const FileVersion = "1"
 
-// The keys of a policy file, in the order in which they are told to people.
+// rootKeys and the functions below list the keys of a policy file, in the order
+// in which messages name them.
 func rootKeys() []string {
 	return []string{"version", "rules", "defaults", "exceptions", "detections"}
 }
@@ -44,17 +45,17 @@ func matchKeys() []string {
 	return keys
 }
 
-// policyReader makes a Policy of a document.
+// policyReader reads a Policy from a document.
 type policyReader struct {
 	*document
 	table endpoint.Table
 	p     *Policy
 }
 
-// Parse reads a policy file, of which file is the name for messages. The
-// error is a Problems: everything that is wrong, not the first thing only. The
-// table says which Regions there are, and resolves sign-in URLs as explain
-// does.
+// Parse reads a policy file. file is its name for messages. The error is a
+// Problems with everything that is wrong, not only the first mistake. The table
+// gives the known Regions, and sign-in URLs are read with it. The caller may
+// reuse data afterwards.
 func Parse(file string, data []byte, table endpoint.Table) (*Policy, error) {
 	d, text := newDocument(file, data)
 	r := policyReader{document: d, table: table, p: &Policy{file: file, source: d.source}}
@@ -64,10 +65,10 @@ func Parse(file string, data []byte, table endpoint.Table) (*Policy, error) {
 		}
 	}
 	if len(d.problems) > 0 {
-		return nil, d.problems.sorted()
+		return nil, d.problems.sortedByPlace()
 	}
 	r.p.globs = d.globs
-	r.p.warnings = r.p.findWarnings().sorted()
+	r.p.warnings = r.p.findWarnings().sortedByPlace()
 	return r.p, nil
 }
 
@@ -76,8 +77,8 @@ func (r *policyReader) readRoot(root ast.Node) {
 	if !ok {
 		return
 	}
-	// Rules take their severity from the defaults where they have none, so
-	// these come first, wherever they stand.
+	// Rules without a severity take that of the defaults. So the defaults are
+	// read first, wherever they are in the file.
 	severity := rule.Medium
 	versioned := false
 	for _, f := range fields {
@@ -132,7 +133,7 @@ func (r *policyReader) readRule(i int, n ast.Node, owner position, severity rule
 	if !ok {
 		return
 	}
-	misspelt := len(r.problems) > before // which may have been the key that is missed
+	misspelt := len(r.problems) > before // the misspelt key may be the missing one
 	out.at = startPosition(n)
 	for _, f := range fields {
 		if f.key != "name" {
@@ -143,18 +144,18 @@ func (r *policyReader) readRule(i int, n ast.Node, owner position, severity rule
 			continue
 		}
 		if name == defaultsName || slices.ContainsFunc(r.p.rules, func(o policyRule) bool { return o.name == name }) {
-			r.addProblem(startPosition(f.value), "the name %.60q is taken: findings name the rule, so each has its own", name)
+			r.addProblem(startPosition(f.value), "the name %.60q is already used: findings name the rule, so each rule needs its own name", name)
 		}
 		out.name = name
 	}
 	r.readCommon(&out, fields)
 	if !out.allow.given && !misspelt {
-		r.addProblem(out.at, "%s says nothing of endpoints: give allow: [global, REGION, ...] or signin_url: URL", what)
+		r.addProblem(out.at, "%s names no endpoints: give allow: [global, REGION, ...] or signin_url: URL", what)
 	}
 	r.p.rules = append(r.p.rules, out)
 }
 
-// readCommon reads what rules and defaults share.
+// readCommon reads the keys that rules and defaults share.
 func (r *policyReader) readCommon(out *policyRule, fields []field) {
 	for _, f := range fields {
 		switch f.key {
@@ -189,7 +190,7 @@ func (r *policyReader) readException(i int, n ast.Node, owner position) {
 	misspelt := len(r.problems) > before
 	x := exception{at: startPosition(n), allow: r.readAllowance(fields)}
 	missing := map[string]string{
-		"match": "say for whom", "until": "say for how long, as 2026-12-31", "reason": "say why, for whoever reads it next",
+		"match": "say for whom", "until": "say for how long, as 2026-12-31", "reason": "say why, for the next reader",
 	}
 	for _, f := range fields {
 		delete(missing, f.key)
@@ -210,7 +211,7 @@ func (r *policyReader) readException(i int, n ast.Node, owner position) {
 		}
 	}
 	if !x.allow.given && !misspelt {
-		r.addProblem(x.at, "%s says nothing of endpoints: give allow: [global, REGION, ...] or signin_url: URL", what)
+		r.addProblem(x.at, "%s names no endpoints: give allow: [global, REGION, ...] or signin_url: URL", what)
 	}
 	if x.label == "" {
 		x.label = x.reason
@@ -222,7 +223,8 @@ func (r *policyReader) readException(i int, n ast.Node, owner position) {
 	r.p.exceptions = append(r.p.exceptions, x)
 }
 
-// readUntil reads the end of an exception: a UTC day, to its end, or a moment.
+// readUntil reads the end of an exception. It is a UTC day, which is included, or
+// a moment.
 func (r *policyReader) readUntil(f field) time.Time {
 	s, ok := r.readText(f.value, f.at, "until")
 	if !ok {
@@ -233,7 +235,7 @@ func (r *policyReader) readUntil(f field) time.Time {
 	}
 	moment, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		r.addProblem(valuePosition(f.value), "until %.60q is no date: write 2026-12-31, which includes that day (UTC), or 2026-12-31T18:00:00Z", s)
+		r.addProblem(valuePosition(f.value), "until %.60q is not a date: write 2026-12-31, which includes that day (UTC), or 2026-12-31T18:00:00Z", s)
 	}
 	return moment.UTC()
 }
@@ -265,7 +267,7 @@ func (r *policyReader) readMatcher(f field) matcher {
 	return m
 }
 
-// readPattern makes a glob of a text and looks whether it can match anything.
+// readPattern makes a pattern of a text and checks that it can match a value.
 func (r *policyReader) readPattern(t MatchKey, text string, where position) pattern {
 	p := pattern{glob: glob(text), at: where, text: text, id: r.globs}
 	r.globs++
@@ -279,7 +281,7 @@ func (r *policyReader) readPattern(t MatchKey, text string, where position) patt
 		r.requireOneOf(&p, "identity", IdentityTypes())
 	case KeyOutcome:
 		p.by = compareWord
-		r.requireOneOf(&p, "outcome", outcomes())
+		r.requireOneOf(&p, "outcome", outcomeWords())
 	case KeyUser, KeyRole:
 		switch {
 		case strings.HasPrefix(text, "arn:"):
@@ -292,21 +294,21 @@ func (r *policyReader) readPattern(t MatchKey, text string, where position) patt
 	return p
 }
 
-// IdentityTypes are the types that CloudTrail documents (CloudTrail User
-// Guide, "CloudTrail userIdentity element").
+// IdentityTypes lists the types that CloudTrail documents (CloudTrail User Guide,
+// "CloudTrail userIdentity element"). The slice is the caller's own.
 func IdentityTypes() []string {
 	return []string{signin.TypeIAMUser, signin.TypeRoot, signin.TypeAssumedRole, signin.TypeFederatedUser, "SAMLUser", "WebIdentityUser",
 		"IdentityCenterUser", "Role", "Directory", "AWSAccount", "AWSService", "Unknown"}
 }
 
-// outcomes are the words that every sign-in has one of.
-func outcomes() []string {
+// outcomeWords are the words that every sign-in has one of.
+func outcomeWords() []string {
 	return []string{signin.Success.String(), signin.Failure.String(), signin.OutcomeUnknown.String()}
 }
 
-// requireOneOf wants a glob to match one of the words that the records have.
+// requireOneOf reports a glob that matches none of the words.
 func (r *policyReader) requireOneOf(p *pattern, what string, words []string) {
 	if !slices.ContainsFunc(words, p.matchesFold) {
-		r.addProblem(p.at, "%s %.60q is none that CloudTrail records%s", what, p.text, suggestWord(p.text, words))
+		r.addProblem(p.at, "%s %.60q is not a value that CloudTrail records%s", what, p.text, suggestWord(p.text, words))
 	}
 }

@@ -11,22 +11,21 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Policy says who may come through which endpoint, as a policy file has it;
-// ParsePolicy makes one. It does not change once made and may be shared
-// between goroutines. A nil Policy judges nobody and leaves every rule of
-// findings at its default.
+// Policy says who may come through which endpoint, as a policy file says. Parse
+// makes one. A Policy does not change and may be shared between goroutines. A nil
+// Policy decides about nobody and leaves all rules of findings at their defaults.
 type Policy struct {
 	file       string
 	source     []string     // the file's lines
 	rules      []policyRule // in the file's order
-	fallback   policyRule   // the defaults, which are a rule only if they allow or forbid something
+	fallback   policyRule   // the defaults; they are a rule only if they name endpoints
 	exceptions []exception
 	detections []tuning
-	globs      int // how many the matchers have, over all
+	globs      int // number of globs in all matchers
 	warnings   Problems
 }
 
-// position is where in the file something stands, from 1.
+// position is a place in the file. Line and column start at 1.
 type position struct{ line, column int }
 
 // policyRule is one entry of rules, or the defaults.
@@ -40,11 +39,11 @@ type policyRule struct {
 
 // exception is one entry of exceptions.
 type exception struct {
-	label  string // for people: the name or the reason, and the line
+	label  string // shown to people: the name or the reason, and the line
 	at     position
 	match  matcher
 	allow  allowance
-	until  time.Time // the first moment at which it does not hold any more
+	until  time.Time // the first moment after its end
 	reason string
 }
 
@@ -54,25 +53,25 @@ type tuning struct {
 	Detection
 }
 
-// defaultsName is what a Decision calls the defaults of a policy.
+// defaultsName is the rule name in a Decision that the defaults made.
 const defaultsName = "defaults"
 
-// Decision is what a policy says of one sign-in. Its slice belongs to the
-// policy and is not to be written to.
+// Decision is what a policy says about one sign-in. The caller must not write to
+// its slice, which belongs to the policy.
 type Decision struct {
-	Rule      string        // the rule about this person, "defaults" for the policy's defaults; empty: there is none
+	Rule      string        // the rule that matches this person, "defaults" for the policy's defaults; empty if no rule matches
 	Line      int           // of that rule in the policy file
-	Judged    bool          // false: the policy says nothing, and Why tells why
-	Allowed   bool          // never without Judged
-	Expected  []string      // what the rule allows: endpoints, globs, and idc-home where the home is not known
-	Severity  rule.Severity // the rule's; never zero if Judged
-	Exception string        // the exception that allowed it, if one did
-	Expired   string        // an exception that would have allowed it, had it not expired
-	Why       string        // why it was not judged, a phrase; empty if Judged
+	Judged    bool          // false: the policy does not decide, for the reason in Why
+	Allowed   bool          // true only if Judged is true
+	Expected  []string      // what the rule allows: endpoints, globs, and idc-home if the home is not known
+	Severity  rule.Severity // the severity of the rule; not zero if Judged
+	Exception string        // the exception that allowed it; may be empty
+	Expired   string        // an expired exception that would have allowed it; may be empty
+	Why       string        // a phrase: why the policy does not decide; empty if Judged
 }
 
-// Detection is what a policy says of one rule of findings. Each zero field
-// leaves that rule's default alone.
+// Detection holds the settings that a policy gives one rule of findings. A zero
+// field keeps the default of the rule.
 type Detection struct {
 	Enabled   signin.Flag
 	Severity  rule.Severity
@@ -81,7 +80,8 @@ type Detection struct {
 	Window    time.Duration
 }
 
-// Detection is what the policy says of the rule of findings with this id.
+// Detection returns the settings that the policy gives the rule of findings with
+// this id.
 func (p *Policy) Detection(id string) Detection {
 	if p == nil {
 		return Detection{}
@@ -94,20 +94,20 @@ func (p *Policy) Detection(id string) Detection {
 	return Detection{}
 }
 
-// Decide says whether a sign-in, on which v is the verdict, came through an
-// endpoint that it may. The first rule that matches decides, and the defaults
-// if none does; what a rule does not allow an exception may, if the sign-in
-// lies before its end. It is pure: the sign-in's own time is the time that
-// counts.
+// Decide says whether the policy allows the endpoint of a sign-in. v is the
+// verdict on it. The first rule that matches decides. The defaults decide if no
+// rule matches. An exception may allow what the rule does not, if the sign-in is
+// before the end of the exception. Decide is pure: it compares the time of the
+// sign-in, not the present time.
 //
-// Nobody is judged on a guess. A sign-in stays unjudged if its endpoint is not
-// known, if nobody can be named for it, if the home Region of Identity Center
-// would decide and the record does not tell it, and if an earlier rule with
-// another answer may be the one that matches: failed sign-ins of IAM users
-// come without the ARN that a glob over paths wants.
+// Decide does not guess. In these cases Judged is false: the endpoint is not
+// known; the record does not name a person; the home Region of Identity Center
+// would decide and the record does not show it; an earlier rule with another
+// answer may match. The last case is common for failed sign-ins of IAM users,
+// because their records have no ARN to compare a path with.
 func (p *Policy) Decide(e *signin.Event, v analyzer.Verdict) Decision {
 	if p == nil {
-		return Decision{Why: "there is no policy"}
+		return Decision{Why: "no policy is given"}
 	}
 	s := NewSubject(e)
 	var doubts []*policyRule
@@ -130,15 +130,14 @@ func (p *Policy) Decide(e *signin.Event, v analyzer.Verdict) Decision {
 	for _, r := range doubts {
 		if other := p.applyRule(r, &s, v); d.Judged && (other.Judged != d.Judged || other.Allowed != d.Allowed) {
 			return Decision{Rule: r.name, Line: r.at.line,
-				Why: fmt.Sprintf("rule %q may be the one that decides, but the record has no ARN to tell the path by", r.name)}
+				Why: fmt.Sprintf("rule %q may apply, but the record has no ARN, so the path is not known", r.name)}
 		}
 	}
 	return d
 }
 
-// AllowsByName tells whether the decision on the sign-in was to allow it, by an
-// exception or by a rule that names its very endpoint: not by a glob, nor as
-// the home.
+// AllowsByName tells whether an exception allowed the sign-in, or a rule that
+// names its endpoint. A glob and idc-home do not count as a name.
 func (p *Policy) AllowsByName(d Decision, e *signin.Event, v analyzer.Verdict) bool {
 	if !d.Allowed || d.Exception != "" {
 		return d.Allowed
@@ -150,15 +149,15 @@ func (p *Policy) AllowsByName(d Decision, e *signin.Event, v analyzer.Verdict) b
 	return slices.Contains(r.allow.names, v.Endpoint) || e.Identity.IdentityCenter() && slices.Contains(r.allow.replicas, v.Endpoint)
 }
 
-// applyRule applies one rule; nil is the lack of any.
+// applyRule applies one rule. r is nil if no rule matches.
 func (p *Policy) applyRule(r *policyRule, s *Subject, v analyzer.Verdict) Decision {
 	if r == nil {
-		return Decision{Why: "no rule of the policy is about this person"}
+		return Decision{Why: "no rule of the policy matches this person"}
 	}
 	d := Decision{Rule: r.name, Line: r.at.line, Severity: r.severity}
 	switch {
 	case s.Nobody:
-		d.Why = "nobody can be named for it"
+		d.Why = "the record does not name a person"
 	case v.Scope == analyzer.ScopeUnknown:
 		d.Why = "the endpoint is not known"
 	}
@@ -175,12 +174,13 @@ func (p *Policy) applyRule(r *policyRule, s *Subject, v analyzer.Verdict) Decisi
 		d.Allowed = true
 	case maybe:
 		d.Judged, d.Expected = false, nil
-		d.Why = "the record does not tell what it depends on: the home Region of Identity Center, or the path of the user"
+		d.Why = "the decision depends on the home Region of Identity Center or on the path of the user, which the record does not show"
 	}
 	return d
 }
 
-// applyExceptions tries the exceptions, and notes in d which of them spoke.
+// applyExceptions tries the exceptions, and stores in d which one applied or has
+// expired.
 func (p *Policy) applyExceptions(d *Decision, r *policyRule, s *Subject, v analyzer.Verdict) ternary {
 	best := no
 	for i := range p.exceptions {
@@ -202,10 +202,10 @@ func (p *Policy) applyExceptions(d *Decision, r *policyRule, s *Subject, v analy
 	return best
 }
 
-// Warnings are what looks wrong in the policy but does not keep it from being
-// used, in the order of the file; the slice is the caller's own. A rule is
-// called dead only if no record whatever can reach it; of a glob it is said
-// where it is likely to be a slip.
+// Warnings lists what looks wrong in the policy but does not prevent its use, in
+// the order of the file. The slice is the caller's own. A rule is reported as
+// dead only if no record can reach it. A glob is reported if it is probably a
+// mistake.
 func (p *Policy) Warnings() Problems {
 	if p == nil {
 		return nil
@@ -213,7 +213,8 @@ func (p *Policy) Warnings() Problems {
 	return append(Problems(nil), p.warnings...)
 }
 
-// String says in a few words what the policy holds.
+// String returns a short summary: the numbers of rules, exceptions and
+// detections.
 func (p *Policy) String() string {
 	if p == nil {
 		return "no policy"

@@ -77,7 +77,7 @@ func TestJudge(t *testing.T) {
 	travels.Exception = "travelling (line 26)"
 	late := line("defaults", 24, low, false, "us-east-1", europe)
 	late.Expired = "was away (line 27)"
-	const dependent = "the record does not tell what it depends on: the home Region of Identity Center, or the path of the user"
+	const dependent = "the decision depends on the home Region of Identity Center or on the path of the user, which the record does not show"
 	for _, c := range []struct {
 		name  string
 		event signin.Event
@@ -105,7 +105,7 @@ func TestJudge(t *testing.T) {
 		{"an exception does not allow all", samples.UserAt("/alice", "ap-south-2"), line("defaults", 24, low, false, "us-east-1", europe)},
 		{"an exception that has expired", samples.UserAt("/bob", "ap-south-2"), late},
 		{"unknown endpoint", samples.Event(samples.User(), "us-east-1", ""), not(line("defaults", 24, low, false), "the endpoint is not known")},
-		{"hidden name", hidden, not(line("defaults", 24, low, false), "nobody can be named for it")},
+		{"hidden name", hidden, not(line("defaults", 24, low, false), "the record does not name a person")},
 		{"replicas of identity center", samples.Event(mobile, "eu-west-1", ""), line("identity-center", 4, high, false, us)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func equateEmpty() cmp.Option {
 
 func TestJudgeOne(t *testing.T) {
 	replicated := samples.IdentityCenterRole("us-west-2/")
-	const unknownPath = `rule "apac" may be the one that decides, but the record has no ARN to tell the path by`
+	const unknownPath = `rule "apac" may apply, but the record has no ARN, so the path is not known`
 	apac := "rules:\n  - {name: apac, match: {user: \"/apac/*\"}, allow: [ap-south-1]}\n"
 	europe := "defaults: {allow: [eu-west-1]}\n"
 	for _, c := range []struct {
@@ -131,8 +131,8 @@ func TestJudgeOne(t *testing.T) {
 		judged, ok   bool
 		why          string
 	}{
-		{"no policy speaks", "rules: []", samples.Event(samples.User(), "eu-west-1", ""), false, false, "no rule of the policy is about this person"},
-		{"defaults of a severity alone judge nobody", "defaults: {severity: high}", samples.Event(samples.User(), "eu-west-1", ""), false, false, "no rule of the policy is about this person"},
+		{"no policy speaks", "rules: []", samples.Event(samples.User(), "eu-west-1", ""), false, false, "no rule of the policy matches this person"},
+		{"defaults of a severity alone judge nobody", "defaults: {severity: high}", samples.Event(samples.User(), "eu-west-1", ""), false, false, "no rule of the policy matches this person"},
 		{"replica", `defaults: {allow: ["idc-home+[eu-west-1, eu-west-2]"]}`, samples.Event(replicated, "eu-west-2", ""), true, true, ""},
 		{"home beside replicas", `defaults: {allow: ["idc-home+[eu-west-1]"]}`, samples.Event(replicated, "us-west-2", ""), true, true, ""},
 		{"neither home nor replica", `defaults: {allow: ["idc-home+[eu-west-1]"]}`, samples.Event(replicated, "eu-west-3", ""), true, false, ""},
@@ -148,12 +148,12 @@ func TestJudgeOne(t *testing.T) {
 		{"failed sign-in that another name tells from the path", "rules:\n  - {name: apac, match: {user: /apac/mary}, allow: [ap-south-1]}\n" + europe,
 			samples.FailedWithoutARN(samples.UserAt("/x", "eu-west-1")), true, true, ""},
 		{"exception by a path that is not recorded", europe + `exceptions: [{match: {user: "/apac/*"}, allow: [ap-south-1], until: 2030-01-01, reason: r}]`,
-			samples.FailedWithoutARN(samples.UserAt("/apac/x", "ap-south-1")), false, false, "the record does not tell what it depends on: the home Region of Identity Center, or the path of the user"},
+			samples.FailedWithoutARN(samples.UserAt("/apac/x", "ap-south-1")), false, false, "the decision depends on the home Region of Identity Center or on the path of the user, which the record does not show"},
 		{"by ARN", "rules: [{match: {user: \"arn:aws:iam::*:user/apac/*\"}, allow: [ap-south-1]}]", samples.UserAt("/apac/x", "ap-south-1"), true, true, ""},
 		{"by role path", "rules: [{match: {role: aws-reserved/sso.amazonaws.com/*}, allow: [ap-south-1]}]", samples.Event(samples.IdentityCenterRole("us-west-2/"), "ap-south-1", ""), true, true, ""},
-		{"by outcome", "rules: [{match: {outcome: Failure}, allow: [ap-south-1]}]", samples.UserAt("/x", "ap-south-1"), false, false, "no rule of the policy is about this person"},
+		{"by outcome", "rules: [{match: {outcome: Failure}, allow: [ap-south-1]}]", samples.UserAt("/x", "ap-south-1"), false, false, "no rule of the policy matches this person"},
 		{"identity in any letter case", "rules: [{match: {identity: iamuser}, allow: [ap-south-1]}]", samples.UserAt("/x", "ap-south-1"), true, true, ""},
-		{"names in their own letter case", "rules: [{match: {user: X}, allow: [ap-south-1]}]", samples.UserAt("/x", "ap-south-1"), false, false, "no rule of the policy is about this person"},
+		{"names in their own letter case", "rules: [{match: {user: X}, allow: [ap-south-1]}]", samples.UserAt("/x", "ap-south-1"), false, false, "no rule of the policy matches this person"},
 		{"account with leading zeros", "rules: [{match: {account: 012345678901}, allow: [ap-south-1]}]", in012(samples.UserAt("/x", "ap-south-1")), true, true, ""},
 		{"one character", "rules: [{match: {session: \"b?b\"}, allow: [ap-south-1]}]", samples.Event(samples.Role(), "ap-south-1", ""), true, true, ""},
 		{"a star is all endpoints", `defaults: {allow: "*"}`, samples.Event(samples.Role(), "us-east-1", samples.UnprefixedHost), true, true, ""},
@@ -222,13 +222,13 @@ exceptions:
 	var got []string
 	for _, w := range append(tally.Exceptions(), tally.Unreached()...) {
 		if !w.Warning {
-			t.Errorf("%v is no warning", w)
+			t.Errorf("%v is not a warning", w)
 		}
 		got = append(got, w.Error())
 	}
 	want := []string{
-		`policy.yaml:8:5: exception "over (line 8)" expired with 2025-03-01`,
-		`policy.yaml:9:5: exception "needed (line 9)" expired at 2025-03-04T05:00:00Z, and 1 sign-in since would have needed it`,
+		`policy.yaml:8:5: exception "over (line 8)" expired at the end of 2025-03-01`,
+		`policy.yaml:9:5: exception "needed (line 9)" expired at 2025-03-04T05:00:00Z; 1 sign-in since then would have needed it`,
 		`policy.yaml:10:5: exception "idle (line 10)" was never used: no sign-in needed it`,
 		`policy.yaml:4:40: user "zoe" matches nobody among 5 sign-ins`,
 		`policy.yaml:5:5: rule "both" decided none of 5 sign-ins: earlier rules did, or its globs never matched together`,

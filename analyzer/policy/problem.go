@@ -7,17 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// Problem is one thing in a policy file that is wrong, or looks so.
+// Problem is one mistake in a policy file, or one thing that looks like a
+// mistake.
 type Problem struct {
 	File    string
 	Line    int    // from 1; 0: the file as a whole
 	Column  int    // from 1, in characters
-	Text    string // in one line; what comes from the file is quoted
-	Source  string // the line of the file, as it stands there
-	Warning bool   // the policy can be used all the same
+	Text    string // one line; text of the file is quoted
+	Source  string // the line of the file, unchanged
+	Warning bool   // true: the policy can still be used
 }
 
-// Error gives the problem in one line: file, line, column, text.
+// Error returns the problem in one line: file, line, column and text.
 func (p Problem) Error() string {
 	if p.Line == 0 {
 		return fmt.Sprintf("%s: %s", p.File, p.Text)
@@ -25,9 +26,10 @@ func (p Problem) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
 }
 
-// Lines gives the problem for a person to read: what Error says, and below it
-// the line of the file with a marker under the place. Text of the file may hold
-// control characters and has to be made harmless before it is printed.
+// Lines returns the problem for a person to read. The first line is that of
+// Error. Below it are the line of the file and a marker under the column. The
+// text of the file may hold control characters. The caller must escape them
+// before printing.
 func (p Problem) Lines() []string {
 	if p.Line == 0 {
 		return []string{p.Error()}
@@ -41,8 +43,8 @@ func (p Problem) Lines() []string {
 	}
 }
 
-// clipLine cuts a line that is too long to be shown, and gives the place of the
-// column in what is left. A tab takes the room of a blank.
+// clipLine cuts a line that is too long to show. It returns the visible part and
+// the column in it. A tab becomes one blank.
 func clipLine(line string, column int) (string, int) {
 	const width = 120
 	length := utf8.RuneCountInString(line)
@@ -63,11 +65,11 @@ func clipLine(line string, column int) (string, int) {
 	return cut.String(), column - from
 }
 
-// Problems are the problems of one file, in the order of their places. As an
-// error it is never empty.
+// Problems holds the problems of one file, in the order of their places. A
+// Problems returned as an error is never empty.
 type Problems []Problem
 
-// Error gives the first problem, and how many more there are.
+// Error returns the first problem and the number of further ones.
 func (p Problems) Error() string {
 	switch len(p) {
 	case 0:
@@ -78,8 +80,8 @@ func (p Problems) Error() string {
 	return fmt.Sprintf("%s (and %d more)", p[0].Error(), len(p)-1)
 }
 
-// sorted orders problems by place, then text, and drops repetitions.
-func (p Problems) sorted() Problems {
+// sortedByPlace orders problems by place, then text, and drops repetitions.
+func (p Problems) sortedByPlace() Problems {
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line
@@ -92,8 +94,9 @@ func (p Problems) sorted() Problems {
 	return slices.Compact(p)
 }
 
-// suggestWord is a question that names the nearest of the words, or a list of them
-// all if there are few, or nothing.
+// suggestWord returns a hint for a wrong word. It asks about the most similar of
+// the words. Without one it lists all words if they are few. Otherwise it returns
+// "".
 func suggestWord(word string, words []string) string {
 	best, distance := "", 3
 	for _, w := range words {
@@ -110,8 +113,8 @@ func suggestWord(word string, words []string) string {
 	return ""
 }
 
-// editDistance is the number of letters to insert, drop, replace, or swap with their
-// neighbour to make b of a.
+// editDistance returns how many letters must be inserted, dropped, replaced or
+// swapped with a neighbour to turn a into b.
 func editDistance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	if len(x) > 64 || len(y) > 64 {

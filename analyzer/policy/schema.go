@@ -9,13 +9,13 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// schemaObject is a JSON object. Its keys come out sorted.
+// schemaObject is a JSON object. Its keys are sorted when it is encoded.
 type schemaObject map[string]any
 
-// Schema is a JSON Schema (draft 2020-12) of policy files, for editors
-// that complete and check YAML by one. It is indented and ends in a newline;
-// the bytes are the caller's own. It has the keys that ParsePolicy reads, and no
-// others; Regions, URLs and names taken twice are for ParsePolicy alone.
+// Schema returns a JSON Schema (draft 2020-12) of policy files. Editors use it to
+// complete and check YAML. It is indented and ends in a newline, and the bytes
+// are the caller's own. It has exactly the keys that Parse reads. Only Parse
+// checks Regions, URLs and names that are used twice.
 func Schema() ([]byte, error) {
 	b, err := json.MarshalIndent(rootSchema(), "", "  ")
 	if err != nil {
@@ -30,7 +30,7 @@ func rootSchema() schemaObject {
 		"title":       "Trailgate policy",
 		"description": "Who may come through which console sign-in endpoint.",
 		"$defs": schemaObject{
-			"severity": schemaObject{"description": "How grave a finding is.", "anyOf": anyCase(severities(), false)},
+			"severity": schemaObject{"description": "How grave a finding is.", "anyOf": anyCase(severityWords(), false)},
 			"globs":    oneOrMany(wordSchema()),
 			"match":    matchSchema(),
 			"allow": schemaObject{
@@ -53,7 +53,7 @@ func rootSchema() schemaObject {
 	}
 }
 
-func severities() []string {
+func severityWords() []string {
 	var out []string
 	for s := rule.Low; s <= rule.Critical; s++ {
 		out = append(out, s.String())
@@ -63,13 +63,14 @@ func severities() []string {
 
 func textSchema() schemaObject { return schemaObject{"type": "string", "minLength": 1} }
 
-// wordSchema is a text that need not be quoted where YAML takes it for something else.
+// wordSchema describes a text that may also look like a number or a boolean,
+// because an author need not quote it.
 func wordSchema() schemaObject {
 	return schemaObject{"type": []string{"string", "number", "boolean"}, "minLength": 1}
 }
 
-// anyCase are the words, for an editor to complete, and the same in any letter
-// case, or a glob of them.
+// anyCase lists the words for completion, and accepts them in any letter case.
+// With globs it also accepts any text with * or ?.
 func anyCase(words []string, globs bool) []any {
 	var pattern strings.Builder
 	for i, w := range words {
@@ -93,7 +94,7 @@ func oneOrMany(item schemaObject) schemaObject {
 	return schemaObject{"anyOf": []any{item, schemaObject{"type": "array", "minItems": 1, "items": item}}}
 }
 
-// exactlyOne of the two ways to name endpoints.
+// exactlyOne requires one of the two keys that name endpoints.
 func exactlyOne() []any {
 	return []any{schemaObject{"required": []string{"allow"}}, schemaObject{"required": []string{"signin_url"}}}
 }
@@ -116,7 +117,7 @@ func matchSchema() schemaObject {
 		case KeyIdentity:
 			globs = oneOrMany(schemaObject{"anyOf": anyCase(IdentityTypes(), true)})
 		case KeyOutcome:
-			globs = oneOrMany(schemaObject{"anyOf": anyCase(outcomes(), true)})
+			globs = oneOrMany(schemaObject{"anyOf": anyCase(outcomeWords(), true)})
 		default:
 			globs = schemaRef("globs")
 		}
@@ -127,7 +128,7 @@ func matchSchema() schemaObject {
 		"description": "All must match; what is left out matches everybody."}
 }
 
-// pickKeys makes the properties of a mapping with these keys.
+// pickKeys returns the properties of a mapping with these keys.
 func pickKeys(keys []string) schemaObject {
 	out := schemaObject{}
 	for _, key := range keys {
@@ -158,7 +159,8 @@ func exceptionSchema() schemaObject {
 		"required": []string{"match", "until", "reason"}, "oneOf": exactlyOne()}
 }
 
-// windowPattern is what span reads, but for a window of nothing.
+// windowPattern matches what parseSpan reads. It also matches a window of zero,
+// which parseSpan refuses.
 const windowPattern = `^([0-9]+[dw]|[+]?(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
 
 func detectionsSchema() schemaObject {

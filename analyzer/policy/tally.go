@@ -8,26 +8,26 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Tally counts what became of a policy in a stream of sign-ins. Set Policy
-// before the first Add; all else is for reading. The order of the sign-ins
-// does not matter. It is for one goroutine.
+// Tally counts the decisions of a policy over a stream of sign-ins. Set Policy
+// before the first Add; the other fields are for reading. The order of the
+// sign-ins does not matter. A Tally is for one goroutine.
 type Tally struct {
 	Policy     *Policy
-	SignIns    int // adds up: Allowed + Violations + NotJudged
-	Allowed    int // those that an exception allowed included
+	SignIns    int // always Allowed + Violations + NotJudged
+	Allowed    int // includes those that an exception allowed
 	Violations int
 	NotJudged  int
 	Last       time.Time // time of the last sign-in
 
-	decided map[string]int // by the name of the rule
-	used    map[string]int // by the label of the exception
-	late    map[string]int // that an expired exception would have allowed
-	whys    map[string]int // of those that were not judged
-	reached []bool         // by pattern
+	decided map[string]int // decisions by name of the rule
+	used    map[string]int // uses by label of the exception
+	late    map[string]int // sign-ins that an expired exception would have allowed
+	whys    map[string]int // reasons of those that were not decided
+	reached []bool         // whether a pattern has matched, by its index
 	left    int            // patterns that have matched nobody so far
 }
 
-// Add counts one sign-in on which d is the policy's decision.
+// Add counts one sign-in. d is the decision of the policy on it.
 func (t *Tally) Add(e *signin.Event, d Decision) {
 	if t.decided == nil {
 		t.decided, t.used, t.late, t.whys = map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
@@ -63,7 +63,7 @@ func (t *Tally) Add(e *signin.Event, d Decision) {
 	}
 }
 
-// markReached looks which patterns match, of those that have not yet.
+// markReached marks the patterns that match for the first time.
 func (t *Tally) markReached(e *signin.Event) {
 	s := NewSubject(e)
 	look := func(m *matcher) {
@@ -85,7 +85,7 @@ func (t *Tally) markReached(e *signin.Event) {
 	}
 }
 
-// Whys counts the sign-ins that were not judged by the reason. The map is the
+// Whys counts the sign-ins that were not decided by the reason. The map is the
 // caller's own.
 func (t *Tally) Whys() map[string]int {
 	out := make(map[string]int, len(t.whys))
@@ -95,9 +95,9 @@ func (t *Tally) Whys() map[string]int {
 	return out
 }
 
-// Exceptions are the exceptions that have expired by the time of the last
-// sign-in, and those that were never used, as warnings in the order of the
-// file. There are none before the first sign-in, nor without a policy.
+// Exceptions warns about exceptions that had expired at the time of the last
+// sign-in, and about those that were never used. The order is that of the file.
+// It returns nil before the first sign-in and without a policy.
 func (t *Tally) Exceptions() Problems {
 	if t.Policy == nil || t.SignIns == 0 {
 		return nil
@@ -107,28 +107,28 @@ func (t *Tally) Exceptions() Problems {
 		x := &t.Policy.exceptions[i]
 		switch late := t.late[x.label]; {
 		case !t.Last.Before(x.until) && late > 0:
-			out = append(out, t.Policy.newWarning(x.at, "exception %q expired %s, and %s since would have needed it", x.label, x.endText(), text.Count(late, "sign-in")))
+			out = append(out, t.Policy.newWarning(x.at, "exception %q expired %s; %s since then would have needed it", x.label, x.endText(), text.Count(late, "sign-in")))
 		case !t.Last.Before(x.until):
 			out = append(out, t.Policy.newWarning(x.at, "exception %q expired %s", x.label, x.endText()))
 		case t.used[x.label] == 0:
 			out = append(out, t.Policy.newWarning(x.at, "exception %q was never used: no sign-in needed it", x.label))
 		}
 	}
-	return out.sorted()
+	return out.sortedByPlace()
 }
 
-// endText says when an exception ended: on a day, if with its end.
+// endText says when an exception ended: at the end of a day, or at a moment.
 func (x *exception) endText() string {
 	if x.until.Equal(x.until.Truncate(24 * time.Hour)) {
-		return "with " + x.until.Add(-1).Format(time.DateOnly)
+		return "at the end of " + x.until.Add(-1).Format(time.DateOnly)
 	}
 	return "at " + x.until.Format(time.RFC3339)
 }
 
-// Unreached are the globs that matched nobody, and the rules that decided
-// nothing though each of their globs matched somebody, as warnings in the
-// order of the file. It says little of a short trail: who did not sign in
-// cannot be matched.
+// Unreached warns about globs that matched nobody. It also warns about rules that
+// decided nothing although each of their globs matched somebody. The order is
+// that of the file. A short trail proves little, because people who did not sign
+// in cannot match.
 func (t *Tally) Unreached() Problems {
 	if t.Policy == nil || t.SignIns == 0 {
 		return nil
@@ -154,10 +154,10 @@ func (t *Tally) Unreached() Problems {
 	for i := range t.Policy.exceptions {
 		idle(&t.Policy.exceptions[i].match)
 	}
-	return out.sorted()
+	return out.sortedByPlace()
 }
 
-// String says in a few words what became of the sign-ins.
+// String returns the counts in words.
 func (t *Tally) String() string {
 	return fmt.Sprintf("%s: %d allowed, %d not allowed, %d not judged", text.Count(t.SignIns, "sign-in"), t.Allowed, t.Violations, t.NotJudged)
 }

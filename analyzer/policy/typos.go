@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// typos warns of globs that are likely to be something else than was meant.
-func (p *Policy) typos(m *matcher) Problems {
+// findTypos warns of globs that are likely to be something else than was meant.
+func (p *Policy) findTypos(m *matcher) Problems {
 	var out Problems
 	for _, t := range [...]MatchKey{KeyUser, KeyRole, KeySession} {
 		for i := range m[t] {
 			g := &m[t][i]
-			if why := g.typo(t); why != "" {
+			if why := g.typoHint(t); why != "" {
 				out = append(out, p.newWarning(g.at, "%s %.100q %s", t, g.text, why))
 			}
 		}
@@ -19,15 +19,15 @@ func (p *Policy) typos(m *matcher) Problems {
 	return out
 }
 
-// typo says what is odd about a glob of names, or nothing. Names out of records
+// typoHint says what is odd about a glob of names, or nothing. Names out of records
 // may hold anything, so one in quotes is left alone as far as it can be.
-func (p *pattern) typo(t MatchKey) string {
+func (p *pattern) typoHint(t MatchKey) string {
 	const list = "several names are a list, [one, other]"
 	switch text := p.text; {
 	case p.plain && strings.HasPrefix(text, "-"):
-		return "begins with a dash: an entry of a list wants a blank after its dash"
+		return "begins with a dash: an entry of a list needs a blank after its dash"
 	case p.plain && strings.ContainsAny(text, "\u201c\u201d\u201e\u2018\u2019"):
-		return "holds the quotation marks: quote with plain ones"
+		return "holds typographic quotation marks: use plain ones"
 	case p.plain && strings.Contains(text, ","), strings.Contains(text, ", "):
 		return "is one name with a comma in it: " + list
 	case p.plain && strings.Contains(text, " "):
@@ -35,20 +35,20 @@ func (p *pattern) typo(t MatchKey) string {
 	case strings.HasPrefix(text, "^"), strings.HasSuffix(text, "$"), strings.Contains(text, "|"):
 		return "looks like a regular expression: here * stands for any text and ? for one character"
 	case strings.HasPrefix(text, "!"):
-		return "does not exclude anybody: a rule of their own, placed before, takes people out"
+		return "does not exclude anybody: to exclude people, place a rule about them before this one"
 	case t == KeyUser && p.by == compareARN && (strings.Contains(text, ":role/") || strings.Contains(text, ":assumed-role/")):
 		return "is the ARN of a role, which no user has"
 	case t == KeyRole && p.by == compareARN && (strings.Contains(text, ":user/") || strings.Contains(text, ":assumed-role/")):
-		return "is no ARN of a role: those are arn:aws:iam::ACCOUNT:role/NAME"
+		return "is not the ARN of a role: write arn:aws:iam::ACCOUNT:role/NAME"
 	}
 	return ""
 }
 
-// endpointHint says what may have been meant by a word under allow, or nothing.
+// endpointHint guesses the meaning of a wrong word under allow, or returns "".
 func endpointHint(word string) string {
 	switch {
 	case strings.HasPrefix(word, "-"):
-		return ": an entry of a list wants a blank after its dash"
+		return ": an entry of a list needs a blank after its dash"
 	case strings.ContainsAny(word, ", ;"):
 		return ": several endpoints are a list, [global, us-east-1]"
 	case word == "all", word == "any", word == "every":
@@ -59,8 +59,8 @@ func endpointHint(word string) string {
 	return ""
 }
 
-// findUnquoted names the mistake in a line in which YAML took a sign for its own,
-// and where that is; zero is none.
+// findUnquoted looks for a sign in a line that YAML reads as its own. It returns
+// the column and the advice. The column is 0 if there is no such sign.
 func findUnquoted(line string) (column int, text string) {
 	for _, c := range [...]struct{ sign, text string }{
 		{"*", `a glob that starts with * has to be quoted: "*"`},
@@ -77,8 +77,8 @@ func findUnquoted(line string) (column int, text string) {
 	return 0, ""
 }
 
-// explainSyntax puts what the YAML parser says into words for whoever wrote the line.
-// The mistake shows at the column.
+// explainSyntax explains a message of the YAML parser to the author of the line.
+// The mistake is at the column.
 func explainSyntax(message, line string, column int) string {
 	before := line
 	if r := []rune(line); column <= len(r) {
@@ -94,11 +94,11 @@ func explainSyntax(message, line string, column int) string {
 	case strings.HasPrefix(message, "unexpected key name"):
 		return "want KEY: VALUE here; a comment begins with #"
 	case strings.HasPrefix(message, "mapping value is not allowed"):
-		return "not YAML: a colon behind a value: put the text in quotes, or begin the next key below the one before it"
+		return "not YAML: there is a colon after a value: put the text in quotes, or write the next key on a new line"
 	case strings.HasPrefix(message, "value is not allowed") && strings.Count(before, "'")%2 == 0 && strings.Contains(before, "'"):
 		return "not YAML: the text ended with the quotation mark before this: quote it with \" instead"
 	case strings.HasPrefix(message, "value is not allowed") && first:
-		return "not YAML: this does not begin below the lines before it: keys of one mapping begin in one column"
+		return "not YAML: this line does not begin in the column of the lines before it: keys of one mapping begin in one column"
 	}
 	return "not YAML: " + message
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// document is a YAML file being read, and what was found wrong with it.
+// document is a YAML file and the problems found in it so far.
 type document struct {
 	file     string
 	source   []string
@@ -26,15 +26,16 @@ type field struct {
 	value ast.Node
 }
 
-// newDocument takes the file apart into lines, and gives its text, which is of
-// use only if no problem was noted.
+// newDocument splits the file into lines. It also returns the text, which may be
+// used only if there are no problems.
 func newDocument(file string, data []byte) (*document, string) {
 	d := &document{file: file}
 	if len(data) > maxPolicy {
 		d.addProblem(position{}, "the file has %d bytes: a policy has at most %d", len(data), maxPolicy)
 		return d, ""
 	}
-	// YAML lets a lone carriage return end a line, and so must the count of lines.
+	// In YAML a single carriage return ends a line, so it must count as a line
+	// here.
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(data), "\ufeff"))
 	for line := range strings.Lines(text) {
 		d.source = append(d.source, strings.TrimSuffix(line, "\n"))
@@ -51,7 +52,7 @@ func newProblem(file string, source []string, at position, format string, args .
 	return p
 }
 
-// addProblem notes an error, unless there are too many already.
+// addProblem adds an error, unless there are too many already.
 func (d *document) addProblem(at position, format string, args ...any) {
 	switch n := len(d.problems); {
 	case n == maxProblems:
@@ -62,7 +63,8 @@ func (d *document) addProblem(at position, format string, args ...any) {
 	d.problems = append(d.problems, newProblem(d.file, d.source, at, format, args...))
 }
 
-// parseRoot parses the text and gives the one document in it.
+// parseRoot parses the text and returns its single document. It returns nil after
+// a problem.
 func (d *document) parseRoot(text string) ast.Node {
 	tokens, ok := d.scanTokens(text)
 	if !ok {
@@ -82,8 +84,8 @@ func (d *document) parseRoot(text string) ast.Node {
 	return nil
 }
 
-// addSyntaxError notes what the YAML parser says, with the mistakes spelt out that people
-// make most often.
+// addSyntaxError adds an error of the YAML parser. Frequent mistakes get a
+// message of their own.
 func (d *document) addSyntaxError(err error) {
 	var where interface {
 		GetMessage() string
@@ -120,7 +122,8 @@ func valuePosition(n ast.Node) position {
 	return position{t.Position.Line, t.Position.Column}
 }
 
-// startPosition is where a node begins to the eye: a mapping's own token is a colon.
+// startPosition returns where a node begins for a reader. The token of a mapping
+// is its first colon, so the first key is used.
 func startPosition(n ast.Node) position {
 	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
 		return valuePosition(m.Values[0].Key)
@@ -128,8 +131,8 @@ func startPosition(n ast.Node) position {
 	return valuePosition(n)
 }
 
-// resolveScalar takes a tag off and refuses anchors and aliases: a policy is to be
-// read from top to bottom.
+// resolveScalar removes a tag, and refuses anchors and aliases. A policy must be
+// readable from top to bottom.
 func (d *document) resolveScalar(n ast.Node, owner position) (ast.Node, bool) {
 	switch n := n.(type) {
 	case nil, *ast.NullNode:
@@ -146,9 +149,9 @@ func (d *document) resolveScalar(n ast.Node, owner position) (ast.Node, bool) {
 	return n, true
 }
 
-// readMapping reads the fields of a mapping, in the order of the file, and notes
-// keys that are not among the known ones or stand there twice. It is false if
-// it is no mapping.
+// readMapping reads the fields of a mapping, in the order of the file. It reports
+// unknown keys and keys that are given twice. It returns false if the node is not
+// a mapping.
 func (d *document) readMapping(n ast.Node, owner position, what string, known []string) ([]field, bool) {
 	n, ok := d.resolveScalar(n, owner)
 	if !ok {
@@ -178,7 +181,7 @@ func (d *document) readMapping(n ast.Node, owner position, what string, known []
 		case !slices.Contains(known, f.key):
 			d.addProblem(f.at, "unknown key %.60q in %s%s", f.key, what, suggestWord(f.key, known))
 		case slices.ContainsFunc(out, func(o field) bool { return o.key == f.key }):
-			d.addProblem(f.at, "%s stands twice in %s", f.key, what)
+			d.addProblem(f.at, "%s is given twice in %s", f.key, what)
 		default:
 			out = append(out, f)
 		}
@@ -213,8 +216,8 @@ func (d *document) readEntries(f field) []ast.Node {
 	return d.readList(f)
 }
 
-// readText reads a scalar as it is written, whatever YAML takes it for: an account
-// id keeps its leading zeros.
+// readText reads a scalar as it is written and ignores its YAML type. So an
+// account id keeps its leading zeros.
 func (d *document) readText(n ast.Node, owner position, what string) (string, bool) {
 	n, ok := d.resolveScalar(n, owner)
 	if !ok {

@@ -1,5 +1,6 @@
-// Package text writes counts in words, for reasons, warnings and messages. In
-// come numbers, out come short English texts. It imports nothing of the module.
+// Package text writes counts in words, for reasons, warnings and messages. It
+// takes numbers and returns short English texts. It imports no other package of
+// this module.
 package text
 
 import "fmt"

@@ -55,10 +55,10 @@ lookup://REGION,REGION.`,
 			return audit(cmd.Context(), p, args, &read, &out, window, judgement)
 		},
 	}
-	read.register(cmd.Flags())
-	out.register(cmd.Flags(), p.reportFormats())
+	read.registerAll(cmd.Flags())
+	out.registerOutput(cmd.Flags(), p.reportFormats())
 	out.registerRows(cmd.Flags())
-	expect.register(cmd.Flags())
+	expect.registerJudging(cmd.Flags())
 	return cmd
 }
 

@@ -40,9 +40,9 @@ the temporary files of runs that were killed. No reader sees those.`,
 			return err
 		},
 	}
-	lake.register(cmd.Flags())
-	lock.register(cmd.Flags())
-	aws.register(cmd.Flags())
+	lake.registerLake(cmd.Flags())
+	lock.registerLock(cmd.Flags())
+	aws.registerAWS(cmd.Flags())
 	return cmd
 }
 

@@ -39,12 +39,12 @@ Days are days of delivery, the folders of the trail.`,
 	read.windowFlags.registerPeriod(s)
 	read.windowFlags.registerAccounts(s)
 	read.windowFlags.registerLateness(s)
-	read.readingFlags.register(s)
+	read.readingFlags.registerReading(s)
 	read.lookupFlags.registerLimits(s)
-	read.messageFlags.register(s)
-	read.awsFlags.register(s)
+	read.messageFlags.registerMessages(s)
+	read.awsFlags.registerAWS(s)
 	read.awsFlags.registerRoles(s)
-	out.register(s, p.reportFormats())
+	out.registerOutput(s, p.reportFormats())
 	cmd.SetFlagErrorFunc(refuseFlags(map[string]string{
 		"region": "coverage tells of every Region of a trail, since a sign-in may be recorded in any; the rows of the others do not change",
 		"resume": "coverage only lists what is there, so an interrupted run has nothing to continue from",

@@ -138,9 +138,9 @@ func TestDeployPoliciesAreTheLeast(t *testing.T) {
 	}
 }
 
-// The README shows the policies that are in the files.
-func TestDeployPoliciesAreTheREADMEs(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
+// The manual shows the policies that are in the files.
+func TestDeployPoliciesAreTheManuals(t *testing.T) {
+	text, err := os.ReadFile("doc/iam.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestDeployPoliciesAreTheREADMEs(t *testing.T) {
 	read, write := readPolicies(t)
 	for _, p := range []iamPolicy{read, write} {
 		if want := strings.Join(p.allowedActions(t), " "); !shown[want] {
-			t.Errorf("the README shows no policy with just %s", want)
+			t.Errorf("doc/iam.md does not show a policy with just %s", want)
 		}
 	}
 }

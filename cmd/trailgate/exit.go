@@ -120,7 +120,7 @@ func hintFor(err error) string {
 	case errors.As(err, &none):
 		return "a trail lies under [PREFIX/]AWSLogs/[ORGANIZATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/; give the bucket, or a prefix above or in that layout"
 	case errors.As(err, &denied):
-		return "the policies under \"What it may do\" in the README list the actions that reading a trail bucket takes"
+		return "\"trailgate help iam\" shows the permissions that reading a trail bucket needs"
 	}
 	if hint := batchHint(err); hint != "" {
 		return hint
@@ -141,7 +141,7 @@ func hintFor(err error) string {
 	case errors.As(err, &resume):
 		return "give the command that wrote the file, name another file, or remove it and FILE.pages beside it to begin anew"
 	case errors.As(err, &refused):
-		return "grant " + refused.Action + "; the policy under \"Without a bucket\" in the README lists all actions that it takes"
+		return "grant " + refused.Action + "; \"trailgate help iam\" shows all permissions that the Event history needs"
 	case errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket":
 		return "check the bucket's name; aws cloudtrail describe-trails prints the names of trail buckets"
 	case errors.As(err, &api) && strings.Contains(api.ErrorCode(), "ExpiredToken"):
@@ -204,7 +204,7 @@ func lakeHint(err error) string {
 	case errors.As(err, &newer):
 		return "use the trailgate that wrote the state, or a newer one"
 	case errors.As(err, &denied):
-		return "grant " + denied.Action + "; the policy under \"What it may do there\" in the README lists all that a lake and a state take"
+		return "grant " + denied.Action + "; \"trailgate help iam\" shows all permissions that a lake and its state need"
 	case errors.Is(err, syscall.ENOSPC):
 		return "make room on the disk; nothing of this run counts, and the next one does its work"
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
@@ -216,9 +216,9 @@ func lakeHint(err error) string {
 // brokenHint says what would help with a damaged file.
 func brokenHint(part lake.Part) string {
 	switch part {
-	case lake.MarkFile:
+	case lake.InfoFile:
 		return "bring it back from a backup of the lake: it has been the same since the lake was begun"
-	case lake.Announcement:
+	case lake.IntentFile:
 		return "remove that file: what its run may have left in the lake is found there, and not filed twice"
 	}
 	return "bring it back from a backup; or remove it and begin anew with another --state and --adopt: all is read again, and what the lake lacks is filed"

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +27,7 @@ type exportFlags struct {
 	adopt       bool
 }
 
-func (f *exportFlags) register(s *pflag.FlagSet) {
+func (f *exportFlags) registerExport(s *pflag.FlagSet) {
 	s.StringSliceVar(&f.partitionBy, "partition-by", nil, "divide the tables by event_date and by this `column` as well: account_id")
 	s.DurationVar(&f.settle, "settle", 24*time.Hour, "how late a sign-in may come and still be judged in its order")
 	s.DurationVar(&f.lookBack, "look-back", trail.DefaultLookBack, "how long after its time stamp a log file may appear in the bucket and still be found")
@@ -80,15 +79,15 @@ The first run begins 30 days back, or at --since.`,
 	x.read.windowFlags.registerPeriod(s)
 	s.Lookup("until").Usage = "only log files delivered before this `time`, as if the run were made then"
 	x.read.windowFlags.registerFilters(s)
-	x.read.readingFlags.register(s)
+	x.read.readingFlags.registerReading(s)
 	x.read.lookupFlags.registerLimits(s)
-	x.read.messageFlags.register(s)
-	x.read.awsFlags.register(s)
+	x.read.messageFlags.registerMessages(s)
+	x.read.awsFlags.registerAWS(s)
 	x.read.awsFlags.registerRoles(s)
 	x.expect.registerJob(s)
-	x.lake.register(s)
-	x.lock.register(s)
-	x.flags.register(s)
+	x.lake.registerLake(s)
+	x.lock.registerLock(s)
+	x.flags.registerExport(s)
 	cmd.SetFlagErrorFunc(refuseFlags(map[string]string{
 		"resume":   "an export keeps its own state, and needs no such file",
 		"lateness": "an export reads everything that was delivered, however late; --look-back says how late it may appear",
@@ -237,17 +236,4 @@ func (p *process) openLog(format string, quiet bool) error {
 	}
 	p.log = l
 	return nil
-}
-
-// asUsage makes a usage error of an error that the flags can mend.
-func asUsage(err error) error {
-	var filter *batch.FilterChangedError
-	var partition *batch.PartitionMismatchError
-	var other *batch.OtherStateError
-	var same *batch.SameSourceError
-	var key *batch.UnknownKeyError
-	if errors.As(err, &filter) || errors.As(err, &partition) || errors.As(err, &other) || errors.As(err, &same) || errors.As(err, &key) {
-		return usageError{fmt.Errorf("%w", err)}
-	}
-	return err
 }

@@ -209,7 +209,7 @@ func TestDamage(t *testing.T) {
 				return bytes.Replace(b, []byte("part-0000000003"), []byte("part-0000000002"), 1)
 			})
 			return func() { change(t, path, none) }
-		}, code: exitFailed, words: []string{"is no file of its run", "hint: "}},
+		}, code: exitFailed, words: []string{"is not a file of its run", "hint: "}},
 		"findings damaged": {do: func(t *testing.T, d *damaged) func() {
 			return change(t, d.one(t, "findings/event_date=2024-03-06/part-*"), half)
 		}, code: exitFailed, words: []string{"findings/event_date=2024-03-06/part-", "hint: "}},

@@ -2,10 +2,7 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"math"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"trailgate/analyzer/endpoint"
+	"trailgate/cmd/trailgate/internal/flagvalue"
 	"trailgate/ingest"
 	"trailgate/ingest/lookup"
 )
@@ -36,15 +34,15 @@ func defaultReadFlags() readFlags {
 	}
 }
 
-// register registers all groups.
-func (f *readFlags) register(s *pflag.FlagSet) {
+// registerAll registers all groups.
+func (f *readFlags) registerAll(s *pflag.FlagSet) {
 	f.windowFlags.registerPeriod(s)
 	f.windowFlags.registerFilters(s)
 	f.windowFlags.registerLateness(s)
-	f.readingFlags.register(s)
-	f.lookupFlags.register(s)
-	f.messageFlags.register(s)
-	f.awsFlags.register(s)
+	f.readingFlags.registerReading(s)
+	f.lookupFlags.registerLookup(s)
+	f.messageFlags.registerMessages(s)
+	f.awsFlags.registerAWS(s)
 	f.awsFlags.registerRoles(s)
 }
 
@@ -87,7 +85,7 @@ type readingFlags struct {
 	table endpoint.Table // regionsFile, parsed
 }
 
-func (f *readingFlags) register(s *pflag.FlagSet) {
+func (f *readingFlags) registerReading(s *pflag.FlagSet) {
 	f.registerTable(s)
 	s.IntVar(&f.workers, "workers", 0, "objects read at once (default: from cores and source)")
 	s.StringVar(&f.maxObject, "max-object-size", f.maxObject, "largest object, inflated; of a stream, the largest record")
@@ -104,7 +102,7 @@ type messageFlags struct {
 	noProgress bool
 }
 
-func (f *messageFlags) register(s *pflag.FlagSet) {
+func (f *messageFlags) registerMessages(s *pflag.FlagSet) {
 	s.BoolVar(&f.verbose, "verbose", false, "name everything that was skipped")
 	s.BoolVar(&f.quiet, "quiet", false, "nothing on standard error but errors")
 	s.BoolVar(&f.noProgress, "no-progress", false, "no progress bar on a terminal")
@@ -117,7 +115,7 @@ type awsFlags struct {
 	endpointURL string
 }
 
-func (f *awsFlags) register(s *pflag.FlagSet) {
+func (f *awsFlags) registerAWS(s *pflag.FlagSet) {
 	s.StringVar(&f.profile, "profile", "", "AWS `profile` of the shared configuration")
 	s.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of the AWS service to use instead of AWS's own")
 }
@@ -167,7 +165,7 @@ func (f *readFlags) window(now time.Time) (w ingest.Window, err error) {
 	if f.workers < 0 {
 		return w, usagef("--workers %d is negative", f.workers)
 	}
-	if f.limit, err = parseSize(f.maxObject); err != nil {
+	if f.limit, err = flagvalue.ParseSize(f.maxObject); err != nil {
 		return w, usagef("--max-object-size: %w", err)
 	}
 	return w, f.readTable()
@@ -188,51 +186,11 @@ func (f *readingFlags) readTable() error {
 	return nil
 }
 
-// parseTime reads a moment: RFC 3339, a UTC day, or an age before now.
+// parseTime reads the time that a flag gives. An empty text is the zero time.
 func parseTime(flag, s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
+	t, err := flagvalue.ParseTime(s, now)
+	if err != nil {
+		return t, usagef("--%s %w", flag, err)
 	}
-	for _, layout := range [...]string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	if age, ok := parseAge(s); ok {
-		return now.Add(-age).UTC().Truncate(time.Second), nil
-	}
-	return time.Time{}, usagef("--%s %q is not a time: use RFC 3339 (2026-03-01T08:00:00Z), a UTC day (2026-03-01), or an age (90d, 36h)", flag, s)
-}
-
-// parseAge reads an age: Go's durations, and days and weeks.
-func parseAge(s string) (time.Duration, bool) {
-	if d, err := time.ParseDuration(s); err == nil {
-		return d, d >= 0
-	}
-	for unit, d := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		if digits, ok := strings.CutSuffix(s, unit); ok {
-			n, err := strconv.ParseInt(digits, 10, 64)
-			return time.Duration(n) * d, err == nil && n >= 0 && n <= int64(math.MaxInt64/d)
-		}
-	}
-	return 0, false
-}
-
-// parseSize reads a number of bytes with an optional unit, decimal or binary.
-func parseSize(s string) (int64, error) {
-	digits := strings.TrimRight(s, "kKMGTiB")
-	n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
-	if err != nil || n <= 0 {
-		return 0, fmt.Errorf("%q is not a size: give bytes, or 500MB, or 1GiB", s)
-	}
-	units := [...]struct {
-		name  string
-		bytes int64
-	}{{"", 1}, {"B", 1}, {"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}}
-	for _, u := range units {
-		if s[len(digits):] == u.name && n <= (1<<62)/u.bytes {
-			return n * u.bytes, nil
-		}
-	}
-	return 0, fmt.Errorf("%q is not a size: give bytes, or 500MB, or 1GiB", s)
+	return t, nil
 }

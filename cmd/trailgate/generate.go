@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"trailgate/cmd/trailgate/internal/flagvalue"
 	"trailgate/fixtures"
 	"trailgate/fixtures/company"
 )
@@ -46,7 +47,7 @@ In that case --people and --accounts describe the company.`,
 				return err
 			}
 			if bomb != "" {
-				if c.Bomb, err = parseSize(bomb); err != nil {
+				if c.Bomb, err = flagvalue.ParseSize(bomb); err != nil {
 					return usagef("--bomb: %w", err)
 				}
 			}

@@ -59,8 +59,6 @@ func allowed(from, to string) bool {
 		return in(to, "report", "analyzer", "ingest") && !in(to, "ingest/ingesttest", "report/lake")
 	case in(from, "fixtures"):
 		return in(to, "fixtures")
-	case in(from, "report/convert"):
-		return in(to, "report", "analyzer", "ingest", "ingest/signin") && !in(to, "ingest/trail", "ingest/lookup", "ingest/local", "ingest/ingesttest")
 	case in(from, "report"):
 		return in(to, "report")
 	case from == "ingest", in(from, "ingest/record"):

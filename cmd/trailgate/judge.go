@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -40,7 +38,7 @@ type judgeFlags struct {
 	set          *pflag.FlagSet // that they are registered in
 }
 
-func (f *judgeFlags) register(s *pflag.FlagSet) {
+func (f *judgeFlags) registerJudging(s *pflag.FlagSet) {
 	f.registerJob(s)
 	f.registerBaseline(s)
 	s.StringVar(&f.saveBaseline, "save-baseline", "", "write what is known at the end to this `file`, for the next run's --baseline")
@@ -196,7 +194,7 @@ func (j *judgement) describe(d *report.Report, grouped bool) {
 	}
 	all := j.found
 	if grouped {
-		all = byPrincipal(all)
+		all = convert.GroupByPrincipal(all)
 	}
 	d.Findings = convert.Findings(all)
 	if n := j.judge.Late(); n > 0 {
@@ -204,20 +202,4 @@ func (j *judgement) describe(d *report.Report, grouped bool) {
 			"%s not newer than what the baseline already knows (through %s): expectations from history did not speak of them",
 			text.Count(n, "sign-in"), j.judge.Baseline.LearnedUntil().Format(time.RFC3339)))
 	}
-}
-
-// byPrincipal groups findings for people to read: whoever has the gravest
-// finding comes first, and each one's findings are in order of time.
-func byPrincipal(all []detect.Finding) []detect.Finding {
-	worst := map[string]rule.Severity{}
-	for _, f := range all {
-		who := f.Event.Principal()
-		worst[who] = max(worst[who], f.Severity)
-	}
-	out := slices.Clone(all)
-	slices.SortStableFunc(out, func(a, b detect.Finding) int {
-		x, y := a.Event.Principal(), b.Event.Principal()
-		return cmp.Or(cmp.Compare(worst[y], worst[x]), strings.Compare(x, y))
-	})
-	return out
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ type lakeFlags struct {
 	to, state string
 }
 
-func (f *lakeFlags) register(s *pflag.FlagSet) {
+func (f *lakeFlags) registerLake(s *pflag.FlagSet) {
 	s.StringVar(&f.to, "to", "", "the lake: a `folder` or s3://BUCKET/PREFIX")
 	s.StringVar(&f.state, "state", "", "where the job keeps its state: a `folder` or s3://BUCKET/PREFIX (default: "+lake.Metadata+"/state in the lake)")
 }
@@ -36,7 +37,7 @@ type lockFlags struct {
 	lease time.Duration
 }
 
-func (f *lockFlags) register(s *pflag.FlagSet) {
+func (f *lockFlags) registerLock(s *pflag.FlagSet) {
 	s.DurationVar(&f.wait, "lock-wait", 2*time.Minute, "how long to wait for another run on the same state")
 	s.DurationVar(&f.lease, "lease", time.Minute, "how long the lock lasts without renewal; after this time the lock of a crashed run expires")
 }
@@ -104,4 +105,17 @@ func parseStore(flag, arg string) (bucket, prefix string, err error) {
 		return "", "", usagef("--%s %q names no bucket", flag, arg)
 	}
 	return bucket, prefix, nil
+}
+
+// asUsage makes a usage error of an error that the flags can mend.
+func asUsage(err error) error {
+	var filter *batch.FilterChangedError
+	var partition *batch.PartitionMismatchError
+	var other *batch.OtherStateError
+	var same *batch.SameSourceError
+	var key *batch.UnknownKeyError
+	if errors.As(err, &filter) || errors.As(err, &partition) || errors.As(err, &other) || errors.As(err, &same) || errors.As(err, &key) {
+		return usageError{fmt.Errorf("%w", err)}
+	}
+	return err
 }

@@ -26,7 +26,7 @@ type lookupFlags struct {
 	regionTimeout time.Duration
 }
 
-func (f *lookupFlags) register(s *pflag.FlagSet) {
+func (f *lookupFlags) registerLookup(s *pflag.FlagSet) {
 	f.registerLimits(s)
 	s.StringVar(&f.resume, "resume", "", "lookup://: continue an interrupted run from this `file`, and keep it for the next")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"trailgate/analyzer/policy"
 	"trailgate/cmd/trailgate/internal/atomicfile"
 	"trailgate/report"
 	"trailgate/report/row"
@@ -48,8 +49,8 @@ func formatNames(formats []report.Format) []string {
 	return names
 }
 
-// register registers the flags. The first format is the default.
-func (f *outputFlags) register(s *pflag.FlagSet, formats []report.Format) {
+// registerOutput registers the flags. The first format is the default.
+func (f *outputFlags) registerOutput(s *pflag.FlagSet, formats []report.Format) {
 	f.formats = formats
 	names := formatNames(formats)
 	s.StringVar(&f.format, "format", names[0], "one of "+strings.Join(names, ", "))
@@ -143,4 +144,24 @@ func (f *outputFlags) write(p *process, partial bool, write func(io.Writer) erro
 		return usagef("-o %q is a folder", f.out)
 	}
 	return atomicfile.Replace(path, write)
+}
+
+// tellProblems shows problems of a policy on standard error, each with its line of the
+// file. If the log is made of records, each problem is one record. It stops if standard
+// error cannot be written to.
+func (p *process) tellProblems(problems policy.Problems) {
+	for _, problem := range problems {
+		if problem.Warning {
+			problem.Text = "warning: " + problem.Text
+		}
+		if p.log != nil && p.log.Structured() {
+			p.log.Complain(problem.Error())
+			continue
+		}
+		for _, l := range problem.Lines() {
+			if _, err := fmt.Fprintln(p.stderr, report.Clean(l)); err != nil {
+				return
+			}
+		}
+	}
 }

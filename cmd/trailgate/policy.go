@@ -88,7 +88,7 @@ not be read.`,
 			return failed
 		},
 	}
-	read.register(cmd.Flags())
+	read.registerAll(cmd.Flags())
 	cmd.Flags().StringArrayVar(&against, "against", nil, "also read this `source`, and warn of globs that match nobody in it; repeatable")
 	cmd.Flags().BoolVar(&strict, "strict", false, "count warnings as errors")
 	return cmd
@@ -123,26 +123,6 @@ func (p *process) readPolicy(file string, table endpoint.Table) (*policy.Policy,
 			"trailgate policy schema prints a JSON Schema, so that editors can check a policy while you write it"}
 	}
 	return rules, err
-}
-
-// tellProblems shows problems of a policy on standard error, each with its line of the
-// file. If the log is made of records, each problem is one record. It stops if standard
-// error cannot be written to.
-func (p *process) tellProblems(problems policy.Problems) {
-	for _, problem := range problems {
-		if problem.Warning {
-			problem.Text = "warning: " + problem.Text
-		}
-		if p.log != nil && p.log.Structured() {
-			p.log.Complain(problem.Error())
-			continue
-		}
-		for _, l := range problem.Lines() {
-			if _, err := fmt.Fprintln(p.stderr, report.Clean(l)); err != nil {
-				return
-			}
-		}
-	}
 }
 
 // tallySources counts how the policy of the tally decides the sign-ins of the sources.
@@ -199,7 +179,7 @@ sign-ins and nothing else.`,
 			return p.learnPolicy(cmd.Context(), args, &read, &out, window)
 		},
 	}
-	read.register(cmd.Flags())
+	read.registerAll(cmd.Flags())
 	cmd.Flags().StringVarP(&out.out, "output", "o", "", "write to this `file`, whole or not at all; - is standard output")
 	return cmd
 }

@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"trailgate/cmd/trailgate/internal/runlog"
-	"trailgate/ingest/record"
 	"trailgate/report"
 )
 
@@ -80,28 +76,9 @@ something was skipped; 4 findings at or above --fail-on; 130 interrupted.`,
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newAudit(p), newExport(p), newCompact(p), newState(p), newCoverage(p), newExplain(p), newGenerate(p), newPolicy(p), newSchema(p), newVersion(p))
+	setHelp(root, p)
+	setVersion(root)
 	return root
-}
-
-func newVersion(p *process) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			revision := ""
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						revision = fmt.Sprintf(", revision %.12s", s.Value)
-					}
-				}
-			}
-			_, err := fmt.Fprintf(p.stdout, "trailgate %s (%s, %s/%s, inflating with %s%s)\n",
-				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, record.Inflater, revision)
-			return err
-		},
-	}
 }
 
 // noArgs is cobra.NoArgs as a usage error.

@@ -60,7 +60,7 @@ can create the view only if the table holds at least one file.`,
 			})
 		},
 	}
-	out.register(cmd.Flags(), tableAndJSON())
+	out.registerOutput(cmd.Flags(), tableAndJSON())
 	cmd.Flags().StringVar(&out.rows, "rows", "signins", "the table: signins, findings, endpoints, principals or coverage")
 	cmd.Flags().StringVar(&ddl.dialect, "ddl", "", "print the statement for this `engine`: athena, duckdb or spark")
 	cmd.Flags().StringVar(&ddl.to, "to", "", "with --ddl: the lake, a folder or s3://BUCKET/PREFIX (default: the folder lake for duckdb, otherwise s3://BUCKET/PREFIX for you to replace)")

@@ -26,7 +26,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"trailgate": main, "trailgate-at": mainAt})
+	testscript.Main(m, map[string]func(){"trailgate": main, "trailgate-at": mainAt, "trailgate-document": mainDocument})
 }
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in the scripts")

@@ -11,81 +11,81 @@ import (
 	"trailgate/ingest"
 )
 
-// Doc is one document that the source under test must hold. A source with
-// files stores Data under Name; one that serves single records takes Records.
-// A Doc is not to be altered.
+// Doc is one document that the source under test must hold. A source with files
+// stores Data under Name. A source with single records uses Records. A Doc must
+// not be changed.
 type Doc struct {
 	Name    string       // a key in the layout of a trail bucket
-	Records [][]byte     // the sign-ins' JSON, each once
-	Data    []byte       // a Records file with these and others, gzip
-	Fault   ingest.Cause // what is wrong with Data; empty: nothing
-	IDs     []string     // event ids that can be read of it in spite of Fault
-	Lost    int          // sign-ins in it that are skipped one by one
+	Records [][]byte     // JSON of the sign-ins, each once
+	Data    []byte       // a log file with these records and another, as gzip
+	Fault   ingest.Cause // the skip that Data must cause; empty: none
+	IDs     []string     // event ids that can be read, even with a Fault
+	Lost    int          // sign-ins that are skipped as single records
 }
 
-// begin is the time of the first record of the documents.
-func begin() time.Time { return time.Date(2024, 3, 4, 10, 0, 0, 0, time.UTC) }
+// startTime is the time of the first record of the documents.
+func startTime() time.Time { return time.Date(2024, 3, 4, 10, 0, 0, 0, time.UTC) }
 
-// docs are sound documents: accounts × Regions × files, three sign-ins each,
-// an hour between files.
-func docs(files int) []Doc {
+// soundDocs are documents without a fault: for each of three accounts and two Regions
+// so many files, an hour apart, with three sign-ins each.
+func soundDocs(files int) []Doc {
 	var out []Doc
 	for _, account := range [...]string{"111122223333", "444455556666", "123456789012"} {
 		for _, region := range [...]string{"us-east-1", "eu-north-1"} {
 			for n := range files {
-				out = append(out, sound(account, region, n))
+				out = append(out, soundDoc(account, region, n))
 			}
 		}
 	}
 	return out
 }
 
-func sound(account, region string, n int) Doc {
-	at := begin().Add(time.Duration(n) * time.Hour)
-	d := Doc{Name: key(account, region, at.Add(5*time.Minute), n)}
-	lines := []string{other(account, region, at)}
+func soundDoc(account, region string, n int) Doc {
+	at := startTime().Add(time.Duration(n) * time.Hour)
+	d := Doc{Name: logFileKey(account, region, at.Add(5*time.Minute), n)}
+	lines := []string{otherRecord(account, region, at)}
 	for i := range 3 {
 		id := fmt.Sprintf("%s-%s-%d-%d", account, region, n, i)
 		d.IDs = append(d.IDs, id)
 		lines = append(lines, signIn(account, region, at.Add(time.Duration(i)*time.Minute), id))
 		d.Records = append(d.Records, []byte(lines[len(lines)-1]))
 	}
-	d.Data = pack(`{"Records":[` + strings.Join(lines, ",") + `]}`)
+	d.Data = gzipText(`{"Records":[` + strings.Join(lines, ",") + `]}`)
 	return d
 }
 
-// faulty are documents with one fault each.
-func faulty() []Doc {
+// faultyDocs are documents with one fault each.
+func faultyDocs() []Doc {
 	const account, region = "111122223333", "us-west-2"
-	cut := sound(account, region, 0)
+	cut := soundDoc(account, region, 0)
 	cut.Fault, cut.IDs, cut.Records = ingest.CauseTruncated, nil, nil
 	cut.Data = cut.Data[:len(cut.Data)/2]
 
-	corrupt := sound(account, region, 1)
+	corrupt := soundDoc(account, region, 1)
 	corrupt.Fault, corrupt.IDs, corrupt.Records = ingest.CauseCorrupt, nil, nil
 	corrupt.Data = bytes.Clone(corrupt.Data)
 	corrupt.Data[len(corrupt.Data)-8] ^= 0xff
 
-	empty := sound(account, region, 2)
+	empty := soundDoc(account, region, 2)
 	empty.Fault, empty.IDs, empty.Records, empty.Data = ingest.CauseEmpty, nil, nil, []byte{}
 
-	trailing := sound(account, region, 3)
+	trailing := soundDoc(account, region, 3)
 	trailing.Fault = ingest.CauseTrailing
 	trailing.Data = append(bytes.Clone(trailing.Data), "garbage behind the end"...)
 
-	foreign := sound(account, region, 4)
+	foreign := soundDoc(account, region, 4)
 	foreign.Fault, foreign.IDs, foreign.Records = ingest.CauseUnknown, nil, nil
-	foreign.Data = pack("no JSON, and ConsoleLogin only by name")
+	foreign.Data = gzipText("no JSON, and ConsoleLogin only by name")
 
-	nameless := sound(account, region, 5)
+	nameless := soundDoc(account, region, 5)
 	nameless.Lost, nameless.Records = 1, nil
-	at := begin().Add(5 * time.Hour)
+	at := startTime().Add(5 * time.Hour)
 	nameless.IDs = []string{"sound-neighbour"}
-	nameless.Data = pack(`{"Records":[` + signIn(account, region, at, "") + "," + signIn(account, region, at, "sound-neighbour") + `]}`)
+	nameless.Data = gzipText(`{"Records":[` + signIn(account, region, at, "") + "," + signIn(account, region, at, "sound-neighbour") + `]}`)
 	return []Doc{cut, corrupt, empty, trailing, foreign, nameless}
 }
 
-func key(account, region string, delivered time.Time, n int) string {
+func logFileKey(account, region string, delivered time.Time, n int) string {
 	file := fmt.Sprintf("%s_CloudTrail_%s_%s_Unique%010d.json.gz", account, region, delivered.Format("20060102T1504Z"), n)
 	return path.Join("AWSLogs", account, "CloudTrail", region, delivered.Format("2006/01/02"), file)
 }
@@ -104,14 +104,15 @@ func signIn(account, region string, at time.Time, id string) string {
 		account, account, at.Format(time.RFC3339), region, eventID, account, region)
 }
 
-// other is a record that is no sign-in.
-func other(account, region string, at time.Time) string {
+// otherRecord is a record that is not a sign-in.
+func otherRecord(account, region string, at time.Time) string {
 	return fmt.Sprintf(`{"eventVersion":"1.08","userIdentity":{"type":"AWSService"},"eventTime":%q,"eventSource":"s3.amazonaws.com",`+
 		`"eventName":"ListBuckets","awsRegion":%q,"eventID":"other","recipientAccountId":%q}`, at.Format(time.RFC3339), region, account)
 }
 
-// pack gives the gzip form, or nothing usable if that fails, which a test sees.
-func pack(text string) []byte {
+// gzipText gives the gzip form of a text. It is nil if that fails, which then fails
+// the test.
+func gzipText(text string) []byte {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	if err != nil {

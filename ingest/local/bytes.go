@@ -5,15 +5,15 @@ import (
 	"io"
 )
 
-// byteCounter counts bytes, and ends when the context does.
-type byteCounter struct {
+// countingReader counts bytes, and ends when the context ends.
+type countingReader struct {
 	r   io.Reader
 	ctx context.Context
 	n   int64
 }
 
-// Read reads on, unless the context has ended.
-func (c *byteCounter) Read(p []byte) (int, error) {
+// Read reads, unless the context has ended.
+func (c *countingReader) Read(p []byte) (int, error) {
 	if err := c.ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -22,7 +22,7 @@ func (c *byteCounter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAll appends all of r to b, which may have room from the file before.
+// readAll appends all of r to b, and uses the capacity that b has.
 func readAll(b []byte, r io.Reader) ([]byte, error) {
 	for {
 		if len(b) == cap(b) {
@@ -39,25 +39,25 @@ func readAll(b []byte, r io.Reader) ([]byte, error) {
 	}
 }
 
-// pumpPiece is what one Read gave.
-type pumpPiece struct {
+// chunk is the result of one Read.
+type chunk struct {
 	b   []byte
 	err error
 }
 
-// pumpedReader reads what a goroutine has read, or nothing more once the context has
-// ended: a pipe that nobody writes to must not keep the program from ending.
+// pumpedReader gives the bytes that another goroutine reads. It ends when the context
+// ends, even while a Read blocks: an idle pipe must not keep the program running.
 type pumpedReader struct {
 	ctx   context.Context
-	in    <-chan pumpPiece
-	spent chan<- []byte // a buffer that is read out goes back
+	in    <-chan chunk
+	spent chan<- []byte // buffers that have been used up
 	buf   []byte
-	rest  pumpPiece
+	rest  chunk
 }
 
-// startPump starts to read r, into two buffers by turns.
+// startPump starts to read r, into two buffers in turn.
 func startPump(ctx context.Context, r io.Reader) *pumpedReader {
-	in, free := make(chan pumpPiece), make(chan []byte, 2)
+	in, free := make(chan chunk), make(chan []byte, 2)
 	free <- make([]byte, 1<<18)
 	free <- make([]byte, 1<<18)
 	go func() {
@@ -70,7 +70,7 @@ func startPump(ctx context.Context, r io.Reader) *pumpedReader {
 			}
 			n, err := r.Read(b)
 			select {
-			case in <- pumpPiece{b[:n], err}:
+			case in <- chunk{b[:n], err}:
 			case <-ctx.Done():
 				return
 			}
@@ -82,11 +82,11 @@ func startPump(ctx context.Context, r io.Reader) *pumpedReader {
 	return &pumpedReader{ctx: ctx, in: in, spent: free}
 }
 
-// Read gives what was read, in order.
+// Read gives the bytes in order.
 func (p *pumpedReader) Read(b []byte) (int, error) {
 	for len(p.rest.b) == 0 && p.rest.err == nil {
 		if p.buf != nil {
-			p.spent <- p.buf[:cap(p.buf)] // two buffers, two places: this never waits
+			p.spent <- p.buf[:cap(p.buf)] // the channel has room for both buffers: this never blocks
 			p.buf = nil
 		}
 		select {

@@ -1,8 +1,8 @@
-// Package local reads CloudTrail JSON from places that are not laid out as a
-// trail: files, folders of files, and standard input, in any carrier shape,
-// gzip or plain, told apart by their bytes. In come paths, out come sign-ins
-// and their coverage. It holds no file in memory that could be large, and
-// never writes.
+// Package local reads CloudTrail JSON from files, folders of files, and standard
+// input, which need not have the layout of a trail. It accepts every carrier
+// that package record knows, gzip or plain, and recognises them by their bytes.
+// The input is a path. The output is sign-ins and their coverage. The package
+// streams large files, so that its memory is bounded, and never writes.
 package local
 
 import (
@@ -23,72 +23,78 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Source is a file, a folder, or standard input. Set the fields before the first
-// Open and leave them alone. Standard input can be read once only, and has one
-// stream at a time.
+// Source is a file, a folder, or standard input. Set the fields before the
+// first Open and leave them alone. Files and folders may be read several times,
+// and by several goroutines at once; standard input can be read once.
 type Source struct {
 	Path     string                // a file or folder; "-" is Stdin
-	Stdin    io.Reader             // read once, when Path is "-"; a Read that blocks is left behind when the context ends
-	Workers  int                   // files read at once; 0 means one a core
-	Limit    int64                 // most bytes of one value or record; 0 means what package record sets
-	Progress func(ingest.Progress) // called from the iterating goroutine; may be nil
+	Stdin    io.Reader             // used if Path is "-"; a Read that still blocks when the context ends is abandoned
+	Workers  int                   // files read at once; 0: one for each core
+	Limit    int64                 // bytes of one value or record at most; 0: the bounds of package record
+	Progress func(ingest.Progress) // called from the goroutine that iterates; may be nil
 }
 
-// Name is the path as the user gave it, "-" for standard input.
+// Name is the path, as the user named it.
 func (s *Source) Name() string { return s.Path }
 
-// Open makes a stream of all files; see ingest.Source. The window is not used, since
-// nothing but its records says what a file holds.
+// Open prepares to read all files; see ingest.Source. It ignores the window,
+// because every file is read whole.
 func (s *Source) Open(ctx context.Context, _ ingest.Window) ingest.Stream {
 	return &stream{source: s, ctx: ctx}
 }
 
-// stream is one reading of a Source.
+// stream is one reading of all files.
 type stream struct {
 	source   *Source
-	ctx      context.Context // of the whole stream, as Open has it
+	ctx      context.Context
+	used     bool
 	coverage ingest.Coverage
 }
 
-// Coverage says what was read; see ingest.Stream.
+// Coverage is complete once Events has ended.
 func (st *stream) Coverage() ingest.Coverage { return st.coverage }
 
-// file is one file to read, or an error in its place.
+// file is one file to read, or an error instead of one.
 type file struct {
 	path  string
-	named bool // by the user, not found in a folder
+	named bool // the user has named it; false: it was found in a folder
 	err   error
 }
 
-// origin names the file in events and skips.
-func (f file) origin() string {
+// originName is the name of the file in events and skips.
+func (f file) originName() string {
 	if f.path == "-" {
 		return "stdin"
 	}
 	return f.path
 }
 
-// fileBatch is what a worker hands over: some sign-ins of a file, and at its end
-// the account of it.
+// fileBatch is sent by a worker. It has some sign-ins of a file, and at the end of
+// the file its fileEnd.
 type fileBatch struct {
 	events []signin.Event
 	skips  []error
-	end    *fileResult
+	end    *fileEnd
 }
 
-// fileResult is how reading a file ended.
-type fileResult struct {
+// fileEnd says how the reading of a file ended.
+type fileEnd struct {
 	skipped          bool
 	excluded         string // the reason, for a file left out
 	packed, inflated int64
 }
 
-// batchSize is how many sign-ins a worker holds back at the most.
+// batchSize is the largest number of sign-ins in a fileBatch.
 const batchSize = 512
 
 // Events yields the sign-ins of all files; see ingest.Stream.
 func (st *stream) Events() iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
+		if st.used {
+			yield(signin.Event{}, ingest.ErrReadTwice)
+			return
+		}
+		st.used = true
 		st.coverage = ingest.Coverage{Sources: []string{st.source.Path}}
 		files, err := st.source.findFiles()
 		if err != nil {
@@ -96,37 +102,42 @@ func (st *stream) Events() iter.Seq2[signin.Event, error] {
 			return
 		}
 		ctx, cancel := context.WithCancelCause(st.ctx)
-		out := st.source.startWorkers(ctx, files)
+		out := st.source.startReaders(ctx, files)
 		defer func() {
 			cancel(nil)
-			for range out { // until the workers are gone
+			for range out { // until the workers have ended
 			}
 		}()
-		done := st.yieldBatches(len(files), out, yield)
-		if left := len(files) - done; left > 0 && ctx.Err() != nil {
-			st.coverage.Exclude(ingest.ExcludedInterrupted, left)
-			st.coverage.Partial = true
+		done, left := st.yieldBatches(len(files), out, yield)
+		st.coverage.Exclude(ingest.ReasonInterrupted, len(files)-done)
+		st.coverage.Partial = left || done < len(files)
+		if !left && done < len(files) && ctx.Err() != nil {
 			yield(signin.Event{}, context.Cause(ctx))
 		}
 	}
 }
 
-// yieldBatches yields what the workers hand over and keeps the account. It gives
-// the number of files that came to their end.
-func (st *stream) yieldBatches(total int, out <-chan fileBatch, yield func(signin.Event, error) bool) int {
+// yieldBatches yields the events and skips of the workers and counts them. It gives
+// the number of files that were read to their end or skipped, and whether the
+// caller left.
+func (st *stream) yieldBatches(total int, out <-chan fileBatch, yield func(signin.Event, error) bool) (done int, left bool) {
 	c := &st.coverage
 	c.Listed = total
 	p := ingest.Progress{Listed: total, Final: true}
 	for b := range out {
 		for _, e := range b.events {
 			if !yield(e, nil) {
-				return p.Done
+				return p.Done, true
 			}
 		}
-		for _, err := range b.skips {
-			if !yield(signin.Event{}, err) {
-				return p.Done
+		for i, err := range b.skips {
+			if yield(signin.Event{}, err) {
+				continue
 			}
+			if b.end != nil && b.end.skipped && i == len(b.skips)-1 {
+				p.Done++ // the caller has been told of the file's own skip
+			}
+			return p.Done, true
 		}
 		p.SignIns += len(b.events)
 		if end := b.end; end != nil {
@@ -145,10 +156,10 @@ func (st *stream) yieldBatches(total int, out <-chan fileBatch, yield func(signi
 			st.source.Progress(p)
 		}
 	}
-	return p.Done
+	return p.Done, false
 }
 
-// findFiles finds what there is to read, in lexical order.
+// findFiles finds the files to read, in lexical order.
 func (s *Source) findFiles() ([]file, error) {
 	if s.Path == "-" {
 		return []file{{path: "-", named: true}}, nil
@@ -163,7 +174,7 @@ func (s *Source) findFiles() ([]file, error) {
 	var out []file
 	root := s.Path
 	if link, err := os.Lstat(root); err == nil && link.Mode()&fs.ModeSymlink != 0 {
-		root += string(filepath.Separator) // what it points to, not the link
+		root += string(filepath.Separator) // the folder that the link leads to
 	}
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -183,9 +194,9 @@ func (s *Source) findFiles() ([]file, error) {
 	return out, err
 }
 
-// startWorkers reads the files with a few workers. The channel is closed once all are
-// gone; whoever leaves it early must cancel the context and drain it.
-func (s *Source) startWorkers(ctx context.Context, files []file) <-chan fileBatch {
+// startReaders starts workers that read the files. The channel is closed when all
+// have ended. A caller that leaves early must cancel the context and drain it.
+func (s *Source) startReaders(ctx context.Context, files []file) <-chan fileBatch {
 	workers := s.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -211,7 +222,7 @@ func (s *Source) startWorkers(ctx context.Context, files []file) <-chan fileBatc
 			}
 			for f := range next {
 				if r.readFile(f) != nil {
-					return // the context has ended, as the consumer knows
+					return // the context has ended
 				}
 			}
 		})
@@ -223,20 +234,22 @@ func (s *Source) startWorkers(ctx context.Context, files []file) <-chan fileBatc
 	return out
 }
 
-// exclusionReason tells why a file found in a folder is left out, or "".
+// exclusionReason says why a file that was found in a folder is left out. It is empty
+// if the file is to be read.
 func exclusionReason(f file, info fs.FileInfo) string {
 	switch {
 	case f.named:
 		return ""
 	case strings.HasPrefix(filepath.Base(f.path), "."):
-		return "hidden"
+		return ingest.ReasonHidden
 	case !info.Mode().IsRegular():
-		return "irregular"
+		return ingest.ReasonIrregular
 	}
 	return ""
 }
 
-// openFile opens a file, or standard input.
+// openFile opens a file, or standard input. It gives no reader for a pipe or device
+// in a folder.
 func (r *fileReader) openFile(f file) (io.ReadCloser, fs.FileInfo, error) {
 	if f.path == "-" {
 		if r.stdin == nil {
@@ -272,8 +285,8 @@ func causeOf(err error) ingest.Cause {
 	return ingest.CauseTransport
 }
 
-// kindOf gives the kind of a record error, or 0.
-func kindOf(err error) record.Kind {
+// errorKind is the kind of an error of package record, or 0.
+func errorKind(err error) record.Kind {
 	var e *record.Error
 	if errors.As(err, &e) {
 		return e.Kind

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/ingest"
+	"trailgate/ingest/ingesttest"
 	"trailgate/ingest/local"
 )
 
@@ -54,20 +55,14 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// outcome is what reading a source gave: sorted ids, and causes.
+// outcome is the result of reading a source: sorted ids and causes.
 type outcome struct {
 	IDs    []string
 	Causes []string
 	Err    string
 }
 
-func read(ctx context.Context, s *local.Source) outcome {
-	o, _ := readAll(ctx, s)
-	return o
-}
-
-// readAll gives the coverage too.
-func readAll(ctx context.Context, s *local.Source) (outcome, ingest.Coverage) {
+func read(ctx context.Context, s *local.Source) (outcome, ingest.Coverage) {
 	var o outcome
 	stream := s.Open(ctx, ingest.Window{})
 	for e, err := range stream.Events() {
@@ -84,6 +79,16 @@ func readAll(ctx context.Context, s *local.Source) (outcome, ingest.Coverage) {
 	slices.Sort(o.IDs)
 	slices.Sort(o.Causes)
 	return o, stream.Coverage()
+}
+
+func TestConformance(t *testing.T) {
+	ingesttest.Suite{Open: func(t *testing.T, docs []ingesttest.Doc) ingest.Source {
+		files := map[string]string{}
+		for _, d := range docs {
+			files[d.Name] = string(d.Data)
+		}
+		return &local.Source{Path: folder(t, files)}
+	}}.Run(t)
 }
 
 func TestFolder(t *testing.T) {
@@ -109,7 +114,7 @@ func TestFolder(t *testing.T) {
 		Causes: []string{"broken-json", "broken-record", "empty", "no-event-id", "trailing-garbage", "truncated", "unknown-format", "unknown-format"},
 	}
 	for range 2 { // a source may be read again
-		got, c := readAll(t.Context(), s)
+		got, c := read(t.Context(), s)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -127,14 +132,14 @@ func TestDeniedFile(t *testing.T) {
 	if _, err := os.Open(filepath.Join(dir, "b.json")); err == nil {
 		t.Skip("SKIPPED: this user may read every file, so none can be denied")
 	}
-	got := read(t.Context(), &local.Source{Path: dir})
+	got, _ := read(t.Context(), &local.Source{Path: dir})
 	if diff := cmp.Diff(outcome{IDs: []string{"1"}, Causes: []string{"access-denied"}}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestNoSuchFile(t *testing.T) {
-	if got := read(t.Context(), &local.Source{Path: filepath.Join(t.TempDir(), "none")}); !strings.Contains(got.Err, "none") {
+	if got, _ := read(t.Context(), &local.Source{Path: filepath.Join(t.TempDir(), "none")}); !strings.Contains(got.Err, "none") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -147,7 +152,7 @@ func TestStdin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &local.Source{Path: "-", Stdin: strings.NewReader(text)}
-			got, c := readAll(t.Context(), s)
+			got, c := read(t.Context(), s)
 			if diff := cmp.Diff(outcome{IDs: []string{"1", "2"}}, got); diff != "" {
 				t.Error(diff)
 			}
@@ -158,7 +163,7 @@ func TestStdin(t *testing.T) {
 	}
 }
 
-// lines is a reader of many lines, none of which it holds.
+// lines is a reader of many lines that holds only one.
 type lines struct {
 	line []byte
 	left int
@@ -210,7 +215,7 @@ func TestInterruptedStdinKeepsWhatWasFound(t *testing.T) {
 		}
 		cancel() // all of it was read by then, and nothing more comes
 	}()
-	got := read(ctx, &local.Source{Path: "-", Stdin: in})
+	got, _ := read(ctx, &local.Source{Path: "-", Stdin: in})
 	if diff := cmp.Diff(outcome{IDs: []string{"1", "2"}, Err: context.Canceled.Error()}, got); diff != "" {
 		t.Error(diff)
 	}
@@ -221,13 +226,14 @@ func TestFolderThatIsALink(t *testing.T) {
 	if err := os.Symlink(folder(t, map[string]string{"a.json": rec("1")}), link); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(outcome{IDs: []string{"1"}}, read(t.Context(), &local.Source{Path: link})); diff != "" {
+	got, _ := read(t.Context(), &local.Source{Path: link})
+	if diff := cmp.Diff(outcome{IDs: []string{"1"}}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestEmptyFolder(t *testing.T) {
-	if got := read(t.Context(), &local.Source{Path: t.TempDir()}); !strings.Contains(got.Err, "no files in it") {
+	if got, _ := read(t.Context(), &local.Source{Path: t.TempDir()}); !strings.Contains(got.Err, "no files in it") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -238,9 +244,9 @@ func TestCancelledWhileStdinBlocks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := &local.Source{Path: "-", Stdin: blocked}
-	got, c := readAll(ctx, s)
-	if got.Err != context.Canceled.Error() || !c.Partial {
-		t.Errorf("got %+v, coverage %+v", got, c)
+	got, cov := read(ctx, s)
+	if got.Err != context.Canceled.Error() || !cov.Partial {
+		t.Errorf("got %+v, coverage %+v", got, cov)
 	}
 }
 
@@ -253,7 +259,7 @@ func TestLeftEarly(t *testing.T) {
 	for range s.Open(t.Context(), ingest.Window{}).Events() {
 		break
 	}
-	if got := read(t.Context(), s); len(got.IDs) != 50 {
+	if got, _ := read(t.Context(), s); len(got.IDs) != 50 {
 		t.Errorf("got %d after leaving early", len(got.IDs))
 	}
 }

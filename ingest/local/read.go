@@ -13,15 +13,15 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Files up to these sizes are read whole: their checksum is known before the
-// first sign-in is believed, and those without one are never walked. The rest
-// streams.
+// Files up to these sizes are read whole. Their checksum is then known before
+// their sign-ins are used, and files without a sign-in need not be walked.
+// Larger files are streamed.
 const (
 	wholePacked   = 8 << 20
 	wholeInflated = 256 << 20
 )
 
-// fileReader reads files, one at a time. It belongs to one worker.
+// fileReader reads files one after the other. It belongs to one worker.
 type fileReader struct {
 	ctx   context.Context
 	out   chan<- fileBatch
@@ -33,73 +33,74 @@ type fileReader struct {
 	inflated []byte
 }
 
-// readFile reads one file and hands over what is in it. Its error is the context's.
+// readFile reads one file and sends its content. Its error is the context's.
 func (r *fileReader) readFile(f file) error {
 	if f.err != nil {
-		return r.sendSkip(&ingest.SkipError{Cause: ingest.CauseListing, Origin: f.origin(), Err: f.err})
+		return r.sendSkip(&ingest.SkipError{Cause: ingest.CauseListing, Origin: f.originName(), Err: f.err})
 	}
 	h, info, err := r.openFile(f)
 	if err != nil {
-		return r.sendSkip(&ingest.SkipError{Cause: causeOf(err), Origin: f.origin(), Err: err})
+		return r.sendSkip(&ingest.SkipError{Cause: causeOf(err), Origin: f.originName(), Err: err})
 	}
 	if h == nil {
-		return r.sendBatch(fileBatch{end: &fileResult{excluded: "irregular"}})
+		return r.sendBatch(fileBatch{end: &fileEnd{excluded: ingest.ReasonIrregular}})
 	}
-	defer h.Close() // it was only read: nothing can be lost by closing it
+	defer h.Close() // the file was only read, so that an error of Close means no loss
 	if info != nil {
 		if why := exclusionReason(f, info); why != "" {
-			return r.sendBatch(fileBatch{end: &fileResult{excluded: why}})
+			return r.sendBatch(fileBatch{end: &fileEnd{excluded: why}})
 		}
 	}
 	return r.scanFile(f, h, info)
 }
 
-// scanFile hands over the sign-ins of an open file.
+// scanFile sends the sign-ins of an open file.
 func (r *fileReader) scanFile(f file, h io.Reader, info fs.FileInfo) error {
-	in := &byteCounter{r: h, ctx: r.ctx}
-	end := &fileResult{}
+	in := &countingReader{r: h, ctx: r.ctx}
+	end := &fileEnd{}
 	if info != nil && info.Mode().IsRegular() && info.Size() <= wholePacked {
-		return r.scanLogFile(f, in, end)
+		return r.scanWhole(f, in, end)
 	}
 	return r.scanStream(f, in, end, in)
 }
 
-// scanLogFile reads a file of modest size into memory, if it stays modest.
-func (r *fileReader) scanLogFile(f file, in *byteCounter, end *fileResult) error {
+// scanWhole reads a small file into memory. It streams the file if that is too large
+// when inflated.
+func (r *fileReader) scanWhole(f file, in *countingReader, end *fileEnd) error {
 	var err error
 	if r.packed, err = readAll(r.packed[:0], in); err != nil {
 		if r.ctx.Err() != nil {
-			return r.ctx.Err() // interrupted, and not the file's fault
+			return r.ctx.Err() // the file itself may be sound
 		}
-		return r.sendSkip(&ingest.SkipError{Cause: causeOf(err), Origin: f.origin(), Err: err})
+		return r.sendSkip(&ingest.SkipError{Cause: causeOf(err), Origin: f.originName(), Err: err})
 	}
 	end.packed = in.n
 	data, err := r.scanner.Inflate(r.inflated[:0], r.packed, wholeInflated)
-	if kindOf(err) == record.TooLarge {
+	if errorKind(err) == record.TooLarge {
 		return r.scanStream(f, bytes.NewReader(r.packed), end, in)
 	}
 	if len(data) > 0 && len(r.packed) > 0 && &data[0] != &r.packed[0] {
 		r.inflated = data
 	}
 	end.inflated = int64(len(data))
-	return r.sendEvents(f, chainEvents(r.scanner.Scan(data, f.origin()), len(data) > 0, err), end, func() {})
+	return r.sendEvents(f, scanThenError(r.scanner.Scan(data, f.originName()), len(data) > 0, err), end, func() {})
 }
 
-// scanStream reads a file through a window.
-func (r *fileReader) scanStream(f file, from io.Reader, end *fileResult, in *byteCounter) error {
-	return r.sendEvents(f, r.scanner.ScanReader(from, f.origin(), r.limit), end, func() {
+// scanStream reads a file through a window of bounded size.
+func (r *fileReader) scanStream(f file, from io.Reader, end *fileEnd, in *countingReader) error {
+	return r.sendEvents(f, r.scanner.ScanReader(from, f.originName(), r.limit), end, func() {
 		end.packed, end.inflated = in.n, r.scanner.Scanned()
 	})
 }
 
-// chainEvents yields what a scan of the sound part of a file gives, then what was
-// wrong with the rest.
-func chainEvents(scan iter.Seq2[signin.Event, error], some bool, err error) iter.Seq2[signin.Event, error] {
+// scanThenError yields the scan of the sound part of a file, then the error of the
+// rest.
+func scanThenError(scan iter.Seq2[signin.Event, error], some bool, err error) iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
 		if some || err == nil {
 			for e, scanErr := range scan {
-				if scanErr != nil && err != nil && kindOf(scanErr) > record.BadLine {
-					break // the damage below explains it
+				if scanErr != nil && err != nil && errorKind(scanErr) > record.BadLine {
+					break // err below explains it
 				}
 				if !yield(e, scanErr) {
 					return
@@ -112,19 +113,19 @@ func chainEvents(scan iter.Seq2[signin.Event, error], some bool, err error) iter
 	}
 }
 
-// sendEvents hands over a stream in batches. The first error about the whole file is
-// its only one. When the context ends, what was found until then is handed
-// over all the same: the consumer reads until the workers are gone.
-func (r *fileReader) sendEvents(f file, events iter.Seq2[signin.Event, error], end *fileResult, count func()) error {
+// sendEvents sends the events of a file in batches. The first error about the whole
+// file ends it. When the context ends, the events up to then are still sent,
+// because the consumer reads until the workers have ended.
+func (r *fileReader) sendEvents(f file, events iter.Seq2[signin.Event, error], end *fileEnd, count func()) error {
 	var b fileBatch
 	for e, err := range events {
 		if err != nil && r.ctx.Err() != nil {
-			break // the reader ended with the context
+			break // the context has ended the reader
 		}
 		if err != nil {
-			skip := ingest.Skip(f.origin(), err)
-			if kindOf(err) == record.Other && !f.named && !namedAsLog(f.path) {
-				end.excluded = "not-cloudtrail"
+			skip := ingest.Skip(f.originName(), err)
+			if errorKind(err) == record.Other && !f.named && !isNamedAsLog(f.path) {
+				end.excluded = ingest.ReasonNotCloudTrail
 				break
 			}
 			b.skips = append(b.skips, skip)
@@ -151,9 +152,9 @@ func (r *fileReader) sendEvents(f file, events iter.Seq2[signin.Event, error], e
 	return r.sendBatch(b)
 }
 
-// namedAsLog tells whether a file's name says that it is CloudTrail's: then
-// something else in it is damage, and not just another file.
-func namedAsLog(path string) bool {
+// isNamedAsLog reports whether the name of a file says that it is CloudTrail's. If
+// so, other content is reported as damage; otherwise the file is left out.
+func isNamedAsLog(path string) bool {
 	switch filepath.Ext(path) {
 	case ".gz", ".json", ".jsonl", ".ndjson":
 		return true
@@ -162,7 +163,7 @@ func namedAsLog(path string) bool {
 }
 
 func (r *fileReader) sendSkip(skip *ingest.SkipError) error {
-	return r.sendBatch(fileBatch{skips: []error{skip}, end: &fileResult{skipped: true}})
+	return r.sendBatch(fileBatch{skips: []error{skip}, end: &fileEnd{skipped: true}})
 }
 
 func (r *fileReader) sendBatch(b fileBatch) error {

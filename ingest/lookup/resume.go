@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"time"
 
 	"trailgate/ingest"
@@ -64,14 +65,12 @@ func (r *resumedRun) Events() iter.Seq2[signin.Event, error] {
 
 // Outcome moves the checkpoint to the end of the run if it was complete; see
 // ingest.ResumedStream.
-func (r *resumedRun) Outcome() (ingest.Outcome, error) {
-	out := ingest.Outcome{Checkpoint: r.from.Checkpoint}
+func (r *resumedRun) Outcome() ingest.Outcome {
 	if r.err != nil || r.incomplete || r.coverage.Partial {
-		return out, nil
+		return ingest.Outcome{Checkpoint: r.from.Checkpoint}
 	}
-	text, err := json.Marshal(r.from.Now)
-	out.Checkpoint = ingest.Checkpoint{checkpointKey: text}
-	return out, err
+	through := json.RawMessage(strconv.Quote(r.from.Now.Format(time.RFC3339Nano)))
+	return ingest.Outcome{Checkpoint: ingest.Checkpoint{checkpointKey: through}}
 }
 
 // decodeCheckpoint reads the entry of a state file. Without one it is zero.

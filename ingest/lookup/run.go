@@ -29,6 +29,7 @@ type lookupRun struct {
 	regions  []*regionWalk
 	journal  *pageJournal
 
+	started  bool // Events was iterated
 	left     bool // the caller left
 	events   int
 	refused  []*ingest.SkipError
@@ -42,6 +43,11 @@ func (r *lookupRun) Coverage() ingest.Coverage { return r.coverage }
 // Events yields the sign-ins of all Regions as they come; see ingest.Stream.
 func (r *lookupRun) Events() iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
+		if r.started {
+			yield(signin.Event{}, ingest.ErrReadTwice)
+			return
+		}
+		r.started = true
 		r.coverage = ingest.Coverage{Sources: []string{r.source.Name()}}
 		p, err := r.source.fixWindow(r.window, r.source.Now().UTC())
 		if err == nil {
@@ -261,7 +267,7 @@ func (r *lookupRun) finishCoverage(err error) {
 		}
 	}
 	c.Listed = len(r.regions) + skippedAccounts
-	c.Exclude(ingest.ExcludedInterrupted, c.Listed-c.Read-len(r.refused))
+	c.Exclude(ingest.ReasonInterrupted, c.Listed-c.Read-len(r.refused))
 	c.Partial = r.left || err != nil
 	if r.plan.cut != "" {
 		c.Remarks = append(c.Remarks, r.plan.cut)

@@ -8,19 +8,19 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// containerShape says what an array's elements are.
-type containerShape uint8
+// arrayShape says what the elements of an array are.
+type arrayShape uint8
 
 const (
-	top       containerShape = iota // records or envelopes of any kind
-	records                         // Records: records
-	events                          // Events: what LookupEvents says of an event
-	logEvents                       // logEvents: CloudWatch Logs events
+	top       arrayShape = iota // records or envelopes of any kind
+	records                     // Records: records
+	events                      // Events: elements of a LookupEvents page
+	logEvents                   // logEvents: CloudWatch Logs events
 )
 
-// containerOf tells what the array under a top-level key holds; top if the key
-// is not one that holds records.
-func containerOf(key []byte) containerShape {
+// containerOf gives the shape of the array under a top-level key. It is top if the
+// key does not name an array of records.
+func containerOf(key []byte) arrayShape {
 	switch string(key) {
 	case "Records":
 		return records
@@ -32,32 +32,31 @@ func containerOf(key []byte) containerShape {
 	return top
 }
 
-// outerFields is what an envelope says of the record in it, to be used where the
-// record does not say so itself. Values are raw JSON.
-type outerFields struct {
+// envelope has the fields of a carrier. They are used if the record inside does not
+// have them. Values are raw JSON.
+type envelope struct {
 	id, time, name, source, user, account, region []byte
 }
 
-// emitRecord decodes a candidate and yields it, if it is a sign-in.
-func (w *recordWalk) emitRecord(raw []byte, in containerShape) error {
+// emitCandidate decodes a value and yields it if it is a sign-in.
+func (w *walk) emitCandidate(raw []byte, in arrayShape) error {
 	if most := w.s.maxRecord(); len(raw) > most {
-		return w.reportError(BadRecord, fmt.Errorf("a record of %d bytes, more than %d", len(raw), most))
+		return w.reportRecord(BadRecord, fmt.Errorf("a record of %d bytes, more than %d", len(raw), most))
 	}
 	switch in {
 	case records:
-		return w.decodeRecord(raw, signin.Trail, outerFields{})
+		return w.emitRecord(raw, signin.Trail, envelope{})
 	case events:
 		return w.emitLookup(raw)
 	case logEvents:
 		return w.emitLogEvent(raw)
 	}
-	return w.sniffObject(raw)
+	return w.emitByKeys(raw)
 }
 
-// sniffObject finds out what a top-level object that is no container is, by its keys.
-// One that has an eventName is a record, and whatever it holds inside is its own
-// affair.
-func (w *recordWalk) sniffObject(raw []byte) error {
+// emitByKeys classifies a top-level object by its keys. An object with an eventName
+// is a record, whatever its other members are.
+func (w *walk) emitByKeys(raw []byte) error {
 	var name, detail, lookup, message, dump []byte
 	err := eachField(raw, func(key string, value []byte) {
 		switch key {
@@ -75,25 +74,25 @@ func (w *recordWalk) sniffObject(raw []byte) error {
 	})
 	switch {
 	case err != nil:
-		return w.reportError(BadRecord, err)
+		return w.reportRecord(BadRecord, err)
 	case name != nil:
-		return w.decodeRecord(raw, signin.Record, outerFields{})
+		return w.emitRecord(raw, signin.Record, envelope{})
 	case detail != nil:
 		return w.emitEventBridge(raw)
 	case lookup != nil:
 		return w.emitLookup(raw)
-	case dump != nil && (message == nil || !isRecord(message)):
-		return w.emitWrapped(dump)
+	case dump != nil && (message == nil || !holdsObject(message)):
+		return w.emitDump(dump)
 	case message != nil:
 		return w.emitLogEvent(raw)
 	}
-	return w.reportError(BadLine, errors.New("JSON with the text "+token+" that is no CloudTrail record and no known carrier of one"))
+	return w.reportRecord(BadLine, errors.New("JSON with the text "+token+" that is neither a CloudTrail record nor a known carrier of one"))
 }
 
-// emitLookup deals with an element of a LookupEvents page.
-func (w *recordWalk) emitLookup(raw []byte) error {
+// emitLookup reads an element of a LookupEvents page.
+func (w *walk) emitLookup(raw []byte) error {
 	var inner []byte
-	var o outerFields
+	var o envelope
 	err := eachField(raw, func(key string, value []byte) {
 		switch key {
 		case "CloudTrailEvent":
@@ -112,17 +111,17 @@ func (w *recordWalk) emitLookup(raw []byte) error {
 	})
 	switch {
 	case err != nil:
-		return w.reportError(BadRecord, err)
-	case blank(inner) && string(w.s.bytes(o.name)) == token:
-		return w.reportError(BadRecord, errors.New("a sign-in without CloudTrailEvent"))
+		return w.reportRecord(BadRecord, err)
+	case isBlank(inner) && string(w.s.scalarText(o.name)) == token:
+		return w.reportRecord(BadRecord, errors.New("a sign-in without CloudTrailEvent"))
 	}
 	return w.emitNested(inner, signin.Lookup, o)
 }
 
-// emitEventBridge deals with an EventBridge envelope.
-func (w *recordWalk) emitEventBridge(raw []byte) error {
+// emitEventBridge reads an EventBridge envelope.
+func (w *walk) emitEventBridge(raw []byte) error {
 	var inner []byte
-	var o outerFields
+	var o envelope
 	err := eachField(raw, func(key string, value []byte) {
 		switch key {
 		case "detail":
@@ -136,13 +135,13 @@ func (w *recordWalk) emitEventBridge(raw []byte) error {
 		}
 	})
 	if err != nil {
-		return w.reportError(BadRecord, err)
+		return w.reportRecord(BadRecord, err)
 	}
 	return w.emitNested(inner, signin.EventBridge, o)
 }
 
-// emitLogEvent deals with a CloudWatch Logs event.
-func (w *recordWalk) emitLogEvent(raw []byte) error {
+// emitLogEvent reads a CloudWatch Logs event.
+func (w *walk) emitLogEvent(raw []byte) error {
 	var inner []byte
 	err := eachField(raw, func(key string, value []byte) {
 		if key == "message" || key == "@message" {
@@ -150,14 +149,14 @@ func (w *recordWalk) emitLogEvent(raw []byte) error {
 		}
 	})
 	if err != nil {
-		return w.reportError(BadRecord, err)
+		return w.reportRecord(BadRecord, err)
 	}
-	return w.emitNested(inner, signin.CloudWatch, outerFields{})
+	return w.emitNested(inner, signin.CloudWatch, envelope{})
 }
 
-// emitWrapped deals with what log stores wrap records in: Splunk's _raw, Elastic's
+// emitDump reads the envelopes of log stores: Splunk's _raw, Elastic's
 // event.original.
-func (w *recordWalk) emitWrapped(inner []byte) error {
+func (w *walk) emitDump(inner []byte) error {
 	if inner[0] == '{' {
 		err := eachField(inner, func(key string, value []byte) {
 			if key == "original" {
@@ -165,52 +164,52 @@ func (w *recordWalk) emitWrapped(inner []byte) error {
 			}
 		})
 		if err != nil {
-			return w.reportError(BadRecord, err)
+			return w.reportRecord(BadRecord, err)
 		}
 	}
-	return w.emitNested(inner, signin.Record, outerFields{})
+	return w.emitNested(inner, signin.Record, envelope{})
 }
 
-// emitNested decodes a record that an envelope holds as an object or as a string.
-func (w *recordWalk) emitNested(inner []byte, carrier signin.Carrier, o outerFields) error {
+// emitNested reads a record that an envelope holds as an object or as a string.
+func (w *walk) emitNested(inner []byte, carrier signin.Carrier, o envelope) error {
 	if len(inner) > 0 && inner[0] == '"' {
 		w.s.inner = unquote(w.s.inner[:0], inner)
 		inner = bytes.TrimSpace(w.s.inner)
 	}
 	if len(inner) == 0 || inner[0] != '{' {
-		return w.reportProse(inner)
+		return w.reportLostRecord(inner)
 	}
-	return w.decodeRecord(inner, carrier, o)
+	return w.emitRecord(inner, carrier, o)
 }
 
-// isRecord tells whether a raw value is an object, or a string that holds one.
-func isRecord(raw []byte) bool {
+// holdsObject reports whether a raw value is an object, or a string that holds one.
+func holdsObject(raw []byte) bool {
 	raw = bytes.TrimLeft(raw, `" `)
 	return len(raw) > 0 && raw[0] == '{'
 }
 
-// reportProse deals with what is no record where one belongs: a text that merely
-// mentions sign-ins is none of ours, but one with a record in it is a sign-in
-// that cannot be read.
-func (w *recordWalk) reportProse(b []byte) error {
+// reportLostRecord handles a value that is not a record although one belongs there.
+// A text that only mentions sign-ins is ignored. A text with a record inside is a
+// sign-in that cannot be read.
+func (w *walk) reportLostRecord(b []byte) error {
 	if bytes.Contains(b, []byte(token)) && bytes.Contains(b, []byte("eventName")) {
-		return w.reportError(BadRecord, errors.New("a record inside something that is no record"))
+		return w.reportRecord(BadRecord, errors.New("a record in a place where it cannot be read"))
 	}
 	return nil
 }
 
-// unquoteName is the text of a quoted key. It aliases the key, if that has no escapes.
-func unquoteName(quoted []byte) []byte {
+// keyText is the text of a quoted key. It aliases the key if that has no escapes.
+func keyText(quoted []byte) []byte {
 	if bytes.IndexByte(quoted, '\\') >= 0 {
 		return unquote(nil, quoted)
 	}
 	return quoted[1 : len(quoted)-1]
 }
 
-// eachField calls each for every member of a JSON object, in order, with the key
-// unquoted and the value raw. Raw values alias the object.
+// eachField calls each for every member of a JSON object, in order. The key is
+// unquoted, and the value is raw JSON that aliases the object.
 func eachField(raw []byte, each func(key string, value []byte)) error {
-	w := recordWalk{buf: raw}
+	w := walk{buf: raw}
 	if w.skipSpace() != '{' {
 		return errSyntax
 	}
@@ -230,7 +229,7 @@ func eachField(raw []byte, each func(key string, value []byte)) error {
 		if err := w.skipString(); err != nil {
 			return err
 		}
-		key := unquoteName(raw[at:w.pos])
+		key := keyText(raw[at:w.pos])
 		if err := w.expectByte(':'); err != nil {
 			return err
 		}

@@ -8,51 +8,51 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// eventSource is what the sign-in service calls itself, in every partition as
-// far as records are known.
+// eventSource is the eventSource of the sign-in service. All known records of
+// all partitions have it.
 const eventSource = "signin.amazonaws.com"
 
-// rawFields are the raw values of a record's top-level fields. As in encoding/json,
-// the last of several with the same name counts.
+// rawFields are the raw values of a record's top-level fields. If a name comes
+// several times, the last one counts, as in encoding/json.
 type rawFields struct {
 	name, source, id, time, version, region, ip, agent []byte
 	code, message, recipient, vpce                     []byte
 	identity, additional, response, tls, addendum      []byte
 }
 
-// decodeRecord decodes a record and yields it, if it is a sign-in.
-func (w *recordWalk) decodeRecord(raw []byte, carrier signin.Carrier, o outerFields) error {
+// emitRecord decodes a record and yields it if it is a sign-in.
+func (w *walk) emitRecord(raw []byte, carrier signin.Carrier, o envelope) error {
 	if raw[0] == '"' { // a record written as a string
 		return w.emitNested(raw, carrier, o)
 	}
 	if raw[0] != '{' {
-		return w.reportProse(raw)
+		return w.reportLostRecord(raw)
 	}
 	var f rawFields
-	if err := eachField(raw, f.set); err != nil {
-		return w.reportError(BadRecord, err)
+	if err := eachField(raw, f.setField); err != nil {
+		return w.reportRecord(BadRecord, err)
 	}
 	if f.name == nil && f.source == nil && o.name == nil {
-		return w.reportProse(raw)
+		return w.reportLostRecord(raw)
 	}
-	f.complete(o)
-	called, by := w.s.says(f.name, token), w.s.says(f.source, eventSource)
+	f.fillFrom(o)
+	called, by := w.s.matchText(f.name, token), w.s.matchText(f.source, eventSource)
 	switch {
 	case called == no || by == no:
 		return nil
 	case called == unreadable:
-		return w.reportError(BadRecord, errors.New("a record with the text "+token+" without a readable eventName"))
+		return w.reportRecord(BadRecord, errors.New("a record with the text "+token+" without a readable eventName"))
 	case by == unreadable:
-		return w.reportError(BadRecord, errors.New("a "+token+" without a readable eventSource"))
+		return w.reportRecord(BadRecord, errors.New("a "+token+" without a readable eventSource"))
 	}
 	d := decoder{s: w.s}
-	e := d.event(&f)
+	e := d.decodeEvent(&f)
 	e.Carrier, e.Origin = carrier, w.origin
 	if id := &e.Identity; id.UserName == "" && id.ARN == "" && (id.Type == "" || id.Type == signin.TypeIAMUser) {
-		id.UserName = d.text(o.user) // of a role it is the session, of root the account
+		id.UserName = d.textOf(o.user) // for a role it would be the session, for root the account
 	}
 	if e.Time.IsZero() {
-		e.Time = parseTime(w.s.bytes(o.time))
+		e.Time = parseTime(w.s.scalarText(o.time))
 	}
 	var err error
 	switch {
@@ -67,27 +67,27 @@ func (w *recordWalk) decodeRecord(raw []byte, carrier signin.Carrier, o outerFie
 	return nil
 }
 
-// answer is what a field that decides has to say.
-type answer uint8
+// textMatch says whether a field has the wanted text.
+type textMatch uint8
 
 const (
-	unreadable answer = iota // nothing, for it is absent or of a type that is no text
+	unreadable textMatch = iota // the field is absent or not a text
 	no
 	yes
 )
 
-// says tells whether a raw value is the text that is wanted.
-func (s *Scanner) says(raw []byte, want string) answer {
+// matchText compares a raw value with the wanted text.
+func (s *Scanner) matchText(raw []byte, want string) textMatch {
 	switch {
-	case string(s.bytes(raw)) == want:
+	case string(s.scalarText(raw)) == want:
 		return yes
-	case blank(raw) || raw[0] != '"':
+	case isBlank(raw) || raw[0] != '"':
 		return unreadable
 	}
 	return no
 }
 
-func (f *rawFields) set(key string, value []byte) {
+func (f *rawFields) setField(key string, value []byte) {
 	switch key {
 	case "eventName":
 		f.name = value
@@ -126,8 +126,8 @@ func (f *rawFields) set(key string, value []byte) {
 	}
 }
 
-// complete fills in what the envelope says and the record does not.
-func (f *rawFields) complete(o outerFields) {
+// fillFrom takes fields from the envelope that the record does not have.
+func (f *rawFields) fillFrom(o envelope) {
 	for _, p := range [...]struct {
 		to   *[]byte
 		from []byte
@@ -135,81 +135,81 @@ func (f *rawFields) complete(o outerFields) {
 		{&f.id, o.id}, {&f.time, o.time}, {&f.name, o.name}, {&f.source, o.source},
 		{&f.recipient, o.account}, {&f.region, o.region},
 	} {
-		if blank(*p.to) && p.from != nil {
+		if isBlank(*p.to) && p.from != nil {
 			*p.to = p.from
 		}
 	}
 }
 
-// blank tells whether a raw value says nothing.
-func blank(raw []byte) bool {
+// isBlank reports whether a raw value is absent, null or an empty string.
+func isBlank(raw []byte) bool {
 	return len(raw) == 0 || string(raw) == "null" || string(raw) == `""`
 }
 
-// decoder reads one record's values, and remembers whether one of them had a
-// type that says nothing.
+// decoder reads the values of one record. It remembers whether a value had a type
+// that cannot be read.
 type decoder struct {
 	s         *Scanner
 	malformed bool
 }
 
-func (d *decoder) event(f *rawFields) signin.Event {
+func (d *decoder) decodeEvent(f *rawFields) signin.Event {
 	e := signin.Event{
-		ID:           d.id(f.id),
-		Time:         parseTime(d.scalar(f.time)),
-		Version:      d.text(f.version),
-		Account:      d.account(f.recipient),
-		Region:       d.word(f.region),
-		SourceIP:     d.word(f.ip),
-		UserAgent:    d.text(f.agent),
-		ErrorCode:    d.text(f.code),
-		ErrorMessage: d.text(f.message),
-		VPCEndpoint:  d.word(f.vpce),
+		ID:           d.eventID(f.id),
+		Time:         parseTime(d.scalarOf(f.time)),
+		Version:      d.textOf(f.version),
+		Account:      d.accountID(f.recipient),
+		Region:       d.stringOf(f.region),
+		SourceIP:     d.stringOf(f.ip),
+		UserAgent:    d.textOf(f.agent),
+		ErrorCode:    d.textOf(f.code),
+		ErrorMessage: d.textOf(f.message),
+		VPCEndpoint:  d.stringOf(f.vpce),
 	}
-	e.Identity = d.identity(f.identity)
+	e.Identity = d.decodeIdentity(f.identity)
 	if e.Account == "" {
 		e.Account = e.Identity.Account
 	}
-	d.object(f.response, func(key string, value []byte) {
+	d.eachMember(f.response, func(key string, value []byte) {
 		if key == token {
-			e.Outcome = outcomeOf(d.word(value))
+			e.Outcome = parseOutcome(d.stringOf(value))
 		}
 	})
 	if e.Outcome == signin.OutcomeUnknown && (e.ErrorCode != "" || e.ErrorMessage != "") {
 		e.Outcome = signin.Failure // only failures have an error
 	}
-	d.object(f.tls, func(key string, value []byte) {
+	d.eachMember(f.tls, func(key string, value []byte) {
 		switch key {
 		case "tlsVersion":
-			e.TLSVersion = d.word(value)
+			e.TLSVersion = d.stringOf(value)
 		case "cipherSuite":
-			e.TLSCipher = d.word(value)
+			e.TLSCipher = d.stringOf(value)
 		case "clientProvidedHostHeader":
-			e.Host = d.word(value)
+			e.Host = d.stringOf(value)
 		}
 	})
-	d.object(f.addendum, func(key string, value []byte) {
+	d.eachMember(f.addendum, func(key string, value []byte) {
 		switch key {
 		case "originalEventID":
-			e.OriginalID = d.id(value)
+			e.OriginalID = d.eventID(value)
 		case "reason":
-			e.Updated = d.word(value) == "UPDATED_DATA"
+			e.Updated = d.stringOf(value) == "UPDATED_DATA"
 		}
 	})
-	d.additional(&e, f.additional)
+	d.decodeAdditional(&e, f.additional)
 	e.Malformed = d.malformed
 	return e
 }
 
-func (d *decoder) additional(e *signin.Event, raw []byte) {
-	d.object(raw, func(key string, value []byte) {
+func (d *decoder) decodeAdditional(e *signin.Event, raw []byte) {
+	d.eachMember(raw, func(key string, value []byte) {
 		switch key {
 		case "LoginTo":
-			e.LoginTo = d.word(value)
+			e.LoginTo = d.stringOf(value)
 		case "MobileVersion":
-			e.Mobile = d.flag(value)
+			e.Mobile = d.flagOf(value)
 		case "MFAUsed":
-			used := d.flag(value)
+			used := d.flagOf(value)
 			switch e.MFA = signin.MFAUnknown; {
 			case e.Identity.Federated():
 			case used == signin.Yes:
@@ -218,36 +218,36 @@ func (d *decoder) additional(e *signin.Event, raw []byte) {
 				e.MFA = signin.MFANo
 			}
 		case "SamlProviderArn":
-			e.SAMLProvider = d.word(value)
+			e.SAMLProvider = d.stringOf(value)
 		case "x-amzn-vpce-id":
 			if e.VPCEndpoint == "" {
-				e.VPCEndpoint = d.word(value)
+				e.VPCEndpoint = d.stringOf(value)
 			}
 		}
 	})
 }
 
-func (d *decoder) identity(raw []byte) signin.Identity {
+func (d *decoder) decodeIdentity(raw []byte) signin.Identity {
 	var id signin.Identity
-	d.object(raw, func(key string, value []byte) {
+	d.eachMember(raw, func(key string, value []byte) {
 		switch key {
 		case "type":
-			id.Type = d.word(value)
+			id.Type = d.stringOf(value)
 		case "accountId":
-			id.Account = d.account(value)
+			id.Account = d.accountID(value)
 		case "arn":
-			id.ARN = d.word(value)
+			id.ARN = d.stringOf(value)
 		case "principalId":
-			id.PrincipalID = d.text(value)
+			id.PrincipalID = d.textOf(value)
 		case "userName":
-			id.UserName = d.text(value)
+			id.UserName = d.textOf(value)
 		case "sessionContext":
 			id.IssuerARN = ""
-			d.object(value, func(key string, value []byte) {
+			d.eachMember(value, func(key string, value []byte) {
 				if key == "sessionIssuer" {
-					d.object(value, func(key string, value []byte) {
+					d.eachMember(value, func(key string, value []byte) {
 						if key == "arn" {
-							id.IssuerARN = d.word(value)
+							id.IssuerARN = d.stringOf(value)
 						}
 					})
 				}
@@ -257,13 +257,13 @@ func (d *decoder) identity(raw []byte) signin.Identity {
 	return id
 }
 
-// object calls each for the members of an object; one that was written as a
-// string is read all the same. Anything else but null is malformed.
-func (d *decoder) object(raw []byte, each func(key string, value []byte)) {
+// eachMember calls each for the members of an object, which may also be written as
+// a string. Any other value but null is malformed.
+func (d *decoder) eachMember(raw []byte, each func(key string, value []byte)) {
 	if len(raw) > 1 && raw[0] == '"' {
 		raw = bytes.TrimSpace(unquote(nil, raw))
 	}
-	if blank(raw) {
+	if isBlank(raw) {
 		return
 	}
 	if eachField(raw, each) != nil {
@@ -271,60 +271,60 @@ func (d *decoder) object(raw []byte, each func(key string, value []byte)) {
 	}
 }
 
-// text is the text of a scalar: a string's, or a number's or boolean's as it
-// is written. null is absent; an object or array says nothing.
-func (d *decoder) text(raw []byte) string { return d.s.intern(d.scalar(raw)) }
+// textOf is the text of a string, or a number or boolean as it is written. null is
+// absent. An object or array is malformed.
+func (d *decoder) textOf(raw []byte) string { return d.s.internText(d.scalarOf(raw)) }
 
-// word is text of a form that no number or boolean has, such as a host, a
-// Region or an ARN: only a string says something.
-func (d *decoder) word(raw []byte) string {
+// stringOf is the text of a string only. It is for values that are never numbers or
+// booleans, such as a host, a Region or an ARN.
+func (d *decoder) stringOf(raw []byte) string {
 	if len(raw) > 0 && raw[0] != '"' && string(raw) != "null" {
 		d.malformed = true
 		return ""
 	}
-	return d.text(raw)
+	return d.textOf(raw)
 }
 
-// flag is a Yes or No, or the boolean that some tools make of it.
-func (d *decoder) flag(raw []byte) signin.Flag {
-	if boolean(raw) {
-		return flagOf(string(raw))
+// flagOf reads Yes or No, or the boolean that some tools make of it.
+func (d *decoder) flagOf(raw []byte) signin.Flag {
+	if isBoolean(raw) {
+		return parseFlag(string(raw))
 	}
-	return flagOf(d.word(raw))
+	return parseFlag(d.stringOf(raw))
 }
 
-// id is an event id, which is not remembered, as it will hardly come again. A
-// boolean is none: all records that have it would be taken for one.
-func (d *decoder) id(raw []byte) string {
-	if boolean(raw) {
+// eventID reads an event id. It is not remembered, because it hardly ever comes
+// again. A boolean is refused: several records could have the same one.
+func (d *decoder) eventID(raw []byte) string {
+	if isBoolean(raw) {
 		d.malformed = true
 		return ""
 	}
-	return string(d.scalar(raw))
+	return string(d.scalarOf(raw))
 }
 
-func boolean(raw []byte) bool { return string(raw) == "true" || string(raw) == "false" }
+func isBoolean(raw []byte) bool { return string(raw) == "true" || string(raw) == "false" }
 
-// account is an account id. One written as a number has lost its leading
-// zeros: an account id has 12 digits. Nothing else but a string is one.
-func (d *decoder) account(raw []byte) string {
+// accountID reads an account id, which has 12 digits. One that was written as a
+// number gets back its leading zeros. Any other value must be a string.
+func (d *decoder) accountID(raw []byte) string {
 	if len(raw) == 0 || strings.Trim(string(raw), "0123456789") != "" {
-		return d.word(raw)
+		return d.stringOf(raw)
 	}
-	id := d.text(raw)
+	id := d.textOf(raw)
 	return strings.Repeat("0", max(12-len(id), 0)) + id
 }
 
-func (d *decoder) scalar(raw []byte) []byte {
+func (d *decoder) scalarOf(raw []byte) []byte {
 	if len(raw) > 0 && (raw[0] == '{' || raw[0] == '[') {
 		d.malformed = true
 		return nil
 	}
-	return d.s.bytes(raw)
+	return d.s.scalarText(raw)
 }
 
-// bytes is the text of a scalar, valid until the next call.
-func (s *Scanner) bytes(raw []byte) []byte {
+// scalarText is the text of a scalar, valid until the next call.
+func (s *Scanner) scalarText(raw []byte) []byte {
 	switch {
 	case len(raw) == 0 || raw[0] == '{' || raw[0] == '[' || string(raw) == "null":
 		return nil
@@ -335,16 +335,16 @@ func (s *Scanner) bytes(raw []byte) []byte {
 	return s.scratch
 }
 
-// The remembered strings are bounded in length and number, so that hostile
-// records cannot make the memory grow.
+// The bounds of the remembered strings. Without them, hostile records could make
+// the memory grow.
 const (
 	internLength = 512
 	internCount  = 1 << 15
 )
 
-// intern gives a string of its own, the same for the same text: a year of
-// sign-ins has few different browsers, users and hosts.
-func (s *Scanner) intern(b []byte) string {
+// internText copies a text to a string, and gives the same string for the same text.
+// A year of sign-ins has few different browsers, users and hosts.
+func (s *Scanner) internText(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}

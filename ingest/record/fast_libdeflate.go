@@ -16,15 +16,15 @@ import (
 // Inflater names the inflater that was built in.
 const Inflater = "libdeflate"
 
-// fast is a libdeflate decompressor, made when first needed.
-type fast struct {
+// fastInflater is a libdeflate decompressor. It is made at its first use.
+type fastInflater struct {
 	d *C.struct_libdeflate_decompressor
 }
 
-// inflate appends all gzip members of packed to dst[:0], if they are sound and
-// fit into limit. If not it reports false, and the other inflater finds out
-// what is wrong.
-func (f *fast) inflate(dst, packed []byte, limit int64) ([]byte, bool) {
+// tryInflate appends all gzip members of packed to dst[:0], if they are sound and
+// fit into limit. Otherwise it reports false, and the other inflater finds the
+// error.
+func (f *fastInflater) tryInflate(dst, packed []byte, limit int64) ([]byte, bool) {
 	if f.d == nil {
 		if f.d = C.libdeflate_alloc_decompressor(); f.d == nil {
 			return nil, false

@@ -14,7 +14,7 @@ import (
 	"trailgate/ingest/record"
 )
 
-// seeds are documents of every shape, and what hostile or broken ones look like.
+// seeds are documents of every shape, with hostile and broken ones.
 func seeds(f *testing.F) {
 	for _, s := range []string{
 		`{"Records":[` + rec("1") + `,` + api + `]}`, rec("1"), `[` + rec("1") + `]`, rec("1") + "\n" + rec("2"),
@@ -31,8 +31,8 @@ func seeds(f *testing.F) {
 	}
 }
 
-// expected reads an object with encoding/json: the ids of the sign-ins in it,
-// and whether the document is one of which this can tell them.
+// expected reads an object with encoding/json. It gives the ids of the sign-ins,
+// and whether they are certain.
 func expected(doc []byte) ([]string, bool) {
 	doc = bytes.TrimPrefix(doc, []byte("\ufeff"))
 	keys, values := members(doc)
@@ -43,7 +43,7 @@ func expected(doc []byte) ([]string, bool) {
 	for i, k := range keys {
 		switch k {
 		case "Records", "Events", "events", "logEvents":
-			if at >= 0 || k != "Records" { // what several mean, encoding/json cannot tell
+			if at >= 0 || k != "Records" { // encoding/json does not say which of several counts
 				return nil, false
 			}
 			at = i
@@ -76,8 +76,8 @@ func expected(doc []byte) ([]string, bool) {
 	return ids, true
 }
 
-// members are the keys of an object in their order, and the values; none if
-// the document is no object.
+// members are the keys of an object in their order, and the values. They are nil
+// if the document is not an object.
 func members(doc []byte) (keys []string, values []json.RawMessage) {
 	d := json.NewDecoder(bytes.NewReader(doc))
 	if open, err := d.Token(); !json.Valid(doc) || err != nil || open != json.Delim('{') {
@@ -94,8 +94,7 @@ func members(doc []byte) (keys []string, values []json.RawMessage) {
 	return keys, values
 }
 
-// signIn gives the id of a sign-in, or "" where there is none, and whether that
-// is for sure.
+// signIn gives the id of a sign-in, or "", and whether it is certain.
 func signIn(raw []byte) (id string, sure bool) {
 	var r map[string]any
 	if json.Unmarshal(raw, &r) != nil || r["eventName"] != "ConsoleLogin" || r["eventSource"] != "signin.amazonaws.com" {
@@ -106,7 +105,7 @@ func signIn(raw []byte) (id string, sure bool) {
 	return id, isText && isTime && id != "" && when == "2026-03-01T10:00:00Z"
 }
 
-// FuzzScanAgainstJSON holds the scanner against encoding/json.
+// FuzzScanAgainstJSON compares the scanner with encoding/json.
 func FuzzScanAgainstJSON(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, doc []byte) {
@@ -121,7 +120,7 @@ func FuzzScanAgainstJSON(f *testing.F) {
 	})
 }
 
-// FuzzScanReader holds the stream against the document in memory.
+// FuzzScanReader compares the stream with the document in memory.
 func FuzzScanReader(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, doc []byte) {
@@ -138,7 +137,7 @@ func FuzzScanReader(f *testing.F) {
 		narrow := record.Scanner{Window: 7}
 		got = collect(t, narrow.ScanReader(bytes.NewReader(doc), "o", 0))
 		if json.Valid(doc) && !bytes.Contains(doc, []byte("\n")) {
-			// A window that small cannot tell whether the text is in the rest.
+			// Such a small window does not show whether the text is in the rest.
 			for _, f := range []found{want, got} {
 				for i, k := range f.Kinds {
 					if k == record.NoCarrier {
@@ -153,7 +152,7 @@ func FuzzScanReader(f *testing.F) {
 	})
 }
 
-// FuzzDecode puts any JSON in any field of a sign-in: it must stay one.
+// FuzzDecode puts any JSON into any field of a sign-in. It must stay a sign-in.
 func FuzzDecode(f *testing.F) {
 	for _, key := range []string{"userIdentity", "tlsDetails", "userAgent", "awsRegion", "addendum", "responseElements", "additionalEventData", "x"} {
 		for _, value := range []string{`1`, `"\ud800"`, `{"a":[]}`, `null`, `"{\"a\":1}"`, `[{"b":"]"}]`, `true`} {
@@ -187,8 +186,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzInflate must not panic, nor give bytes without an error that gzip would
-// refuse.
+// FuzzInflate wants no panic, and an error for all bytes that gzip refuses.
 func FuzzInflate(f *testing.F) {
 	f.Add(pack(f, "one"))
 	f.Add(pack(f, "one", "two"))

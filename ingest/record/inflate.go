@@ -10,14 +10,14 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// maxRatio is the most that deflate can shrink by: 258 bytes in two bits.
+// maxRatio is the highest ratio at which deflate can compress: 258 bytes in two bits.
 const maxRatio = 1032
 
-// Inflate appends the inflated form of packed, all its gzip members, to
-// dst[:0] and returns it; bytes without the gzip magic are returned as they
-// are, not copied. limit bounds the inflated size in bytes; 0 means
-// DefaultLimit. With an *Error, the bytes returned are those of the members
-// whose checksum was right.
+// Inflate appends the inflated form of all gzip members of packed to dst[:0] and
+// returns it. Bytes without the gzip magic are returned as they are, not
+// copied. limit bounds the inflated size in bytes; 0 means DefaultLimit. With
+// an *Error, the bytes returned are those of the members whose checksum was
+// right.
 func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 	dst = dst[:0]
 	if limit <= 0 {
@@ -28,17 +28,17 @@ func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 		return dst, &Error{Kind: Empty, Err: errors.New("empty")}
 	case !isGzip(packed):
 		if int64(len(packed)) > limit {
-			return dst, tooLargeError(limit)
+			return dst, tooLarge(limit)
 		}
 		return packed, nil
 	}
 	if want := sizeHint(packed, limit); cap(dst) < want {
 		dst = make([]byte, 0, want)
 	}
-	if out, ok := s.fast.inflate(dst, packed, limit); ok {
+	if out, ok := s.fast.tryInflate(dst, packed, limit); ok {
 		return out, nil
 	}
-	m := memberReader{src: bytes.NewReader(packed), gzip: &s.gzip}
+	m := gzipMembers{src: bytes.NewReader(packed), gzip: &s.gzip}
 	for {
 		if len(dst) == cap(dst) {
 			dst = append(dst, 0)[:len(dst)]
@@ -47,7 +47,7 @@ func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 		dst = dst[:len(dst)+n]
 		switch {
 		case int64(len(dst)) > limit:
-			return dst[:m.vouched], tooLargeError(limit)
+			return dst[:m.vouched], tooLarge(limit)
 		case err == io.EOF:
 			return dst, nil
 		case err != nil:
@@ -56,9 +56,9 @@ func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 	}
 }
 
-// sizeHint is the room to make for inflating: what the last member's trailer
-// says, plus a little so that the end of the stream is met without growing.
-// The trailer is not to be trusted: it is capped by what deflate can do.
+// sizeHint is the room to make for inflating. The last member's trailer gives the
+// size; a little more is added so that the end is met without growing. The trailer
+// may be forged, so the hint is capped by maxRatio.
 func sizeHint(packed []byte, limit int64) int {
 	if len(packed) < 18 {
 		return 0
@@ -69,28 +69,28 @@ func sizeHint(packed []byte, limit int64) int {
 
 func isGzip(b []byte) bool { return len(b) >= 2 && b[0] == 0x1f && b[1] == 0x8b }
 
-func tooLargeError(limit int64) error {
+func tooLarge(limit int64) error {
 	return &Error{Kind: TooLarge, Offset: limit, Err: errors.New("larger than the limit once inflated")}
 }
 
-// byteReader is what the inflater needs in order to read no byte too many.
+// byteReader is the reader that the inflater needs in order not to read too far.
 type byteReader interface {
 	io.Reader
 	io.ByteReader
 }
 
-// memberReader inflates gzip members one behind the other. Its errors are *Error.
-type memberReader struct {
+// gzipMembers inflates gzip members one after the other. Its errors are *Error.
+type gzipMembers struct {
 	src     byteReader
 	gzip    *gzip.Reader
 	open    bool
 	count   int   // members read to their end
 	total   int64 // bytes given out
-	vouched int64 // of these, bytes of members whose checksum was right
+	vouched int64 // of these, bytes of members with a right checksum
 }
 
 // Read gives inflated bytes; at the end of the last member, io.EOF.
-func (m *memberReader) Read(p []byte) (int, error) {
+func (m *gzipMembers) Read(p []byte) (int, error) {
 	for {
 		if !m.open {
 			err := m.gzip.Reset(m.src)
@@ -98,7 +98,7 @@ func (m *memberReader) Read(p []byte) (int, error) {
 				return 0, io.EOF
 			}
 			if err != nil {
-				return 0, m.recordFailure(err)
+				return 0, m.memberError(err)
 			}
 			m.gzip.Multistream(false)
 			m.open = true
@@ -114,15 +114,15 @@ func (m *memberReader) Read(p []byte) (int, error) {
 			err = nil
 		}
 		if err != nil {
-			return n, m.recordFailure(err)
+			return n, m.memberError(err)
 		}
 		return n, nil
 	}
 }
 
-// recordFailure says what is wrong with the stream. Behind a whole member, anything
-// that is not another one is trailing garbage.
-func (m *memberReader) recordFailure(err error) error {
+// memberError classifies an error of the stream. After a whole member, anything
+// that is not another member is trailing garbage.
+func (m *gzipMembers) memberError(err error) error {
 	e := &Error{Kind: Corrupt, Offset: m.total, Err: err}
 	var corrupt interface{ Timeout() bool }
 	switch {
@@ -140,12 +140,12 @@ func (m *memberReader) recordFailure(err error) error {
 	return e
 }
 
-// sniffReader gives the inflated bytes of a reader that may be gzip or plain.
-func (s *Scanner) sniffReader(r io.Reader) io.Reader {
+// openInflated gives the inflated bytes of a reader that is gzip or plain.
+func (s *Scanner) openInflated(r io.Reader) io.Reader {
 	br := bufio.NewReaderSize(r, 1<<16)
 	head, err := br.Peek(2)
 	if err == nil && isGzip(head) {
-		return &memberReader{src: br, gzip: &s.gzip}
+		return &gzipMembers{src: br, gzip: &s.gzip}
 	}
 	return br
 }

@@ -5,17 +5,17 @@ import (
 	"errors"
 )
 
-// probe is how many lines are looked at to tell lines from one document.
-const probe = 64
+// probedLines is the number of lines that are examined to tell a document of lines
+// from a document that is one value.
+const probedLines = 64
 
-// isLines tells whether the document is made of lines that are JSON each, so
-// that a broken one costs no more than itself. One whole line within the first
-// few says so; two, if the first line ends where a document that is spread over
-// lines for reading breaks off.
-func (w *recordWalk) isLines() bool {
+// isLines reports whether each line of the document is JSON by itself, so that a
+// broken line costs only itself. One whole line among the first is enough. Two are
+// needed if the first line may be the beginning of an indented document.
+func (w *walk) isLines() bool {
 	rest := w.buf[w.pos:]
 	need := 1
-	for i := range probe {
+	for i := range probedLines {
 		line, after, more := bytes.Cut(rest, []byte{'\n'})
 		if !more && (w.src != nil || i == 0) {
 			return false
@@ -24,7 +24,7 @@ func (w *recordWalk) isLines() bool {
 		if i == 0 && len(line) > 0 && line[0] == '{' && bytes.IndexByte([]byte("{[,:"), line[len(line)-1]) >= 0 {
 			need = 2
 		}
-		if len(rest) > 0 && rest[0] == '{' && isWholeValue(line) && (i > 0 || len(bytes.TrimSpace(after)) > 0) {
+		if len(rest) > 0 && rest[0] == '{' && isWholeJSON(line) && (i > 0 || len(bytes.TrimSpace(after)) > 0) {
 			if need--; need == 0 {
 				return true
 			}
@@ -34,22 +34,22 @@ func (w *recordWalk) isLines() bool {
 	return false
 }
 
-// trimLine takes white space and byte order marks off a line.
-func trimLine(line []byte) []byte { return bytes.Trim(line, " \t\r"+mark) }
+// trimLine removes white space and byte order marks from both ends of a line.
+func trimLine(line []byte) []byte { return bytes.Trim(line, " \t\r"+byteOrderMark) }
 
-// isWholeValue tells whether the line is made of complete JSON objects or arrays.
-func isWholeValue(line []byte) bool {
-	w := recordWalk{buf: line}
+// isWholeJSON reports whether the line consists of complete JSON objects or arrays.
+func isWholeJSON(line []byte) bool {
+	w := walk{buf: line}
 	for w.pos < len(line) {
-		if c := w.findStart(); c != '{' && c != '[' || w.skipValue() != nil {
+		if c := w.nextStart(); c != '{' && c != '[' || w.skipValue() != nil {
 			return false
 		}
 	}
 	return len(line) > 0
 }
 
-// scanLines walks a document made of lines.
-func (w *recordWalk) scanLines() error {
+// eachLine walks a document made of lines.
+func (w *walk) eachLine() error {
 	for done := false; !done; {
 		w.keep = w.pos
 		i := bytes.IndexByte(w.buf[w.pos:], '\n')
@@ -65,7 +65,7 @@ func (w *recordWalk) scanLines() error {
 		if done {
 			end = len(w.buf)
 		}
-		if err := w.scanLine(trimLine(w.buf[w.keep:end])); err != nil {
+		if err := w.walkLine(trimLine(w.buf[w.keep:end])); err != nil {
 			return err
 		}
 		w.pos = min(end+1, len(w.buf))
@@ -73,21 +73,21 @@ func (w *recordWalk) scanLines() error {
 	return nil
 }
 
-// scanLine deals with one line: a document of its own.
-func (w *recordWalk) scanLine(line []byte) error {
+// walkLine walks one line as a document of its own.
+func (w *walk) walkLine(line []byte) error {
 	if len(line) == 0 {
 		return nil
 	}
-	if !mayHoldToken(line) {
-		if isWholeValue(line) {
+	if !mayHoldSignIn(line) {
+		if isWholeJSON(line) {
 			return nil
 		}
-		return w.reportError(BadLine, errors.New("a line that is not JSON"))
+		return w.reportRecord(BadLine, errors.New("a line that is not JSON"))
 	}
-	one := recordWalk{s: w.s, origin: w.origin, yield: w.yield, buf: line, base: w.base + int64(w.keep)}
-	err := one.scanValues()
+	one := walk{s: w.s, origin: w.origin, yield: w.yield, buf: line, base: w.base + int64(w.keep)}
+	err := one.eachValue()
 	if err == nil || err == errStop {
 		return err
 	}
-	return w.reportError(BadLine, err)
+	return w.reportRecord(BadLine, err)
 }

@@ -49,7 +49,7 @@ func quote(s string) string {
 	return string(b)
 }
 
-// found is what a scan gave: event ids with their carrier, and kinds of errors.
+// found is the result of a scan: event ids with their carrier, and kinds of errors.
 type found struct {
 	IDs   []string
 	Kinds []record.Kind
@@ -172,7 +172,7 @@ func TestScanShapes(t *testing.T) {
 			for _, window := range []int{0, 16, 300, 5000} {
 				s := record.Scanner{Window: window}
 				got := collect(t, s.ScanReader(iotest.OneByteReader(strings.NewReader(c.doc)), "o", 0))
-				if window == 0 || window > 1000 || !strings.Contains(c.name, "line") && !strings.Contains(c.name, "text") { // a window that small cannot tell lines
+				if window == 0 || window > 1000 || !strings.Contains(c.name, "line") && !strings.Contains(c.name, "text") { // such a small window cannot recognise lines
 					if diff := cmp.Diff(c.want, got); diff != "" && !laterEnd(c.want, got) {
 						t.Errorf("ScanReader with window %d (-want +got):\n%s", window, diff)
 					}
@@ -182,8 +182,8 @@ func TestScanShapes(t *testing.T) {
 	}
 }
 
-// laterEnd allows that a stream, which is walked to its end, and a document in
-// memory, which is not, find the same damage in different words.
+// laterEnd accepts that a stream and a document in memory report the same damage
+// in different words: only the stream is walked to its end.
 func laterEnd(a, b found) bool {
 	return cmp.Equal(a.IDs, b.IDs) && len(a.Kinds) == 1 && len(b.Kinds) == 1
 }
@@ -292,8 +292,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestTypes puts a value of another type in each field: it is kept as text, or
-// the event is marked, but never dropped without a word.
+// TestTypes puts a value of another type into each field. The value must be kept
+// as text, or the event marked as malformed.
 func TestTypes(t *testing.T) {
 	var s record.Scanner
 	one := func(extra string) (e signin.Event) {

@@ -8,8 +8,8 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// outcomeOf reads responseElements.ConsoleLogin.
-func outcomeOf(s string) signin.Outcome {
+// parseOutcome reads responseElements.ConsoleLogin.
+func parseOutcome(s string) signin.Outcome {
 	switch {
 	case strings.EqualFold(s, "Success"):
 		return signin.Success
@@ -19,9 +19,9 @@ func outcomeOf(s string) signin.Outcome {
 	return signin.OutcomeUnknown
 }
 
-// flagOf reads the Yes and No of additionalEventData, in any case, and the
+// parseFlag reads the Yes and No of additionalEventData, in any case, and the
 // booleans that some tools make of them.
-func flagOf(s string) signin.Flag {
+func parseFlag(s string) signin.Flag {
 	switch {
 	case strings.EqualFold(s, "Yes"), strings.EqualFold(s, "true"):
 		return signin.Yes
@@ -31,16 +31,15 @@ func flagOf(s string) signin.Flag {
 	return signin.Unset
 }
 
-// parseTime reads a time: RFC 3339 as CloudTrail writes it, the form with a space
-// that databases make of it (taken as UTC), or seconds, or milliseconds, since
-// 1970. Zero if it is none of these or no year that CloudTrail has seen or
-// will see.
+// parseTime reads a time. It accepts RFC 3339 as CloudTrail writes it, the form with
+// a space that databases use (taken as UTC), and seconds or milliseconds since 1970.
+// It gives the zero time for any other text, and for a year that boundYear refuses.
 func parseTime(b []byte) time.Time {
 	s := strings.ToUpper(strings.TrimSpace(string(b)))
 	for _, layout := range [...]string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05",
 		"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05Z07"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return plausibleTime(t.UTC())
+			return boundYear(t.UTC())
 		}
 	}
 	n, err := strconv.ParseFloat(s, 64)
@@ -50,12 +49,12 @@ func parseTime(b []byte) time.Time {
 	if n < 1e11 {
 		n *= 1000
 	}
-	return plausibleTime(time.UnixMilli(int64(n + 0.5)).UTC())
+	return boundYear(time.UnixMilli(int64(n + 0.5)).UTC())
 }
 
-// plausibleTime keeps a time out of the way of the encodings behind it: a year of
-// four digits, after CloudTrail's beginning.
-func plausibleTime(t time.Time) time.Time {
+// boundYear gives the zero time for years before 2000 and after 9999. CloudTrail has
+// no such events, and some encodings cannot hold such years.
+func boundYear(t time.Time) time.Time {
 	if y := t.Year(); y < 2000 || y > 9999 {
 		return time.Time{}
 	}

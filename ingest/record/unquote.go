@@ -6,17 +6,16 @@ import (
 	"unicode/utf8"
 )
 
-// unquote appends the text of a quoted JSON string to dst, as encoding/json
-// would read it: an unpaired surrogate and a byte that is not UTF-8 become
-// U+FFFD. What encoding/json would refuse, a control character or an escape
-// that JSON does not have, is kept as it stands: the rest of a sign-in is worth
-// more than the purity of one string.
+// unquote appends the text of a quoted JSON string to dst. It reads an unpaired
+// surrogate and a byte that is not UTF-8 as U+FFFD, as encoding/json does. It keeps
+// control characters and unknown escapes as they are, which encoding/json refuses:
+// one odd string must not cost the whole sign-in.
 func unquote(dst, quoted []byte) []byte {
 	b := quoted[1 : len(quoted)-1]
 	for i := 0; i < len(b); {
 		switch c := b[i]; {
 		case c == '\\' && i+1 < len(b):
-			r, n := unescapeOne(b[i:])
+			r, n := readEscape(b[i:])
 			dst, i = utf8.AppendRune(dst, r), i+n
 		case c < utf8.RuneSelf:
 			dst, i = append(dst, c), i+1
@@ -28,8 +27,9 @@ func unquote(dst, quoted []byte) []byte {
 	return dst
 }
 
-// unescapeOne reads the escape at the start of b and how many bytes it has.
-func unescapeOne(b []byte) (r rune, n int) {
+// readEscape reads the escape at the start of b. It gives the character and the
+// number of bytes of the escape.
+func readEscape(b []byte) (r rune, n int) {
 	switch b[1] {
 	case 'b':
 		return '\b', 2
@@ -44,7 +44,7 @@ func unescapeOne(b []byte) (r rune, n int) {
 	case '"', '\\', '/':
 		return rune(b[1]), 2
 	case 'u':
-		first, ok := hex4(b[2:])
+		first, ok := parseHex4(b[2:])
 		if !ok {
 			break
 		}
@@ -52,7 +52,7 @@ func unescapeOne(b []byte) (r rune, n int) {
 			return first, 6
 		}
 		if len(b) >= 12 && b[6] == '\\' && b[7] == 'u' {
-			if second, ok := hex4(b[8:]); ok {
+			if second, ok := parseHex4(b[8:]); ok {
 				if r := utf16.DecodeRune(first, second); r != utf8.RuneError {
 					return r, 12
 				}
@@ -63,7 +63,7 @@ func unescapeOne(b []byte) (r rune, n int) {
 	return '\\', 1
 }
 
-func hex4(b []byte) (rune, bool) {
+func parseHex4(b []byte) (rune, bool) {
 	if len(b) < 4 {
 		return 0, false
 	}

@@ -8,16 +8,16 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// token is the text that no sign-in is without.
+// token is a text that every sign-in contains.
 const token = "ConsoleLogin"
 
-// mark is the byte order mark in UTF-8.
-const mark = "\ufeff"
+// byteOrderMark is the Unicode byte order mark in UTF-8.
+const byteOrderMark = "\ufeff"
 
-// recordWalk goes through one document: a sequence of JSON values, or of lines that
-// hold some. In memory buf is the whole document and src is nil; over a stream
-// buf is a window on it, and the value at hand begins at keep.
-type recordWalk struct {
+// walk goes through one document, which is a sequence of JSON values or of
+// lines. For a document in memory, buf is all of it and src is nil. For a stream,
+// buf is a window of it, and the current value begins at keep.
+type walk struct {
 	s      *Scanner
 	origin string
 	yield  func(signin.Event, error) bool
@@ -29,37 +29,38 @@ type recordWalk struct {
 	limit int   // most bytes to keep
 	size  int   // bytes to read at a time, about
 	src   io.Reader
-	err   error // why src gives no more
+	err   error // why src has ended
 
-	// In memory: the next places, at or after pos, of the token and of an
-	// escaped letter, with which it could be spelt; len(buf) where there is none.
+	// For a document in memory: the next places, at or after pos, of the token
+	// and of an escaped letter, with which the token could be spelt; len(buf) if
+	// there is no such place.
 	token, letter int
 }
 
-// scanAll walks the whole document and yields what it finds.
-func (w *recordWalk) scanAll() {
+// walkDocument walks the whole document and yields its sign-ins and errors.
+func (w *walk) walkDocument() {
 	if w.src != nil {
-		w.fillBuffer()
+		w.fillWindow()
 	}
 	var err error
-	switch first := w.findStart(); {
+	switch first := w.nextStart(); {
 	case first == atEnd:
 		err = &Error{Kind: Empty, Err: errors.New("empty")}
 	case first != '[' && w.isLines():
-		err = w.scanLines()
+		err = w.eachLine()
 	case first != '{' && first != '[':
 		err = &Error{Kind: Other, Offset: w.offset(), Err: errors.New("neither JSON nor gzip")}
 		if mentionsToken(w.buf) {
 			err = &Error{Kind: NoCarrier, Offset: w.offset(), Err: errors.New("text with " + token + " that is neither JSON nor gzip")}
 		}
 	default:
-		err = w.scanValues()
+		err = w.eachValue()
 	}
 	if err == errStop {
 		return
 	}
 	if w.err != nil && w.err != io.EOF {
-		// What the bytes in hand look like matters less than why they end.
+		// The error of the stream explains more than the form of its beginning.
 		err = w.err
 	}
 	if err != nil {
@@ -67,9 +68,9 @@ func (w *recordWalk) scanAll() {
 	}
 }
 
-// fillBuffer reads until the window is full or the stream has ended. A stream that
-// fits is a document in memory from then on.
-func (w *recordWalk) fillBuffer() {
+// fillWindow reads until the window is full or the stream has ended. A stream that
+// fits into the window is then a document in memory.
+func (w *walk) fillWindow() {
 	for more := true; more && len(w.buf) < w.size; {
 		more = w.readMore()
 	}
@@ -78,54 +79,54 @@ func (w *recordWalk) fillBuffer() {
 	}
 }
 
-// findStart moves to the next top-level value and returns its first byte, or
-// atEnd. A byte order mark counts for as little there as white space does: in
-// files that were put end to end, each may begin with one.
-func (w *recordWalk) findStart() int {
+// nextStart moves to the next top-level value and returns its first byte, or atEnd.
+// It skips byte order marks like white space, because files that were concatenated
+// may each begin with one.
+func (w *walk) nextStart() int {
 	for {
 		w.keep = w.pos
 		c := w.skipSpace()
 		w.keep = w.pos
-		if c != int(mark[0]) {
+		if c != int(byteOrderMark[0]) {
 			return c
 		}
-		for len(w.buf)-w.pos < len(mark) && w.readMore() {
+		for len(w.buf)-w.pos < len(byteOrderMark) && w.readMore() {
 			continue
 		}
-		if !bytes.HasPrefix(w.buf[w.pos:], []byte(mark)) {
+		if !bytes.HasPrefix(w.buf[w.pos:], []byte(byteOrderMark)) {
 			return c
 		}
-		w.pos += len(mark)
+		w.pos += len(byteOrderMark)
 	}
 }
 
-func (w *recordWalk) offset() int64 { return w.base + int64(w.pos) }
+func (w *walk) offset() int64 { return w.base + int64(w.pos) }
 
-// reportError yields an error about one record or line.
-func (w *recordWalk) reportError(kind Kind, err error) error {
+// reportRecord yields an error about one record or line.
+func (w *walk) reportRecord(kind Kind, err error) error {
 	if !w.yield(signin.Event{}, &Error{Kind: kind, Offset: w.base + int64(w.keep), Err: err}) {
 		return errStop
 	}
 	return nil
 }
 
-// scanValues walks a document made of values, one behind the other.
-func (w *recordWalk) scanValues() error {
+// eachValue walks a document that is a sequence of values.
+func (w *walk) eachValue() error {
 	if w.src == nil {
 		w.token, w.letter = -1, -1
-		if w.seekToken() == len(w.buf) && w.checkSound() {
+		if w.seekToken() == len(w.buf) && w.isWholeLogFile() {
 			return nil
 		}
 	}
 	for {
 		var err error
-		switch w.findStart() {
+		switch w.nextStart() {
 		case atEnd:
 			return nil
 		case '{':
 			err = w.walkObject()
 		case '[':
-			err = w.walkElements(top)
+			err = w.walkArray(top)
 		default:
 			err = errSyntax
 		}
@@ -133,24 +134,23 @@ func (w *recordWalk) scanValues() error {
 			return nil
 		}
 		if err != nil {
-			return w.reportBroken(err)
+			return w.withOffset(err)
 		}
 	}
 }
 
-// checkSound tells, by its two ends, whether a document in memory is a whole log
-// file, so that what holds no sign-in need not be walked: it begins as one,
-// and its last record is whole and is followed by the end of Records. Any
-// other document is walked to its end.
-func (w *recordWalk) checkSound() bool {
+// isWholeLogFile reports whether a document in memory is a whole log file, by its
+// two ends. It begins as a log file does. Its last record is whole, and the end of
+// Records follows. Such a document need not be walked if it holds no sign-in.
+func (w *walk) isWholeLogFile() bool {
 	if !bytes.HasPrefix(w.buf, []byte(`{"Records":[`)) {
 		return false
 	}
-	last := recordWalk{buf: bytes.TrimRight(w.buf, " \t\r\n")}
+	last := walk{buf: bytes.TrimRight(w.buf, " \t\r\n")}
 	if string(last.buf) == `{"Records":[]}` {
 		return true
 	}
-	// No string holds these bytes: in one, the quotes would be escaped.
+	// These bytes are never part of a string, because quotes are escaped there.
 	last.pos = bytes.LastIndex(last.buf, []byte(`{"eventVersion":`))
 	if last.pos < 1 || last.buf[last.pos-1] != ',' && last.buf[last.pos-1] != '[' {
 		return false
@@ -158,8 +158,8 @@ func (w *recordWalk) checkSound() bool {
 	return last.skipValue() == nil && string(last.buf[last.pos:]) == "]}"
 }
 
-// reportBroken turns a syntax error into one with a place.
-func (w *recordWalk) reportBroken(err error) error {
+// withOffset gives a syntax error its place in the document.
+func (w *walk) withOffset(err error) error {
 	var e *Error
 	if err == errStop || errors.As(err, &e) {
 		return err
@@ -167,12 +167,12 @@ func (w *recordWalk) reportBroken(err error) error {
 	return &Error{Kind: BadJSON, Offset: w.offset(), Err: err}
 }
 
-// walkObject walks a top-level object: a container of records whose elements are
-// dealt with one by one, or else a record or envelope as a whole. What has said
-// its eventName is a record, and an array in it is no container. An eventName
-// behind a container comes too late: log files begin with theirs, and its
-// elements cannot be held back until the end of a stream.
-func (w *recordWalk) walkObject() error {
+// walkObject walks a top-level object. A container of records is read element by
+// element; any other object is a record or envelope as a whole. After an eventName
+// the object is a record, and an array in it is not a container. An eventName after
+// a container is ignored: log files begin with theirs, and the elements cannot be
+// held back until the end of a stream.
+func (w *walk) walkObject() error {
 	w.pos++
 	container, named := false, false
 	for {
@@ -182,7 +182,7 @@ func (w *recordWalk) walkObject() error {
 			if container {
 				return nil
 			}
-			return w.walkCandidate(top)
+			return w.checkCandidate(top)
 		case '"':
 		case atEnd:
 			return errEnd
@@ -194,7 +194,7 @@ func (w *recordWalk) walkObject() error {
 		if err := w.skipString(); err != nil {
 			return err
 		}
-		key := unquoteName(w.buf[w.keep+at : w.pos])
+		key := keyText(w.buf[w.keep+at : w.pos])
 		named = named || string(key) == "eventName"
 		in := top
 		if !named {
@@ -206,7 +206,7 @@ func (w *recordWalk) walkObject() error {
 		var err error
 		if w.skipSpace() == '[' && in != top {
 			container = true
-			err = w.walkElements(in)
+			err = w.walkArray(in)
 		} else {
 			err = w.skipValue()
 		}
@@ -222,8 +222,8 @@ func (w *recordWalk) walkObject() error {
 	}
 }
 
-// expectByte moves behind the byte c.
-func (w *recordWalk) expectByte(c byte) error {
+// expectByte moves past the byte c.
+func (w *walk) expectByte(c byte) error {
 	switch w.skipSpace() {
 	case int(c):
 		w.pos++
@@ -234,8 +234,8 @@ func (w *recordWalk) expectByte(c byte) error {
 	return errSyntax
 }
 
-// walkElements walks an array and deals with its elements one by one.
-func (w *recordWalk) walkElements(in containerShape) error {
+// walkArray walks an array and reads its elements one by one.
+func (w *walk) walkArray(in arrayShape) error {
 	w.pos++
 	for {
 		switch w.skipSpace() {
@@ -249,7 +249,7 @@ func (w *recordWalk) walkElements(in containerShape) error {
 		if err := w.skipValue(); err != nil {
 			return err
 		}
-		if err := w.walkCandidate(in); err != nil {
+		if err := w.checkCandidate(in); err != nil {
 			return err
 		}
 		w.keep = w.pos
@@ -259,54 +259,53 @@ func (w *recordWalk) walkElements(in containerShape) error {
 	}
 }
 
-// walkCandidate deals with the value from keep to pos, if it may be a sign-in. In
-// memory, it ends the walk when no further one can come.
-func (w *recordWalk) walkCandidate(in containerShape) error {
+// checkCandidate reads the value from keep to pos, if it may be a sign-in. In memory
+// it ends the walk when no other sign-in can follow.
+func (w *walk) checkCandidate(in arrayShape) error {
 	raw := w.buf[w.keep:w.pos]
 	if w.src != nil {
-		if !mayHoldToken(raw) {
+		if !mayHoldSignIn(raw) {
 			return nil
 		}
-		return w.emitRecord(raw, in)
+		return w.emitCandidate(raw, in)
 	}
 	if min(w.token, w.letter) >= w.pos {
 		return nil
 	}
-	if err := w.emitRecord(raw, in); err != nil {
+	if err := w.emitCandidate(raw, in); err != nil {
 		return err
 	}
-	if w.seekToken() == len(w.buf) && w.checkSound() {
+	if w.seekToken() == len(w.buf) && w.isWholeLogFile() {
 		return errDone
 	}
 	return nil
 }
 
-// seekToken finds the next place from pos on that makes a value a candidate. What
-// was found ahead is kept, so that a document is searched once, however many
-// candidates it has.
-func (w *recordWalk) seekToken() int {
+// seekToken finds the next place from pos on that makes a value a candidate. It
+// remembers both places, so that the document is searched only once.
+func (w *walk) seekToken() int {
 	if w.token < w.pos {
-		w.token = w.pos + indexToken(w.buf[w.pos:])
+		w.token = w.pos + tokenIn(w.buf[w.pos:])
 	}
 	if w.letter < w.pos {
-		w.letter = w.pos + indexEscapedLetter(w.buf[w.pos:])
+		w.letter = w.pos + letterIn(w.buf[w.pos:])
 	}
 	return min(w.token, w.letter)
 }
 
-// mayHoldToken tells whether a value may be a sign-in or hold one.
-func mayHoldToken(b []byte) bool { return indexToken(b) < len(b) || indexEscapedLetter(b) < len(b) }
+// mayHoldSignIn reports whether a value may be a sign-in or hold one.
+func mayHoldSignIn(b []byte) bool { return tokenIn(b) < len(b) || letterIn(b) < len(b) }
 
-// indexToken is the first place of the token, len(b) where there is none.
-func indexToken(b []byte) int {
+// tokenIn is the first place of the token, or len(b) without one.
+func tokenIn(b []byte) int {
 	if at := bytes.Index(b, []byte(token)); at >= 0 {
 		return at
 	}
 	return len(b)
 }
 
-// indexEscapedLetter is the first place of an escaped letter, len(b) where there is none.
-func indexEscapedLetter(b []byte) int {
+// letterIn is the first place of an escaped letter, or len(b) without one.
+func letterIn(b []byte) int {
 	for from := 0; ; {
 		i := bytes.Index(b[from:], []byte(`\u00`))
 		if i < 0 {
@@ -319,8 +318,8 @@ func indexEscapedLetter(b []byte) int {
 	}
 }
 
-// mentionsToken tells whether a text that is no JSON speaks of sign-ins, be it in
-// UTF-16, as some shells write it.
+// mentionsToken reports whether a text that is not JSON has the token, in UTF-8 or in
+// UTF-16, which some shells write.
 func mentionsToken(b []byte) bool {
 	wide := make([]byte, 0, 2*len(token))
 	for _, c := range []byte(token) {

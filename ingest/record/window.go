@@ -8,29 +8,30 @@ import (
 	"math/bits"
 )
 
-// windowSize is how much of a stream is held at first, unless Scanner.Window says.
+// windowSize is the number of bytes of a stream that are held at first, if
+// Scanner.Window is zero.
 const windowSize = 1 << 20
 
-// maxWindow is how much of a stream is held at the most, for a single value.
+// maxWindow is the largest number of bytes of a stream that are held for one value.
 const maxWindow = 256 << 20
 
-// errEnd is met where the bytes end inside a value.
+// errEnd says that the bytes end inside a value.
 var errEnd = errors.New("the document ends early")
 
-// errSyntax is met where a byte has no place in JSON.
+// errSyntax says that a byte is not allowed in JSON at its place.
 var errSyntax = errors.New("not JSON")
 
-// errStop ends the walk because the consumer has had enough, errDone because
-// nothing that is still to come can be a sign-in.
+// errStop ends the walk because the consumer wants no more. errDone ends it
+// because no sign-in can follow.
 var (
 	errStop = errors.New("stop")
 	errDone = errors.New("done")
 )
 
-// readMore reads on, when the walk has come to the end of buf. What lies before
-// keep is forgotten. False means that there is no more, or that what is kept
-// has reached the limit; err tells which.
-func (w *recordWalk) readMore() bool {
+// readMore reads on when the walk has come to the end of buf. It drops the bytes
+// before keep. It returns false if the stream has ended or the kept bytes have
+// reached the limit; w.err says which.
+func (w *walk) readMore() bool {
 	if w.src == nil || w.err != nil {
 		return false
 	}
@@ -53,7 +54,7 @@ func (w *recordWalk) readMore() bool {
 		n, err := w.src.Read(w.buf[len(w.buf):cap(w.buf)])
 		w.buf = w.buf[:len(w.buf)+n]
 		if err != nil {
-			w.endInput(err)
+			w.endStream(err)
 		}
 		if n > 0 {
 			return true
@@ -64,8 +65,8 @@ func (w *recordWalk) readMore() bool {
 	}
 }
 
-// endInput remembers why the reader gave no more.
-func (w *recordWalk) endInput(err error) {
+// endStream remembers why the reader has ended.
+func (w *walk) endStream(err error) {
 	var e *Error
 	switch {
 	case err == io.EOF:
@@ -77,12 +78,12 @@ func (w *recordWalk) endInput(err error) {
 	}
 }
 
-// atEnd is what space gives at the end: no byte has this value, NUL included.
+// atEnd is what skipSpace returns at the end. It differs from every byte, NUL
+// included.
 const atEnd = -1
 
-// skipSpace moves to the next byte that is not white space and returns it, or
-// atEnd.
-func (w *recordWalk) skipSpace() int {
+// skipSpace moves to the next byte that is not white space and returns it, or atEnd.
+func (w *walk) skipSpace() int {
 	for {
 		for w.pos < len(w.buf) {
 			switch c := w.buf[w.pos]; c {
@@ -98,9 +99,9 @@ func (w *recordWalk) skipSpace() int {
 	}
 }
 
-// skipValue moves behind the value that begins at pos. Only what is needed to find
-// its end is checked: strings, escapes and depth.
-func (w *recordWalk) skipValue() error {
+// skipValue moves past the value that begins at pos. To find the end, it checks
+// strings, escapes and depth, and nothing else.
+func (w *walk) skipValue() error {
 	switch w.skipSpace() {
 	case atEnd:
 		return errEnd
@@ -115,8 +116,8 @@ func (w *recordWalk) skipValue() error {
 	return w.skipScalar()
 }
 
-// skipScalar moves behind a number, true, false or null.
-func (w *recordWalk) skipScalar() error {
+// skipScalar moves past a number, true, false or null.
+func (w *walk) skipScalar() error {
 	for {
 		for w.pos < len(w.buf) {
 			switch w.buf[w.pos] {
@@ -133,8 +134,8 @@ func (w *recordWalk) skipScalar() error {
 	}
 }
 
-// skipString moves behind the closing quote; pos is behind the opening one.
-func (w *recordWalk) skipString() error {
+// skipString moves past the closing quote. It begins after the opening quote.
+func (w *walk) skipString() error {
 	from := w.pos - w.keep // relative: more may move the buffer
 	for {
 		i := bytes.IndexByte(w.buf[w.pos:], '"')
@@ -147,15 +148,15 @@ func (w *recordWalk) skipString() error {
 		}
 		end := w.pos + i
 		w.pos = end + 1
-		if !isEscaped(w.buf[w.keep+from : end]) {
+		if !endsEscaped(w.buf[w.keep+from : end]) {
 			return nil
 		}
 	}
 }
 
-// isEscaped tells whether the byte behind b is escaped: an odd number of
-// backslashes stands before it.
-func isEscaped(b []byte) bool {
+// endsEscaped reports whether the byte after b is escaped: b ends in an odd number of
+// backslashes.
+func endsEscaped(b []byte) bool {
 	n := 0
 	for n < len(b) && b[len(b)-1-n] == '\\' {
 		n++
@@ -163,10 +164,9 @@ func isEscaped(b []byte) bool {
 	return n%2 == 1
 }
 
-// skipNested moves behind an object or array. It is the loop in which a file's
-// bytes are spent, so it works on locals and leaves only at the end of the
-// buffer.
-func (w *recordWalk) skipNested() error {
+// skipNested moves past an object or array. Most of the time of a scan is spent in
+// this loop, so it works on local variables and leaves only at the end of buf.
+func (w *walk) skipNested() error {
 	depth := 0
 	for {
 		b, i := w.buf, w.pos
@@ -174,7 +174,7 @@ func (w *recordWalk) skipNested() error {
 			c := b[i]
 			i++
 			if c == '"' {
-				end := indexClosing(b, i)
+				end := closingQuote(b, i)
 				if end < 0 {
 					w.pos = i
 					if err := w.skipString(); err != nil {
@@ -204,10 +204,10 @@ func (w *recordWalk) skipNested() error {
 	}
 }
 
-// indexClosing finds the place behind the quote that ends the string in which i
-// lies, eight bytes at a time; -1 if that is not within b, or too near its end
-// to tell.
-func indexClosing(b []byte, i int) int {
+// closingQuote finds the place after the closing quote of the string that contains
+// index i. It looks at eight bytes at a time. It returns -1 if the quote is not in b
+// or is too near its end.
+func closingQuote(b []byte, i int) int {
 	const (
 		ones   = 0x0101010101010101
 		highs  = 0x8080808080808080
@@ -228,7 +228,7 @@ func indexClosing(b []byte, i int) int {
 		if b[i] == '"' {
 			return i + 1
 		}
-		i += 2 // a backslash and what it escapes
+		i += 2 // a backslash and the escaped byte
 	}
 	return -1
 }

@@ -38,19 +38,19 @@ type Identity struct {
 
 // RoleName is the name of the assumed role, without its path, or empty.
 func (id Identity) RoleName() string {
-	if role, _, ok := id.assumed(); ok {
+	if role, _, ok := id.assumedRole(); ok {
 		return role
 	}
 	if id.Type != TypeAssumedRole {
 		return ""
 	}
-	return afterLast(resource(id.IssuerARN, "role/"), '/')
+	return afterLast(arnResource(id.IssuerARN, "role/"), '/')
 }
 
 // SessionName is the name of the role session, or empty. The ARN tells it;
 // without one the principal id does, which is ROLEID:SESSION.
 func (id Identity) SessionName() string {
-	if _, session, ok := id.assumed(); ok {
+	if _, session, ok := id.assumedRole(); ok {
 		return session
 	}
 	if id.Type != TypeAssumedRole {
@@ -67,7 +67,7 @@ func (id Identity) IdentityCenter() bool {
 	if id.Type != TypeAssumedRole {
 		return false
 	}
-	if path := resource(id.IssuerARN, "role/"); path != "" {
+	if path := arnResource(id.IssuerARN, "role/"); path != "" {
 		return strings.HasPrefix(path, idcPath)
 	}
 	return strings.HasPrefix(id.RoleName(), idcName)
@@ -78,7 +78,7 @@ func (id Identity) IdentityCenter() bool {
 // leaves the Region out when it lives in us-east-1 (IAM Identity Center User
 // Guide, "Referencing permission sets in resource policies").
 func (id Identity) IdentityCenterHome() string {
-	rest, ok := strings.CutPrefix(resource(id.IssuerARN, "role/"), idcPath)
+	rest, ok := strings.CutPrefix(arnResource(id.IssuerARN, "role/"), idcPath)
 	if !ok {
 		return ""
 	}
@@ -118,17 +118,17 @@ func (id Identity) Partition() string {
 	return ""
 }
 
-// owner is the account that the identity belongs to, or empty.
-func (id Identity) owner() string {
+// ownerAccount is the account that the identity belongs to, or empty.
+func (id Identity) ownerAccount() string {
 	if id.Account != "" {
 		return id.Account
 	}
 	return cmp.Or(arnPart(id.ARN, 4), arnPart(id.IssuerARN, 4))
 }
 
-// assumed takes an assumed-role ARN apart. Session names have no slash.
-func (id Identity) assumed() (role, session string, ok bool) {
-	rest := resource(id.ARN, "assumed-role/")
+// assumedRole takes an assumed-role ARN apart. Session names have no slash.
+func (id Identity) assumedRole() (role, session string, ok bool) {
+	rest := arnResource(id.ARN, "assumed-role/")
 	role, session, ok = strings.Cut(rest, "/")
 	return role, session, ok && role != ""
 }
@@ -142,20 +142,20 @@ func (id Identity) assumed() (role, session string, ok bool) {
 //	ACCOUNT/root                 the root user
 //	ACCOUNT/unknown              hidden or absent: nobody to name
 func (e Event) Principal() string {
-	key, _ := e.principal()
+	key, _ := e.principalKey()
 	return key
 }
 
 // Named tells whether there is a principal to name, so that sign-ins of the
 // same key are the same person's.
 func (e Event) Named() bool {
-	_, named := e.principal()
+	_, named := e.principalKey()
 	return named
 }
 
-func (e Event) principal() (key string, named bool) {
+func (e Event) principalKey() (key string, named bool) {
 	id := e.Identity
-	account := id.owner()
+	account := id.ownerAccount()
 	if account == "" {
 		account = e.Account
 	}
@@ -165,7 +165,7 @@ func (e Event) principal() (key string, named bool) {
 	case TypeIAMUser:
 		name := id.UserName
 		if name == "" {
-			name = afterLast(resource(id.ARN, "user/"), '/')
+			name = afterLast(arnResource(id.ARN, "user/"), '/')
 		}
 		if name != "" && name != Hidden {
 			return account + "/user/" + name, true
@@ -194,7 +194,7 @@ func (id Identity) federatedName() string {
 	default:
 		return ""
 	}
-	if name := resource(id.ARN, "federated-user/"); name != "" {
+	if name := arnResource(id.ARN, "federated-user/"); name != "" {
 		return name
 	}
 	if _, name, ok := strings.Cut(id.PrincipalID, ":"); ok && id.Type == TypeFederatedUser {
@@ -203,8 +203,8 @@ func (id Identity) federatedName() string {
 	return id.UserName
 }
 
-// resource is what follows kind in an ARN's resource part, or empty.
-func resource(arn, kind string) string {
+// arnResource is what follows kind in an ARN's resource part, or empty.
+func arnResource(arn, kind string) string {
 	rest, ok := strings.CutPrefix(arnPart(arn, 5), kind)
 	if !ok {
 		return ""

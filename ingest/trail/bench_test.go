@@ -20,8 +20,8 @@ import (
 	"trailgate/ingest/trail"
 )
 
-// BenchmarkDisk compares a whole reading with inflating the same files and
-// doing nothing else; the ratio is what everything but inflating costs.
+// BenchmarkDisk compares a whole reading with only inflating the same files. The
+// ratio is the cost of everything but inflating.
 func BenchmarkDisk(b *testing.B) {
 	for _, c := range []struct {
 		name           string
@@ -55,7 +55,7 @@ func BenchmarkDisk(b *testing.B) {
 	}
 }
 
-// inflateAll inflates on all cores, with buffers used again.
+// inflateAll inflates on all cores, and reuses its buffers.
 func inflateAll(b *testing.B, paths []string) {
 	var next atomic.Int64
 	var wg sync.WaitGroup

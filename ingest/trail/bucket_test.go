@@ -32,7 +32,7 @@ func TestStandIn(t *testing.T) {
 	trailSuite(t, srv.URL)
 }
 
-// TestGateway runs the trail suite against versitygw, a server that is not ours.
+// TestGateway runs the trail suite against versitygw, a server by other people.
 func TestGateway(t *testing.T) {
 	bin := os.Getenv("TRAILGATE_S3_GATEWAY")
 	if bin == "" {
@@ -50,15 +50,15 @@ func TestGateway(t *testing.T) {
 	trailSuite(t, g.URL.String())
 }
 
-// The key pair with which the suite signs. A server that checks signatures has
-// to know it.
+// The key pair with which the suite signs. A server that checks signatures must
+// know it.
 const (
 	suiteAccessKey = s3.AccessKey
 	suiteSecretKey = s3.SecretKey
 )
 
-// trailSuite holds trail against any S3 server by its URL, through the real
-// SDK. It makes buckets named trail-suite-N.
+// trailSuite tests trail against an S3 server, through the real SDK. It makes
+// buckets named trail-suite-N.
 func trailSuite(t *testing.T, server string) {
 	target, err := url.Parse(server)
 	if err != nil {
@@ -78,8 +78,8 @@ func trailSuite(t *testing.T, server string) {
 	t.Run("clock set under way", suite.skewed)
 	t.Run("cancelled while an answer is awaited", suite.cancelled)
 	t.Run("no bucket", suite.missing)
-	t.Run("books over time", suite.books)
-	t.Run("list requests with books", suite.booksBudget)
+	t.Run("checkpoints over time", suite.checkpoints)
+	t.Run("list requests with a checkpoint", suite.checkpointBudget)
 }
 
 type bucketSuite struct {
@@ -87,7 +87,7 @@ type bucketSuite struct {
 	buckets int
 }
 
-// bucket is a new bucket behind a proxy that shows faults and counts.
+// bucket is a new bucket behind a proxy that injects faults and counts requests.
 type bucket struct {
 	*trail.S3
 	proxy  *s3.Proxy
@@ -113,8 +113,8 @@ func (s *bucketSuite) open(t *testing.T, hook func(s3.Call) s3.Fault) *bucket {
 	}
 }
 
-// patient asks again, at once, where only the clock was set under way, which
-// happens to test machines as well.
+// patient retries at once if the server finds the clock wrong. The clock of a test
+// machine may be set while the test runs.
 type patient struct{ aws.NopRetryer }
 
 func (patient) MaxAttempts() int { return 5 }
@@ -254,7 +254,7 @@ func (s *bucketSuite) deleted(t *testing.T) {
 	src := &trail.Source{Store: b}
 	var causes []ingest.Cause
 	n := 0
-	for o, err := range src.Stream(t.Context(), ingest.Window{}, trail.From{}).Objects() {
+	for o, err := range src.List(t.Context(), ingest.Window{}).Objects() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,9 +304,9 @@ func (s *bucketSuite) cutListing(t *testing.T) {
 	}
 }
 
-// The refusals of the proxy are dated as the stand-in is, so that the SDK sets
-// its own clock wrong by them: a server that checks times refuses once more,
-// and its answer sets it right. One worker keeps the turns of that apart.
+// The proxy dates its refusals like the stand-in, so that the SDK sets its own
+// clock wrong. A server that checks times then refuses once more, and its answer
+// sets the clock right. One worker keeps these requests in order.
 func (s *bucketSuite) skewed(t *testing.T) {
 	once := s3.Fault{Code: s3.RequestTimeTooSkewed}
 	b := s.open(t, s3.Rules(s3.Rule{Op: s3.GetObject, Times: 1, Fault: once}, s3.Rule{Op: s3.ListObjectsV2, Times: 1, Fault: once}))

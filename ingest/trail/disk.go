@@ -9,7 +9,6 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -46,11 +45,9 @@ func SplitDisk(path string) (root, prefix string) {
 }
 
 // Origin is the path of the file.
-func (d Disk) Origin(key string) string {
-	return filepath.Join(d.rootFolder(), filepath.FromSlash(key))
-}
+func (d Disk) Origin(key string) string { return filepath.Join(d.root(), filepath.FromSlash(key)) }
 
-func (d Disk) rootFolder() string {
+func (d Disk) root() string {
 	if d.Root == "" {
 		return "."
 	}
@@ -63,7 +60,7 @@ func (d Disk) List(ctx context.Context, r ListRequest) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		dir, partial := cutLast(r.Prefix)
 		w := diskWalk{disk: d, ctx: ctx, req: r, yield: yield}
-		w.walkFolder(dir, partial)
+		w.folder(dir, partial)
 	}
 }
 
@@ -75,9 +72,9 @@ type diskWalk struct {
 	yield func(Entry, error) bool
 }
 
-// walkFolder yields what lies in a folder, in key order, and tells whether to go
+// folder yields what lies in a folder, in key order, and tells whether to go
 // on. partial is what names must begin with.
-func (w *diskWalk) walkFolder(dir, partial string) bool {
+func (w *diskWalk) folder(dir, partial string) bool {
 	if err := w.ctx.Err(); err != nil {
 		w.yield(Entry{}, err)
 		return false
@@ -89,14 +86,14 @@ func (w *diskWalk) walkFolder(dir, partial string) bool {
 	}
 	sortAsKeys(list)
 	for _, e := range list {
-		if name := e.Name(); strings.HasPrefix(name, partial) && !w.yieldEntry(dir+name, e) {
+		if name := e.Name(); strings.HasPrefix(name, partial) && !w.entry(dir+name, e) {
 			return false
 		}
 	}
 	return true
 }
 
-func (w *diskWalk) yieldEntry(key string, e fs.DirEntry) bool {
+func (w *diskWalk) entry(key string, e fs.DirEntry) bool {
 	if e.IsDir() {
 		key += "/"
 		switch {
@@ -105,12 +102,12 @@ func (w *diskWalk) yieldEntry(key string, e fs.DirEntry) bool {
 		case key < w.req.StartAfter && !strings.HasPrefix(w.req.StartAfter, key):
 			return true
 		}
-		return w.walkFolder(key, "")
+		return w.folder(key, "")
 	}
 	if !w.req.Delimited && key <= w.req.StartAfter {
 		return true
 	}
-	return w.yield(Entry{Key: key, Size: -1, Odd: w.disk.oddEntry(key, e.Type())}, nil)
+	return w.yield(Entry{Key: key, Size: -1, Odd: w.disk.odd(key, e.Type())}, nil)
 }
 
 // sortAsKeys puts names in the order of the keys they become: a folder sorts
@@ -129,8 +126,8 @@ func keyName(e fs.DirEntry) string {
 	return e.Name()
 }
 
-// oddEntry says why an entry that is no folder cannot be read, or nothing.
-func (d Disk) oddEntry(key string, mode fs.FileMode) string {
+// odd says why an entry that is no folder cannot be read, or nothing.
+func (d Disk) odd(key string, mode fs.FileMode) string {
 	switch {
 	case mode.IsRegular():
 		return ""
@@ -141,11 +138,11 @@ func (d Disk) oddEntry(key string, mode fs.FileMode) string {
 	if err != nil {
 		return "a link that leads nowhere"
 	}
-	root, err := filepath.EvalSymlinks(d.rootFolder())
+	root, err := filepath.EvalSymlinks(d.root())
 	if err != nil {
 		return "a link that leads nowhere"
 	}
-	if !pathWithin(root, target) {
+	if !within(root, target) {
 		return "a link that leads out of the folder"
 	}
 	info, err := os.Stat(target)
@@ -155,30 +152,30 @@ func (d Disk) oddEntry(key string, mode fs.FileMode) string {
 	return ""
 }
 
-// refusedKey says why a key that no listing gave must not be read: it leads out of
-// the folder. It is empty if the key may be read.
-func (d Disk) refusedKey(key string) string {
+// stray says why a key that no listing gave must not be read from a folder:
+// it leads out of it. Whatever else is wrong with it is Read's to say.
+func stray(store Store, key string) string {
+	var d Disk
+	switch s := store.(type) {
+	case Disk:
+		d = s
+	case *Disk:
+		d = *s
+	default:
+		return ""
+	}
 	target, err := filepath.EvalSymlinks(d.Origin(key))
 	if err != nil {
 		return ""
 	}
-	if root, err := filepath.EvalSymlinks(d.rootFolder()); err != nil || !pathWithin(root, target) {
+	if root, err := filepath.EvalSymlinks(d.root()); err != nil || !within(root, target) {
 		return "a link that leads out of the folder"
 	}
 	return ""
 }
 
-// absoluteName is the absolute path of a key.
-func (d Disk) absoluteName(key string) (string, error) { return filepath.Abs(d.Origin(key)) }
-
-// parallelism is one request for each processor: a disk does not make them wait.
-func (d Disk) parallelism() (lists, reads int) {
-	n := runtime.GOMAXPROCS(0)
-	return n, n
-}
-
-// pathWithin tells whether target lies below root. Both are free of links.
-func pathWithin(root, target string) bool {
+// within tells whether target lies below root. Both are free of links.
+func within(root, target string) bool {
 	a, errA := filepath.Abs(root)
 	b, errB := filepath.Abs(target)
 	if errA != nil || errB != nil {
@@ -193,7 +190,7 @@ func (d Disk) Read(ctx context.Context, key string, buf []byte, limit int64) ([]
 	if err := ctx.Err(); err != nil {
 		return buf, err
 	}
-	buf, err := d.readFile(key, buf[:0], limit)
+	buf, err := d.read(key, buf[:0], limit)
 	if err == nil {
 		return buf, nil
 	}
@@ -211,7 +208,7 @@ func (d Disk) Read(ctx context.Context, key string, buf []byte, limit int64) ([]
 	return buf, skip
 }
 
-func (d Disk) readFile(key string, buf []byte, limit int64) ([]byte, error) {
+func (d Disk) read(key string, buf []byte, limit int64) ([]byte, error) {
 	if !filepath.IsLocal(filepath.FromSlash(key)) {
 		return buf, errors.New("a key that leads out of the folder")
 	}

@@ -169,7 +169,7 @@ func TestDiskErrors(t *testing.T) {
 			t.Errorf("read %q: %v, want cause %s and no path in the words", c.key, err, c.cause)
 		}
 	}
-	_, _, _, err := objects(t, &trail.Source{Store: trail.Disk{Root: filepath.Join(root, "none")}}, ingest.Window{})
+	err := objects(t, &trail.Source{Store: trail.Disk{Root: filepath.Join(root, "none")}}, ingest.Window{}).err
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no such folder: %v", err)
 	}

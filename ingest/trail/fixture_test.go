@@ -60,12 +60,12 @@ func logKey(prefix, account, region string, delivered time.Time, n int) string {
 	return prefix + path.Join(account, "CloudTrail", region, delivered.Format("2006/01/02"), file)
 }
 
-// noon is 2024-03-04 12:00, and so many days later.
+// noon is 2024-03-04 12:00, plus so many days.
 func noon(days int) time.Time {
 	return time.Date(2024, 3, 4, 12, 0, 0, 0, time.UTC).AddDate(0, 0, days)
 }
 
-// memory is a Store in memory that counts what it is asked.
+// memory is a Store in memory that counts its requests.
 type memory struct {
 	objects map[string][]byte
 	denied  []string // prefixes that cannot be listed
@@ -150,12 +150,20 @@ func remove(t testing.TB, root, key string) {
 	}
 }
 
-// objects lists a source to its end: keys sorted, skips as text, and the error
-// that ended it, with the coverage.
-func objects(t testing.TB, s *trail.Source, w ingest.Window) (keys, skips []string, cov ingest.Coverage, err error) {
+// listed is the result of listing a source to its end.
+type listed struct {
+	keys  []string // sorted
+	skips []string // as text, sorted
+	err   error    // the one that ended it
+	cov   ingest.Coverage
+}
+
+func objects(t testing.TB, s *trail.Source, w ingest.Window) listed {
 	t.Helper()
-	stream := s.Stream(t.Context(), w, trail.From{})
-	for o, e := range stream.Objects() {
+	var keys, skips []string
+	var err error
+	listing := s.List(t.Context(), w)
+	for o, e := range listing.Objects() {
 		var skip *ingest.SkipError
 		switch {
 		case errors.As(e, &skip):
@@ -168,10 +176,10 @@ func objects(t testing.TB, s *trail.Source, w ingest.Window) (keys, skips []stri
 	}
 	slices.Sort(keys)
 	slices.Sort(skips)
-	return keys, skips, stream.Coverage(), err
+	return listed{keys, skips, err, listing.Coverage()}
 }
 
-// outcome is all that reading a source gave.
+// outcome is the result of reading a source.
 type outcome struct {
 	ids   []string // sorted
 	skips []*ingest.SkipError
@@ -180,11 +188,10 @@ type outcome struct {
 }
 
 func events(ctx context.Context, s *trail.Source, w ingest.Window) outcome {
-	return eventsOf(s.Open(ctx, w))
+	return drain(s.Open(ctx, w))
 }
 
-// eventsOf reads a stream to its end.
-func eventsOf(stream ingest.Stream) outcome {
+func drain(stream ingest.Stream) outcome {
 	var out outcome
 	for e, err := range stream.Events() {
 		var skip *ingest.SkipError
@@ -200,18 +207,4 @@ func eventsOf(stream ingest.Stream) outcome {
 	slices.Sort(out.ids)
 	out.cov = stream.Coverage()
 	return out
-}
-
-// checkpointRunner reads a source again and again, each time from its own
-// checkpoint.
-type checkpointRunner struct {
-	*trail.Source
-	trail.From
-	last *trail.Stream
-}
-
-// stream makes the next stream.
-func (r *checkpointRunner) stream(ctx context.Context, w ingest.Window) *trail.Stream {
-	r.last = r.Source.Stream(ctx, w, r.From)
-	return r.last
 }

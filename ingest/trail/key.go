@@ -7,12 +7,12 @@ import (
 	"trailgate/ingest"
 )
 
-// Kind says what an object in a trail bucket is, as far as its key tells.
+// Kind classifies an object in a trail bucket by its key.
 type Kind uint8
 
 // The kinds of object. Only a LogFile holds sign-ins.
 const (
-	Other           Kind = iota // not of CloudTrail's layout: foreign
+	Other           Kind = iota // foreign: the key is not of CloudTrail's layout
 	LogFile                     // …/CloudTrail/…
 	Digest                      // …/CloudTrail-Digest/…
 	Insight                     // …/CloudTrail-Insight/…
@@ -20,8 +20,8 @@ const (
 	Aggregated                  // …/CloudTrail-Aggregated/…
 )
 
-// String gives the word under which a Coverage counts objects and folders of
-// the kind that are left out.
+// String is the reason under which a Coverage counts objects and folders of
+// this kind that are left out.
 func (k Kind) String() string {
 	switch k {
 	case LogFile:
@@ -38,8 +38,9 @@ func (k Kind) String() string {
 	return "foreign"
 }
 
-// folder is the name of the folder that holds objects of the kind, or empty.
-func (k Kind) folder() string {
+// folderName is the name of the folder that holds objects of the kind. It is
+// empty for Other.
+func (k Kind) folderName() string {
 	switch k {
 	case LogFile:
 		return "CloudTrail"
@@ -55,43 +56,44 @@ func (k Kind) folder() string {
 	return ""
 }
 
-// kindOf is the kind that a folder of this name below an account holds.
-func kindOf(folder string) Kind {
+// kindOfFolder is the kind of the objects in a folder of this name below an
+// account.
+func kindOfFolder(folder string) Kind {
 	for k := LogFile; k <= Aggregated; k++ {
-		if k.folder() == folder {
+		if k.folderName() == folder {
 			return k
 		}
 	}
 	return Other
 }
 
-// logsFolder is the folder with which CloudTrail's layout begins (CloudTrail
+// logsFolder is the first folder of CloudTrail's layout (CloudTrail
 // User Guide, "Finding your CloudTrail log files").
 const logsFolder = "AWSLogs"
 
-// Key is the key of an object in CloudTrail's layout, taken apart:
+// Key has the parts of the key of an object in CloudTrail's layout:
 //
 //	Prefix AWSLogs/[Org/]Account/CloudTrail/Region/YYYY/MM/DD/File
 //
 // The layout and the file name are those of the CloudTrail User Guide,
-// "Finding your CloudTrail log files" and "CloudTrail log file examples". A
-// Region in a key says where a file was put and nothing about the Region of a
-// sign-in in it.
+// "Finding your CloudTrail log files" and "CloudTrail log file examples". The
+// Region of a key says where CloudTrail stored the file. The sign-ins in the
+// file may be of another Region.
 type Key struct {
-	Prefix    string     // what stands before AWSLogs, with its slash, or empty
+	Prefix    string     // the part before AWSLogs, with its slash, or empty
 	Org       string     // organization id, or empty
 	Account   string     // 12 digits, the same in folder and file name
-	Region    string     // of the folder; the file name may say another one
-	Day       ingest.Day // of the folder: the UTC day of delivery
-	Delivered time.Time  // stamp of the file name, UTC: minutes for a LogFile, seconds for a Digest; zero where there is none
+	Region    string     // Region of the folder; the file name may have another one
+	Day       ingest.Day // day of the folder: the UTC day of delivery
+	Delivered time.Time  // stamp of the file name, in UTC: minutes for a LogFile, seconds for a Digest; zero if there is none
 	File      string     // last part
 }
 
-// ParseKey takes a key apart. A key that is not of the layout gives Other and
-// the zero Key, also when folder and file name disagree about the account. A
-// missing underscore after the stamp, which one of AWS's samples has, and a
-// file stored without its gzip are tolerated. Every other kind than LogFile
-// has its folders and the account checked, its stamp only read if it is there.
+// ParseKey splits a key into its parts. A key that is not of the layout gives
+// Other and the zero Key. So does a key whose folder and file name have
+// different accounts. Two deviations are accepted: a missing underscore after
+// the stamp, as in one of AWS's samples, and a file that is stored without
+// gzip. For a kind that is not LogFile, the stamp may be missing.
 func ParseKey(key string) (Key, Kind) {
 	var part [7]string // file, day, month, year, Region, kind, account
 	rest := key
@@ -110,7 +112,7 @@ func ParseKey(key string) (Key, Kind) {
 	}
 	k.Prefix = before
 	day, dayOK := parseDay(part[3], part[2], part[1])
-	kind := kindOf(part[5])
+	kind := kindOfFolder(part[5])
 	if last != logsFolder || !isAccount(k.Account) || !isRegion(k.Region) || !dayOK || kind == Other {
 		return Key{}, Other
 	}
@@ -122,23 +124,23 @@ func ParseKey(key string) (Key, Kind) {
 	return k, kind
 }
 
-// Join is the inverse of ParseKey: the key of an object of that kind. For
-// Other it is empty.
+// Join is the inverse of ParseKey: it gives the key of an object of that kind.
+// For Other it is empty.
 func (k Key) Join(kind Kind) string {
-	if kind.folder() == "" {
+	if kind.folderName() == "" {
 		return ""
 	}
 	org := ""
 	if k.Org != "" {
 		org = k.Org + "/"
 	}
-	return k.Prefix + logsFolder + "/" + org + k.Account + "/" + kind.folder() + "/" + k.Region + "/" + dayPath(k.Day) + "/" + k.File
+	return k.Prefix + logsFolder + "/" + org + k.Account + "/" + kind.folderName() + "/" + k.Region + "/" + dayPath(k.Day) + "/" + k.File
 }
 
 // parseFile checks a file name against the account of its folder and gives
 // its stamp.
 func parseFile(file, account string, kind Kind) (time.Time, bool) {
-	rest, ok := strings.CutPrefix(file, account+"_"+kind.folder()+"_")
+	rest, ok := strings.CutPrefix(file, account+"_"+kind.folderName()+"_")
 	if !ok {
 		return time.Time{}, false
 	}
@@ -152,8 +154,8 @@ func parseFile(file, account string, kind Kind) (time.Time, bool) {
 			return time.Time{}, false
 		}
 		stamp, unique := tail[:14], strings.TrimPrefix(tail[14:], "_")
-		// Digits that are no time are taken, as by AWS's own library; they
-		// prove nothing about when the file came.
+		// A stamp whose digits are not a time is accepted, as by AWS's own
+		// library. It gives no time of delivery.
 		at, _ := parseStamp(stamp)
 		shaped := stamp[8] == 'T' && stamp[13] == 'Z' && allDigits(stamp[:8]) && allDigits(stamp[9:13])
 		return at, shaped && isWord(unique)
@@ -174,19 +176,19 @@ func parseStamp(s string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	day, ok := parseDay(s[:4], s[4:6], s[6:8])
-	hour, minute, second := parseNumber(s[9:11]), parseNumber(s[11:13]), parseNumber(s[13:n-1])
+	hour, minute, second := parseDigits(s[9:11]), parseDigits(s[11:13]), parseDigits(s[13:n-1])
 	if !ok || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}
 	return day.Time().Add(time.Duration(hour*3600+minute*60+second) * time.Second), true
 }
 
-// parseDay reads a day of the calendar.
+// parseDay reads a date, and refuses one that is not in the calendar.
 func parseDay(year, month, day string) (ingest.Day, bool) {
 	if len(year) != 4 || len(month) != 2 || len(day) != 2 || !allDigits(year) || !allDigits(month) || !allDigits(day) {
 		return 0, false
 	}
-	y, m, d := parseNumber(year), parseNumber(month), parseNumber(day)
+	y, m, d := parseDigits(year), parseDigits(month), parseDigits(day)
 	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
 	if t.Year() != y || t.Month() != time.Month(m) || t.Day() != d {
 		return 0, false
@@ -197,13 +199,13 @@ func parseDay(year, month, day string) (ingest.Day, bool) {
 // dayPath is the folder path of a day.
 func dayPath(d ingest.Day) string { return d.Time().Format("2006/01/02") }
 
-// cutLast splits behind the last slash, which stays with what is before it.
+// cutLast splits after the last slash. The slash stays with the part before.
 func cutLast(s string) (before, last string) {
 	i := strings.LastIndexByte(s, '/') + 1
 	return s[:i], s[i:]
 }
 
-func parseNumber(s string) int {
+func parseDigits(s string) int {
 	n := 0
 	for i := range len(s) {
 		n = n*10 + int(s[i]-'0')
@@ -222,9 +224,8 @@ func allDigits(s string) bool {
 
 func isAccount(s string) bool { return len(s) == 12 && allDigits(s) }
 
-// isOrg holds an organization id against its documented form, o- and 10 to 32
-// lower-case letters or digits (AWS Organizations API Reference,
-// "Organization").
+// isOrg checks an organization id: o- and 10 to 32 lower-case letters or digits
+// (AWS Organizations API Reference, "Organization").
 func isOrg(s string) bool {
 	rest, ok := strings.CutPrefix(s, "o-")
 	if !ok || len(rest) < 10 || len(rest) > 32 {
@@ -238,8 +239,8 @@ func isOrg(s string) bool {
 	return true
 }
 
-// isRegion takes anything that is written as a Region is: new ones appear and
-// anonymised trails invent some.
+// isRegion accepts every name that has the form of a Region. It has no list,
+// because new Regions appear and anonymised trails have invented ones.
 func isRegion(s string) bool {
 	if s == "" || s[0] < 'a' || s[0] > 'z' || !strings.Contains(s, "-") {
 		return false

@@ -59,7 +59,7 @@ func (b *S3) List(ctx context.Context, r ListRequest) iter.Seq2[Entry, error] {
 			in.StartAfter = aws.String(r.StartAfter)
 		}
 		for {
-			page, err := b.listPage(ctx, in)
+			page, err := b.page(ctx, in)
 			if err != nil {
 				yield(Entry{}, b.listError(ctx, r.Prefix, err))
 				return
@@ -85,15 +85,15 @@ func (b *S3) List(ctx context.Context, r ListRequest) iter.Seq2[Entry, error] {
 	}
 }
 
-// listPage gets one page. An answer that cannot be read to its end is asked for
+// page gets one page. An answer that cannot be read to its end is asked for
 // again.
-func (b *S3) listPage(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
+func (b *S3) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
 	for attempt := 1; ; attempt++ {
 		page, err := b.Client.ListObjectsV2(ctx, in)
-		if err == nil || !isTransient(err) || attempt >= b.attemptCount() {
+		if err == nil || !passing(err) || attempt >= b.attempts() {
 			return page, err
 		}
-		if err := b.pauseBefore(ctx, attempt); err != nil {
+		if err := b.pause(ctx, attempt); err != nil {
 			return nil, err
 		}
 	}
@@ -149,12 +149,12 @@ func decodeKey(key, prefix string, encoded bool) (string, error) {
 func (b *S3) Read(ctx context.Context, key string, buf []byte, limit int64) ([]byte, error) {
 	for attempt := 1; ; attempt++ {
 		var err error
-		buf, err = b.getObject(ctx, key, buf[:0], limit)
+		buf, err = b.get(ctx, key, buf[:0], limit)
 		if err == nil {
 			return buf, nil
 		}
-		if isTransient(err) && attempt < b.attemptCount() {
-			if err := b.pauseBefore(ctx, attempt); err != nil {
+		if passing(err) && attempt < b.attempts() {
+			if err := b.pause(ctx, attempt); err != nil {
 				return buf, b.readError(ctx, key, err)
 			}
 			continue
@@ -163,7 +163,7 @@ func (b *S3) Read(ctx context.Context, key string, buf []byte, limit int64) ([]b
 	}
 }
 
-func (b *S3) getObject(ctx context.Context, key string, buf []byte, limit int64) ([]byte, error) {
+func (b *S3) get(ctx context.Context, key string, buf []byte, limit int64) ([]byte, error) {
 	out, err := b.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(b.Bucket), Key: aws.String(key)})
 	if err != nil {
 		return buf, err
@@ -209,15 +209,15 @@ func readUnsized(body io.Reader, buf []byte, limit int64) ([]byte, error) {
 	}
 }
 
-func (b *S3) attemptCount() int {
+func (b *S3) attempts() int {
 	if b.Attempts > 0 {
 		return b.Attempts
 	}
 	return DefaultAttempts
 }
 
-// pauseBefore waits before the attempt after this one.
-func (b *S3) pauseBefore(ctx context.Context, attempt int) error {
+// pause waits before the attempt after this one.
+func (b *S3) pause(ctx context.Context, attempt int) error {
 	d := firstWait << min(attempt-1, 6)
 	if b.Wait != nil {
 		return b.Wait(ctx, d)

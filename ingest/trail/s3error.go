@@ -27,11 +27,11 @@ func (e *cutError) Error() string {
 
 func (e *cutError) Unwrap() error { return e.err }
 
-// isTransient tells whether asking again may help: the answer broke off, or the
+// passing tells whether asking again may help: the answer broke off, or the
 // clock was set between signing and checking, so that a request signed anew is
 // taken. Any other answer that arrived and says no stands. (A clock that is
 // wrong all the time is the SDK's to correct.)
-func isTransient(err error) bool {
+func passing(err error) bool {
 	var cut *cutError
 	var broken *smithy.DeserializationError
 	var api smithy.APIError
@@ -57,7 +57,7 @@ func s3Cause(err error, action string) (ingest.Cause, error) {
 	if errors.As(err, &api) {
 		code, message = api.ErrorCode(), api.ErrorMessage()
 	}
-	said := &shortError{code: code, message: message, err: err}
+	said := &saidError{code: code, message: message, err: err}
 	switch code {
 	case "InvalidObjectState":
 		return ingest.CauseDenied, fmt.Errorf("the object is archived and has to be restored first: %w", said)
@@ -89,13 +89,13 @@ func s3Cause(err error, action string) (ingest.Cause, error) {
 	return ingest.CauseTransport, said
 }
 
-// shortError puts an answer of the API briefly; the whole is behind it.
-type shortError struct {
+// saidError puts an answer of the API briefly; the whole is behind it.
+type saidError struct {
 	code, message string
 	err           error
 }
 
-func (e *shortError) Error() string {
+func (e *saidError) Error() string {
 	switch {
 	case e.code == "":
 		return e.err.Error()
@@ -105,7 +105,7 @@ func (e *shortError) Error() string {
 	return fmt.Sprintf("%s %q", e.code, e.message)
 }
 
-func (e *shortError) Unwrap() error { return e.err }
+func (e *saidError) Unwrap() error { return e.err }
 
 // httpStatus is the status of the answer, or 0 if there was none.
 func httpStatus(err error) int {

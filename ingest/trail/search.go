@@ -12,21 +12,21 @@ import (
 	"trailgate/ingest"
 )
 
-// The bounds of the search for AWSLogs folders. A bucket that needs more is
-// not a trail bucket to be found by trying; its user knows the prefix.
+// The bounds of the search for AWSLogs folders. In a bucket that needs more, a
+// search would take too long, and its user knows the prefix.
 const (
 	searchDepth   = 5      // levels below the start
 	searchFolders = 200    // folders listed
 	searchEntries = 10_000 // entries of one folder looked at
 )
 
-// NoTrailError says that a place holds nothing in CloudTrail's layout.
+// NoTrailError says that a place has no folder of CloudTrail's layout.
 type NoTrailError struct {
-	Place string   // as the user named it
+	Place string   // the place as a user would type it
 	Found []string // the first few names that were found instead
 }
 
-// Error names what was looked for and what was found instead.
+// Error names the folder that is missing, and a few names that were found.
 func (e *NoTrailError) Error() string {
 	found := "nothing"
 	if len(e.Found) > 0 {
@@ -42,19 +42,19 @@ func (e *NoTrailError) Error() string {
 // maxFound is how many names a NoTrailError gives.
 const maxFound = 5
 
-// folderEntries is what one folder holds, one level deep.
+// folderEntries are the entries of one folder, one level deep.
 type folderEntries struct {
 	folders []folder
-	names   []string // of the first entries, for words
-	objects int      // objects among the entries
-	odd     []Entry
+	names   []string // of the first entries, for a NoTrailError
+	objects int      // number of objects among the entries
+	odd     []Entry  // entries that can be neither read nor listed
 	skips   []*ingest.SkipError
-	more    bool // there are more entries than were looked at
-	none    bool // not one entry, and no error
-	err     error
+	cut     bool  // there are more entries than the limit
+	empty   bool  // there is no entry and no error
+	err     error // ends the run
 }
 
-// listFolder lists a single level.
+// listFolder lists one level of a folder, up to a number of entries; zero: all.
 func (l *lister) listFolder(ctx context.Context, f folder, limit int) folderEntries {
 	var out folderEntries
 	n := 0
@@ -72,7 +72,7 @@ func (l *lister) listFolder(ctx context.Context, f folder, limit int) folderEntr
 			continue
 		}
 		if n++; limit > 0 && n > limit {
-			out.more = true
+			out.cut = true
 			break
 		}
 		name := strings.TrimPrefix(e.Key, f.prefix)
@@ -88,37 +88,38 @@ func (l *lister) listFolder(ctx context.Context, f folder, limit int) folderEntr
 			out.objects++
 		}
 	}
-	out.none = n == 0 && len(out.skips) == 0
+	out.empty = n == 0 && len(out.skips) == 0
 	return out
 }
 
-// addFolder sorts one folder in.
+// addFolder adds a folder, unless it is to be left out.
 func (out *folderEntries) addFolder(l *lister, f folder, name string) {
 	c, reason := f.childFolder(name)
 	if reason == "" && c.level == levelAccount && !l.wantsAccount(c) {
-		l.markLayout()
-		reason = excludedAccountFilter
+		l.reportLayout()
+		reason = ingest.ReasonAccountFilter
 	}
 	if reason != "" {
-		l.addExcludedFolder(reason)
+		l.excludeFolder(reason)
 		return
 	}
 	out.folders = append(out.folders, c)
 }
 
-// searchLayout finds the accounts and organizations below a start that is above
-// them, breadth first. Its result does not depend on how fast answers come.
-func (l *lister) searchLayout(ctx context.Context, start folder) ([]folder, error) {
+// searchAccounts finds the accounts and organizations below a start that is
+// above them. It searches breadth first, so that its result does not depend on
+// the order in which answers come.
+func (l *lister) searchAccounts(ctx context.Context, start folder) ([]folder, error) {
 	var found []folder
 	level, budget := []folder{start}, searchFolders
 	for depth := 0; len(level) > 0; depth++ {
 		var cut *ingest.SkipError
-		if level, budget, cut = l.searchLevel(level, depth, budget); cut != nil && !l.sendSkip(cut) {
+		if level, budget, cut = l.boundSearch(level, depth, budget); cut != nil && !l.sendSkip(cut) {
 			return nil, ctx.Err()
 		}
 		var next []folder
-		for i, got := range l.listAll(ctx, level) {
-			if err := l.enqueueFound(got, depth == 0, level[i]); err != nil {
+		for i, got := range l.listFolders(ctx, level) {
+			if err := l.recordSearched(got, depth == 0, level[i]); err != nil {
 				return nil, err
 			}
 			for _, c := range got.folders {
@@ -134,9 +135,9 @@ func (l *lister) searchLayout(ctx context.Context, start folder) ([]folder, erro
 	return found, nil
 }
 
-// searchLevel cuts a level to what the search may still list. Folders named AWSLogs
-// are always listed.
-func (l *lister) searchLevel(level []folder, depth, budget int) ([]folder, int, *ingest.SkipError) {
+// boundSearch cuts a level to the folders that the search may still list, and
+// gives the remaining budget. Folders named AWSLogs are always listed.
+func (l *lister) boundSearch(level []folder, depth, budget int) ([]folder, int, *ingest.SkipError) {
 	slices.SortStableFunc(level, func(a, b folder) int {
 		return cmp.Or(cmp.Compare(b.level, a.level), cmp.Compare(a.prefix, b.prefix))
 	})
@@ -149,7 +150,7 @@ func (l *lister) searchLevel(level []folder, depth, budget int) ([]folder, int, 
 			continue
 		}
 		for range level[i:] {
-			l.addExcludedFolder(excludedNotSearched)
+			l.excludeFolder(ingest.ReasonNotSearched)
 		}
 		return level[:i], budget, &ingest.SkipError{Cause: ingest.CauseListing, Origin: l.store.Origin(f.prefix),
 			Err: fmt.Errorf("the search for AWSLogs folders ended at its bound of %d folders and %d levels, with %d folders from here on not searched: name a prefix nearer to AWSLogs",
@@ -158,11 +159,12 @@ func (l *lister) searchLevel(level []folder, depth, budget int) ([]folder, int, 
 	return level, budget, nil
 }
 
-// listAll lists folders in parallel; its answers stand in their order.
-func (l *lister) listAll(ctx context.Context, level []folder) []folderEntries {
+// listFolders lists folders in parallel. The answers are in the order of the
+// folders.
+func (l *lister) listFolders(ctx context.Context, level []folder) []folderEntries {
 	out := make([]folderEntries, len(level))
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, l.parallel)
+	slots := make(chan struct{}, l.queue.parallel)
 	for i := range level {
 		slots <- struct{}{}
 		wg.Go(func() {
@@ -174,25 +176,25 @@ func (l *lister) listAll(ctx context.Context, level []folder) []folderEntries {
 	return out
 }
 
-// enqueueFound counts what a search met in one folder. An error at the start ends
-// the run: there is nothing else to read.
-func (l *lister) enqueueFound(got folderEntries, start bool, f folder) error {
+// recordSearched counts the entries of one folder of the search. An error at
+// the start ends the run, because there is nothing else to list.
+func (l *lister) recordSearched(got folderEntries, start bool, f folder) error {
 	if got.err != nil {
 		return got.err
 	}
 	if start {
-		l.namesAtStart = got.names
+		l.found = got.names
 		if len(got.skips) > 0 {
 			return startError(got.skips[0])
 		}
 	}
-	if got.more {
+	if got.cut {
 		got.skips = append(got.skips, &ingest.SkipError{Cause: ingest.CauseListing, Origin: l.store.Origin(f.prefix),
 			Err: fmt.Errorf("only the first %d entries were looked at in the search for AWSLogs folders", searchEntries)})
 	}
-	l.addExcluded(Other.String(), got.objects)
+	l.excludeObjects(Other.String(), got.objects)
 	for range got.odd {
-		l.addExcludedFolder(excludedIrregular)
+		l.excludeFolder(ingest.ReasonIrregular)
 	}
 	for _, skip := range got.skips {
 		if !l.sendSkip(skip) {
@@ -202,7 +204,7 @@ func (l *lister) enqueueFound(got folderEntries, start bool, f folder) error {
 	return nil
 }
 
-// startError turns the skip of a place into the error of the run.
+// startError turns a skip at the start into the error of the run.
 func startError(skip *ingest.SkipError) error {
 	return fmt.Errorf("list %q: %w", skip.Origin, skip.Err)
 }

@@ -1,65 +1,51 @@
 // Package trail reads trail buckets: CloudTrail's log files under their keys,
-// in S3 or in a copy on disk. In come a Store and a Window; out go log files
-// (Objects), the sign-ins of one of them (Read), or both halves together as an
-// ingest.Source, each with an account of what was left out and what could not
-// be read, and Books by which the next run leaves out what was read. It must
-// not judge a sign-in, decide its Region by a key, print, or take credentials
-// and clients from anywhere but its fields.
+// in S3 or in a copy on disk.
+//
+// The input is a Store and an ingest.Window. There are two halves, which can be
+// used apart: List gives the log files, and Read gives the sign-ins of one log
+// file. Source.Open and Source.Resume put them together as an ingest.Source.
+// Each reading says what was left out and what could not be read. Resume also
+// gives a checkpoint, by which the next run leaves out what was read.
+//
+// The package must not judge a sign-in, derive its Region from a key, or print.
+// It takes credentials and clients from its fields only.
 package trail
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	"trailgate/ingest"
 )
 
-// DefaultWorkers is how many downloads from a bucket are in flight. Each
-// waits about 50 ms for its first byte.
+// DefaultWorkers is the number of downloads at a time from a bucket. Each waits
+// about 50 ms for its first byte.
 const DefaultWorkers = 32
 
-// listWorkers is how many listings of a bucket are in flight.
+// listWorkers is the number of listings at a time of a bucket.
 const listWorkers = 64
 
-// Source is one trail bucket, or a part of it. Only Store is required. The fields
-// are not to be changed once it is used. It keeps nothing of its streams, so
-// several may be read at once.
+// Source is one trail bucket, or a part of it. Only Store is required. Its
+// fields must not be changed after the first use. A Source may be read several
+// times, and by several goroutines at once.
 type Source struct {
 	Store       Store
-	Prefix      string                // where to look; empty: everywhere. A folder at, above or below AWSLogs, or the key of one log file
-	Label       string                // as the user named it; empty: Store.Origin(Prefix)
+	Prefix      string                // where to look: a folder at, above or below AWSLogs, or the key of one log file; empty: everywhere
+	Label       string                // the source as the user named it; empty: Store.Origin(Prefix)
 	Workers     int                   // objects read at once; zero: DefaultWorkers, but GOMAXPROCS for a Disk
 	MaxInflated int64                 // bytes of one object, packed or inflated; zero: DefaultMaxInflated
-	Progress    func(ingest.Progress) // called between readings, from the goroutine that iterates; may be nil
+	Progress    func(ingest.Progress) // called between objects, from the goroutine that iterates; may be nil
 
-	buffers sync.Pool // of *readBuffers, for Read
+	buffers sync.Pool // *readBuffers: a cache for Read, to save memory
 }
 
-// From says where a stream continues.
-type From struct {
-	// Checkpoint is what earlier runs dealt with; nil: everything is new, and
-	// Stream.Checkpoint is nil. A folder that it knows is listed from the day of
-	// its watermark minus LookBack, or from the window's Since if that is later.
-	// The objects that it knows are excluded as "known". An earlier Since than
-	// that of the run before reaches only folders that it does not know. The
-	// checkpoint is not changed.
-	Checkpoint *Checkpoint
-	// LookBack is how much later than the newest file of its folder a file may
-	// still appear; zero: DefaultLookBack, negative: none. It is rounded up to
-	// whole UTC days of delivery. A file that appears later in the folder of an
-	// earlier day is never read.
-	LookBack time.Duration
-	// Now is the time of the run; zero: no bound. A time stamp after it does not
-	// count as the newest delivery, since it would hide what comes before it.
-	Now time.Time
-	// Backlog lists keys that are read in any case, each once, whatever the
-	// checkpoint says. They count as listed. A key that is gone is a skip of
-	// ingest.CauseVanished.
-	Backlog []string
-}
-
-// Name is the trail as the user named it.
+// Name is the source as the user named it.
 func (s *Source) Name() string {
 	if s.Label != "" {
 		return s.Label
@@ -67,32 +53,83 @@ func (s *Source) Name() string {
 	return s.Store.Origin(s.Prefix)
 }
 
-// Open makes a stream of everything that the window may want; see ingest.Source.
+// Open prepares to list, download and scan at the same time; see
+// ingest.Source. The skip of an object comes before its events. An error that
+// is not a skip is a *NoTrailError, a start that cannot be listed, or the
+// context's. If the reading ends early, the objects that were listed and not
+// read are excluded with ingest.ReasonInterrupted.
 func (s *Source) Open(ctx context.Context, w ingest.Window) ingest.Stream {
-	return s.Stream(ctx, w, From{})
+	return &stream{source: s, ctx: ctx, window: w}
 }
 
-// Stream makes a stream that continues where the caller says. It reads nothing
-// yet. The zero From is the beginning.
-func (s *Source) Stream(ctx context.Context, w ingest.Window, from From) *Stream {
-	return &Stream{source: s, ctx: ctx, window: w, from: from}
+// Resume is Open for the log files that are new since from. It ignores the end
+// of the window, because a log file is read whole or not at all. Only
+// from.Until bounds the delivery.
+//
+// A folder that the checkpoint knows is listed from the day of its newest
+// delivery minus LookBack on, or from the window's Since if that is later.
+// LookBack is rounded up to whole UTC days; zero means DefaultLookBack. A file
+// that appears later than this in the folder of an earlier day is never found.
+// If Since is earlier than in the run before, only folders that the checkpoint
+// does not know are listed from there.
+//
+// The keys of the backlog count as listed. A key that no longer exists is a
+// skip of ingest.CauseVanished.
+func (s *Source) Resume(ctx context.Context, w ingest.Window, from ingest.ResumePoint) ingest.ResumedStream {
+	w.Until, w.Lateness = from.Until, -1
+	return &stream{source: s, ctx: ctx, window: w, from: &from}
 }
 
-// Survey lists without reading: which accounts, Regions and days have log files.
-// Listed counts all that was found, Read stays zero, the log files are excluded as
-// ingest.ExcludedListedOnly, and folders that could not be listed are counted and
-// named. The error is that of the whole run. The coverage is then that of what was
-// listed before.
+// CheckpointName is the bucket and prefix as the user named them, or the
+// absolute path of a folder.
+func (s *Source) CheckpointName() (string, error) {
+	if !s.onDisk() {
+		return strings.TrimSuffix(s.Name(), "/"), nil
+	}
+	path, err := filepath.Abs(s.Store.Origin(s.Prefix))
+	if err != nil {
+		return "", fmt.Errorf("source %q: %w", s.Name(), err)
+	}
+	return path, nil
+}
+
+// DeliveredAt is the time stamp of a log file's name. It is zero if the key is
+// not a log file's.
+func (s *Source) DeliveredAt(key string) time.Time {
+	name, kind := ParseKey(key)
+	if kind != LogFile {
+		return time.Time{}
+	}
+	return name.Delivered
+}
+
+// Survey says which accounts, Regions and days have log files, without reading
+// them; see ingest.Surveyor.
 func (s *Source) Survey(ctx context.Context, w ingest.Window) (ingest.Coverage, error) {
-	return s.Stream(ctx, w, From{}).Survey()
+	var skips ingest.Coverage
+	var fatal error
+	listing := s.List(ctx, w)
+	for _, err := range listing.Objects() {
+		var skip *ingest.SkipError
+		if errors.As(err, &skip) {
+			skips.Skip(skip)
+		} else if err != nil {
+			fatal = err
+		}
+	}
+	out := listing.Coverage()
+	out.Add(skips)
+	out.Exclude(ingest.ReasonListedOnly, out.Listed-ingest.Total(out.Skipped)-ingest.Total(out.Excluded))
+	return out, fatal
 }
 
-// Probe tells whether there is a trail, at the price of a few listings: nil,
-// a *NoTrailError, a start that cannot be listed, or the context's error.
+// Probe reports whether there is a trail, with a few listings. The error is nil
+// if there is one; otherwise it is a *NoTrailError, a start that cannot be
+// listed, or the context's.
 func (s *Source) Probe(ctx context.Context) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	run := s.Stream(inner, ingest.Window{}, From{}).startListing(inner, cancel)
+	run := s.startLister(inner, ingest.Window{}, nil, cancel)
 	var denied error
 	for it := range run.items {
 		if it.skip != nil && denied == nil {
@@ -103,7 +140,7 @@ func (s *Source) Probe(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case run.lister.layout:
+	case run.lister.hasLayout():
 		return nil
 	case err != nil:
 		return err
@@ -111,7 +148,6 @@ func (s *Source) Probe(ctx context.Context) error {
 	return denied
 }
 
-// maxInflated is the size cap of one object.
 func (s *Source) maxInflated() int64 {
 	if s.MaxInflated > 0 {
 		return s.MaxInflated
@@ -119,14 +155,17 @@ func (s *Source) maxInflated() int64 {
 	return DefaultMaxInflated
 }
 
-// workerCount is how many objects are read at once.
 func (s *Source) workerCount() int {
-	if s.Workers > 0 {
+	switch {
+	case s.Workers > 0:
 		return s.Workers
-	}
-	if store, ok := s.Store.(parallelStore); ok {
-		_, reads := store.parallelism()
-		return reads
+	case s.onDisk():
+		return runtime.GOMAXPROCS(0)
 	}
 	return DefaultWorkers
+}
+
+func (s *Source) onDisk() bool {
+	_, ok := s.Store.(fileStore)
+	return ok
 }

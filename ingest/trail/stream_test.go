@@ -77,7 +77,8 @@ func TestFaultyObjects(t *testing.T) {
 	}
 }
 
-// Plain objects must not leave one worker's buffer with another.
+// TestPlainAndPackedMixed wants a plain object not to leave its worker's buffer with
+// another worker.
 func TestPlainAndPackedMixed(t *testing.T) {
 	m := &memory{objects: map[string][]byte{}}
 	var want []string
@@ -167,30 +168,30 @@ func TestCancelWhileDownloading(t *testing.T) {
 	})
 }
 
-// A goroutine that outlives its iterator keeps the bubble from ending, which
-// fails the test.
+// TestNoLeakAfterLeaving leaves iterators early. A goroutine that is still running
+// then keeps the synctest bubble from ending, which fails the test.
 func TestNoLeakAfterLeaving(t *testing.T) {
 	m := many(3000, logFile(t, "one"))
 	synctest.Test(t, func(t *testing.T) {
 		s := &trail.Source{Store: m}
-		stream := s.Stream(t.Context(), ingest.Window{}, trail.From{})
+		stream := s.Open(t.Context(), ingest.Window{})
 		for range stream.Events() {
 			break
 		}
 		if c := stream.Coverage(); !c.Partial || c.Listed != c.Read+c.Excluded["interrupted"] {
 			t.Errorf("listed %d, read %d, excluded %v", c.Listed, c.Read, c.Excluded)
 		}
-		stream = s.Stream(t.Context(), ingest.Window{}, trail.From{})
-		for range stream.Objects() {
+		listing := s.List(t.Context(), ingest.Window{})
+		for range listing.Objects() {
 			break
 		}
-		if c := stream.Coverage(); !c.Partial {
+		if c := listing.Coverage(); !c.Partial {
 			t.Error("a listing left early is not called partial")
 		}
 	})
 }
 
-// many is a Store of so many files with the same bytes.
+// many is a Store with so many files of the same bytes.
 func many(n int, body []byte) *memory {
 	m := &memory{objects: map[string][]byte{}}
 	for i := range n {

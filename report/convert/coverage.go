@@ -23,8 +23,8 @@ func Coverage(c *ingest.Coverage, w ingest.Window, now time.Time, table endpoint
 		Bytes:         report.Volume{Packed: c.Packed, Inflated: c.Inflated},
 		SkipsUnlisted: c.Unlisted,
 		Remarks:       c.Remarks,
-		Meanings:      causeMeanings(),
-		ListedOnly:    reasonListedOnly,
+		Meanings:      meaningsOf(c.Skipped, c.SkippedRecords),
+		ListedOnly:    ingest.ReasonListedOnly,
 	}
 	if !asksForPartsOnly(c.Sources) {
 		out.Remarks = slices.Concat(c.Remarks, singleRegionRemarks(c.Shards, table))
@@ -88,4 +88,24 @@ func countObjects(shards []ingest.Shard) int {
 		n += s.Objects
 	}
 	return n
+}
+
+// CauseCounts returns counts by cause with the causes as texts.
+func CauseCounts(m map[ingest.Cause]int) map[string]int {
+	out := map[string]int{}
+	for cause, n := range m {
+		out[string(cause)] = n
+	}
+	return out
+}
+
+// meaningsOf returns the words for each cause that was counted.
+func meaningsOf(counts ...map[ingest.Cause]int) map[string]string {
+	out := map[string]string{}
+	for _, m := range counts {
+		for cause := range m {
+			out[string(cause)] = cause.Meaning()
+		}
+	}
+	return out
 }

@@ -1,10 +1,10 @@
 package lake
 
-// BrokenError is a file of a lake or its state that cannot be understood. The
-// state itself has errors of its own, DamagedError and NewerError.
+// BrokenError is a damaged file of a lake or of its state. For a damaged generation of the
+// state there are DamagedError and NewerError.
 type BrokenError struct {
 	Part Part
-	Err  error // says which file, and what is wrong
+	Err  error // names the file and says what is wrong
 }
 
 // Part is what a file is for.
@@ -12,9 +12,9 @@ type Part uint8
 
 // The parts of a lake and its state.
 const (
-	TableFile    Part = iota // rows
-	MarkFile                 // the mark of the lake
-	Announcement             // what a run was about to add
+	TableFile  Part = iota // rows
+	InfoFile               // a LakeInfo
+	IntentFile             // the files that a run was going to add
 )
 
 func (e *BrokenError) Error() string { return e.Err.Error() }

@@ -17,54 +17,56 @@ import (
 	"time"
 )
 
-// Disk is a folder. The first Put makes it. Root itself may be a link; a link
-// below it is never followed to anywhere outside, and one that a listing meets
-// ends the listing with an error, so that no file is taken for absent that an
-// engine would read. Every folder may hold files whose names begin with a dot:
-// temporaries, which are renamed when they are whole, and ".lock", which is
-// locked while an object is compared and replaced. No listing shows them.
+// Disk is a folder. The first Put creates it.
 //
-// Folders and files get the permissions that the umask leaves.
+// Root itself may be a symbolic link. Links below it are never followed out of the folder.
+// If a listing finds one, it ends with an error: an engine would follow the link and read
+// files that the listing does not have.
+//
+// Each folder may have hidden files, whose names begin with a dot. They are temporary
+// files, which are renamed when they are complete, and ".lock", which is locked while an
+// object is compared and replaced. No listing shows them.
+//
+// Folders and files get the permissions that the umask allows.
 type Disk struct {
-	// Root is the folder. "" is the current one.
+	// Root is the folder. "" means the current folder.
 	Root string
 
-	// Step is called before each step that changes the disk, with a short name
-	// of the step and the key that is being written: "mkdir", "create" (a
-	// temporary or ".lock"), "write" (once for each MiB), "sync", "link",
-	// "rename", "sync folder", "remove". An error of it is what the step gives
-	// instead of being done. It is there for crash tests and fault injection.
-	// Nil: nothing is called.
+	// Step is for crash tests and fault injection. It is called before each step that
+	// changes the disk, with a short name of the step and the key that is being written.
+	// If it returns an error, the step fails with this error and is not done. The names
+	// are "mkdir", "create" (a temporary file or ".lock"), "write" (once for each MiB),
+	// "sync", "link", "rename", "sync folder" and "remove". Nil means no calls.
 	Step func(op, key string) error
 
-	// Wait waits while another holds ".lock". Nil: by a timer.
+	// Wait waits while another process has locked ".lock". Nil means a timer.
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// Name is the path of the file.
-func (d Disk) Name(key string) string { return filepath.Join(d.root(), filepath.FromSlash(key)) }
+// Name returns the path of the file.
+func (d Disk) Name(key string) string { return filepath.Join(d.rootPath(), filepath.FromSlash(key)) }
 
-func (d Disk) root() string {
+func (d Disk) rootPath() string {
 	if d.Root == "" {
 		return "."
 	}
 	return filepath.Clean(d.Root)
 }
 
-// Get reads a file. A folder is no object.
+// Get reads a file. A folder is not an object.
 func (d Disk) Get(ctx context.Context, key string) ([]byte, Tag, error) {
-	data, err := d.get(ctx, key)
+	data, err := d.readKey(ctx, key)
 	if err != nil {
-		return nil, "", fmt.Errorf("get %q: %w", d.Name(key), bare(err))
+		return nil, "", fmt.Errorf("get %q: %w", d.Name(key), withoutPath(err))
 	}
 	return data, contentTag(data), nil
 }
 
-func (d Disk) get(ctx context.Context, key string) ([]byte, error) {
+func (d Disk) readKey(ctx context.Context, key string) ([]byte, error) {
 	if err := errors.Join(checkKey(key), ctx.Err()); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(d.root())
+	root, err := os.OpenRoot(d.rootPath())
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +75,7 @@ func (d Disk) get(ctx context.Context, key string) ([]byte, error) {
 }
 
 func readFile(root *os.Root, path string) ([]byte, error) {
-	// A pipe or a device would block the opening.
+	// To open a pipe or a device could block.
 	info, err := root.Stat(path)
 	switch {
 	case errors.Is(err, syscall.ENOTDIR), err == nil && info.IsDir():
@@ -107,25 +109,25 @@ func contentTag(data []byte) Tag {
 	return Tag(hex.EncodeToString(sum[:]))
 }
 
-// List walks the folder as far as it is asked to.
+// List reads a folder only when the caller gets to it.
 func (d Disk) List(ctx context.Context, prefix, after string) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		folder, err := checkPrefix(prefix)
 		if err != nil {
-			yield(Item{}, fmt.Errorf("list %q: %w", d.root(), err))
+			yield(Item{}, fmt.Errorf("list %q: %w", d.rootPath(), err))
 			return
 		}
-		root, err := os.OpenRoot(d.root())
+		root, err := os.OpenRoot(d.rootPath())
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 		if err != nil {
-			yield(Item{}, fmt.Errorf("list %q: %w", d.root(), bare(err)))
+			yield(Item{}, fmt.Errorf("list %q: %w", d.rootPath(), withoutPath(err)))
 			return
 		}
 		defer root.Close()
 		w := diskWalk{disk: d, root: root, prefix: prefix, after: after, yield: yield}
-		w.folder(ctx, folder)
+		w.walkFolder(ctx, folder)
 	}
 }
 
@@ -137,25 +139,25 @@ type diskWalk struct {
 	yield         func(Item, error) bool
 }
 
-// folder yields what lies in a folder, in key order, and tells whether to go
-// on. The name is "" or ends with a slash.
-func (w *diskWalk) folder(ctx context.Context, name string) bool {
+// walkFolder yields the files below a folder in the order of their keys. It reports
+// whether to continue. The name is "" or ends with a slash.
+func (w *diskWalk) walkFolder(ctx context.Context, name string) bool {
 	entries, err := readFolder(w.root, name)
 	if err != nil {
-		return w.fail(name, err)
+		return w.yieldError(name, err)
 	}
 	for _, e := range entries {
 		if err := ctx.Err(); err != nil {
-			return w.fail(name, err)
+			return w.yieldError(name, err)
 		}
-		if !w.entry(ctx, name+e.Name(), e) {
+		if !w.visitEntry(ctx, name+e.Name(), e) {
 			return false
 		}
 	}
 	return true
 }
 
-func (w *diskWalk) entry(ctx context.Context, key string, e fs.DirEntry) bool {
+func (w *diskWalk) visitEntry(ctx context.Context, key string, e fs.DirEntry) bool {
 	switch {
 	case strings.HasPrefix(e.Name(), "."):
 		return true
@@ -165,11 +167,11 @@ func (w *diskWalk) entry(ctx context.Context, key string, e fs.DirEntry) bool {
 		if !below || key < w.after && !strings.HasPrefix(w.after, key) {
 			return true
 		}
-		return w.folder(ctx, key)
+		return w.walkFolder(ctx, key)
 	case !strings.HasPrefix(key, w.prefix) || key <= w.after || checkKey(key) != nil:
 		return true
 	case e.Type()&fs.ModeSymlink != 0:
-		return w.fail(key, errors.New("a link, which is not followed"))
+		return w.yieldError(key, errors.New("a link, which is not followed"))
 	case !e.Type().IsRegular():
 		return true
 	}
@@ -178,19 +180,19 @@ func (w *diskWalk) entry(ctx context.Context, key string, e fs.DirEntry) bool {
 		return true
 	}
 	if err != nil {
-		return w.fail(key, err)
+		return w.yieldError(key, err)
 	}
 	return w.yield(Item{Key: key, Size: info.Size()}, nil)
 }
 
-// fail yields an error, behind which nothing may come.
-func (w *diskWalk) fail(key string, err error) bool {
-	w.yield(Item{}, fmt.Errorf("list %q: %w", w.disk.Name(key), bare(err)))
+// yieldError yields an error, which is the last thing to be yielded.
+func (w *diskWalk) yieldError(key string, err error) bool {
+	w.yield(Item{}, fmt.Errorf("list %q: %w", w.disk.Name(key), withoutPath(err)))
 	return false
 }
 
-// readFolder gives the entries of a folder in the order of the keys they
-// become: a folder sorts with its slash. One that is absent has none.
+// readFolder returns the entries of a folder in the order of their keys. In this order a
+// folder has a slash at its end. If the folder does not exist, there are no entries.
 func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
 	f, err := root.Open(filepath.FromSlash("./" + name))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -214,17 +216,17 @@ func keyName(e fs.DirEntry) string {
 
 // Delete removes a file.
 func (d Disk) Delete(ctx context.Context, key string) error {
-	if err := d.delete(ctx, key); err != nil {
-		return fmt.Errorf("delete %q: %w", d.Name(key), bare(err))
+	if err := d.deleteKey(ctx, key); err != nil {
+		return fmt.Errorf("delete %q: %w", d.Name(key), withoutPath(err))
 	}
 	return nil
 }
 
-func (d Disk) delete(ctx context.Context, key string) error {
+func (d Disk) deleteKey(ctx context.Context, key string) error {
 	if err := errors.Join(checkKey(key), ctx.Err()); err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(d.root())
+	root, err := os.OpenRoot(d.rootPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -241,7 +243,7 @@ func (d Disk) delete(ctx context.Context, key string) error {
 		return err
 	}
 	w := diskWrite{disk: d, root: root, key: key, folder: filepath.Dir(path)}
-	err = w.step("remove", func() error { return root.Remove(path) })
+	err = w.runStep("remove", func() error { return root.Remove(path) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -251,32 +253,33 @@ func (d Disk) delete(ctx context.Context, key string) error {
 	return w.syncFolder(w.folder)
 }
 
-// Sweep removes the temporaries that killed processes left anywhere below Root.
-// Put does the same for the folder it writes to. One is taken for dead when an
-// hour has passed since it was last written, by the clock of the file system;
-// should it be alive all the same, its Put ends with an error. An absent Root
-// is no error.
+// Sweep deletes the temporary files that killed processes have left below Root. Put does
+// the same in the folder to which it writes.
+//
+// A temporary file counts as left if it was last written an hour ago, by the clock of the
+// file system. If a process is still writing it, the Put of that process fails. It is not
+// an error if Root does not exist.
 func (d Disk) Sweep(ctx context.Context) error {
-	if _, err := os.Stat(d.root()); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(d.rootPath()); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err := d.sweepAll(ctx); err != nil {
-		return fmt.Errorf("sweep %q: %w", d.root(), bare(err))
+		return fmt.Errorf("sweep %q: %w", d.rootPath(), withoutPath(err))
 	}
 	return nil
 }
 
 func (d Disk) sweepAll(ctx context.Context) error {
-	root, err := os.OpenRoot(d.root())
+	root, err := os.OpenRoot(d.rootPath())
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	w := diskWrite{disk: d, root: root, folder: "."}
-	if err := w.create(); err != nil {
+	if err := w.createTemp(); err != nil {
 		return err
 	}
-	if err := w.finish(w.temp.Close()); err != nil {
+	if err := w.removeTemp(w.temp.Close()); err != nil {
 		return err
 	}
 	return w.sweepTree(ctx, "")
@@ -290,7 +293,7 @@ func (w *diskWrite) sweepTree(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	w.sweep(filepath.FromSlash("./"+name), entries)
+	w.sweepFolder(filepath.FromSlash("./"+name), entries)
 	for _, e := range entries {
 		if e.IsDir() {
 			if err := w.sweepTree(ctx, name+e.Name()+"/"); err != nil {
@@ -301,9 +304,9 @@ func (w *diskWrite) sweepTree(ctx context.Context, name string) error {
 	return nil
 }
 
-// bare takes paths of temporaries and the like out of an error: the operation
-// that failed names its object itself.
-func bare(err error) error {
+// withoutPath removes the path from an error of the operating system. The path may be that
+// of a temporary file, and the caller names the object anyway.
+func withoutPath(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
 	switch {
@@ -315,8 +318,9 @@ func bare(err error) error {
 	return err
 }
 
-// A Put waits lockPause before it tries a held ".lock" again, and gives up after
-// lockPatience: who holds it needs milliseconds, and loses it when it dies.
+// Put waits for lockPause before it tries a locked ".lock" again, and gives up after
+// lockPatience. The process that has locked it needs milliseconds, and if it dies, the
+// operating system unlocks the file.
 const (
 	lockPause    = 5 * time.Millisecond
 	lockPatience = 10 * time.Second

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// tryLock opens a file, making it if need be, and locks it until it is closed
-// or the process ends. Nil without an error: another has it.
+// tryLock opens a file, or creates it, and locks it until it is closed or the process
+// ends. If another process has locked it, tryLock returns nil and no error.
 func tryLock(root *os.Root, path string) (*os.File, error) {
 	f, err := root.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
@@ -31,14 +31,14 @@ func tryLock(root *os.Root, path string) (*os.File, error) {
 	return nil, errors.Join(err, f.Close())
 }
 
-// linkless tells whether an error of link means that the file system has no
-// links: EPERM by link(2), or that the call is not supported.
-func linkless(err error) bool {
+// hasNoLinks reports whether an error of link means that the file system has no
+// links. The error is EPERM according to link(2), or says that the call is not supported.
+func hasNoLinks(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission)
 }
 
-// syncOpen syncs an opened folder and closes it. There are file systems that
-// cannot, and say so by EINVAL.
+// syncOpen syncs an open folder and closes it. Some file systems cannot sync a folder and
+// return EINVAL, which is ignored.
 func syncOpen(f *os.File) error {
 	err := f.Sync()
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {

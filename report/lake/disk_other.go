@@ -7,14 +7,14 @@ import (
 	"os"
 )
 
-// tryLock refuses: the standard library has no lock here that dies with the
-// process.
+// tryLock always fails. For this system the standard library has no lock that ends with
+// the process.
 func tryLock(*os.Root, string) (*os.File, error) {
 	return nil, errors.New("this system has no file locks: keep the state in a bucket")
 }
 
-// linkless tells whether an error of link means that there are no links.
-func linkless(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
+// hasNoLinks reports whether an error of link means that the file system has no links.
+func hasNoLinks(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
 
-// syncOpen closes an opened folder: not every system can sync one.
+// syncOpen closes an open folder. It does not sync it, because not every system can.
 func syncOpen(f *os.File) error { return f.Close() }

@@ -51,11 +51,11 @@ func TestDiskFaults(t *testing.T) {
 	large := strings.Repeat("new ", 700_000) // three pieces
 	kinds := map[string]struct {
 		old   string // "": none
-		when  func(lake.Tag) lake.When
+		when  func(lake.Tag) lake.Condition
 		links bool
 	}{
-		"create":           {when: func(lake.Tag) lake.When { return lake.Absent() }, links: true},
-		"create, no links": {when: func(lake.Tag) lake.When { return lake.Absent() }},
+		"create":           {when: func(lake.Tag) lake.Condition { return lake.Absent() }, links: true},
+		"create, no links": {when: func(lake.Tag) lake.Condition { return lake.Absent() }},
 		"compare and swap": {old: "old", when: lake.Matches, links: true},
 		"delete":           {old: "old"},
 	}
@@ -184,7 +184,7 @@ func TestDiskInTheWay(t *testing.T) {
 	d := lake.Disk{Root: root}
 	put(t, d, "file", "x")
 	put(t, d, "folder/x", "x")
-	for _, when := range []lake.When{lake.Absent(), lake.Matches("x")} {
+	for _, when := range []lake.Condition{lake.Absent(), lake.Matches("x")} {
 		if _, err := d.Put(t.Context(), "file/below", nil, when); err == nil {
 			t.Error("wrote below a file")
 		}
@@ -216,7 +216,7 @@ func TestDiskLinks(t *testing.T) {
 		}
 	}
 	d := lake.Disk{Root: root}
-	for _, when := range []lake.When{lake.Absent(), lake.Matches("x")} {
+	for _, when := range []lake.Condition{lake.Absent(), lake.Matches("x")} {
 		if _, err := d.Put(t.Context(), "folder/new", []byte("x"), when); err == nil {
 			t.Error("wrote through a link")
 		}
@@ -236,7 +236,7 @@ func TestDiskLinks(t *testing.T) {
 	if last == nil || !strings.Contains(last.Error(), filepath.Join(root, "file")) || !strings.Contains(last.Error(), "link") {
 		t.Errorf("listing: %v", last)
 	}
-	for _, when := range []lake.When{lake.Absent(), lake.Matches("x")} {
+	for _, when := range []lake.Condition{lake.Absent(), lake.Matches("x")} {
 		if _, err := d.Put(t.Context(), "file", []byte("own"), when); err == nil {
 			t.Error("wrote to a link")
 		}

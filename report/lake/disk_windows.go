@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// The system's errors of opening a file that another holds, and of asking FAT
-// for a link (Windows, "System Error Codes").
+// The error of opening a file that another process has open, and the error of creating a
+// link on FAT (Windows, "System Error Codes").
 const (
 	sharingViolation = syscall.Errno(32)
 	invalidFunction  = syscall.Errno(1)
 )
 
-// tryLock opens a file, making it if need be, so that no one else can until it
-// is closed or the process ends. Nil without an error: another has it.
+// tryLock opens a file, or creates it. Nobody else can open it until it is closed or the
+// process ends. If another process has it open, tryLock returns nil and no error.
 func tryLock(root *os.Root, path string) (*os.File, error) {
 	full := filepath.Join(root.Name(), path)
 	name, err := syscall.UTF16PtrFromString(full)
@@ -34,11 +34,11 @@ func tryLock(root *os.Root, path string) (*os.File, error) {
 	return os.NewFile(uintptr(h), full), nil
 }
 
-// linkless tells whether an error of link means that the file system has no
+// hasNoLinks reports whether an error of link means that the file system has no
 // links.
-func linkless(err error) bool {
+func hasNoLinks(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) || errors.Is(err, invalidFunction)
 }
 
-// syncOpen closes an opened folder: the system syncs none.
+// syncOpen closes an open folder. Windows cannot sync folders.
 func syncOpen(f *os.File) error { return f.Close() }

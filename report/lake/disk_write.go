@@ -16,39 +16,41 @@ import (
 const (
 	tempPrefix = ".tmp-"
 	mutexName  = ".lock"
-	writePiece = 1 << 20   // bytes between two looks at the context
-	deadAfter  = time.Hour // since a temporary was last written
+	writePiece = 1 << 20   // bytes that are written before the context is checked again
+	deadAfter  = time.Hour // age after which a temporary file counts as left by a dead process
 )
 
-// Put writes a temporary beside the file and syncs it; with Absent, it links it
-// to its name, which fails where there is one, or, on a file system without
-// links, looks and renames under the folder's ".lock"; with Matches, it compares and renames under that. The folder is synced at the end.
-// The lock is one of the operating system and dies with the process.
-func (d Disk) Put(ctx context.Context, key string, data []byte, when When) (Tag, error) {
-	if err := d.put(ctx, key, data, when); err != nil {
-		return "", fmt.Errorf("put %q: %w", d.Name(key), bare(err))
+// Put writes a temporary file in the folder of the object and syncs it.
+//
+// With Absent, it then links the file to its name, which fails if the name exists. If the
+// file system has no links, it locks ".lock", checks that the name is free, and renames
+// the file. With Matches, it locks ".lock", compares, and renames the file. At the end it
+// syncs the folder. The lock belongs to the operating system and ends with the process.
+func (d Disk) Put(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
+	if err := d.putKey(ctx, key, data, when); err != nil {
+		return "", fmt.Errorf("put %q: %w", d.Name(key), withoutPath(err))
 	}
 	return contentTag(data), nil
 }
 
-func (d Disk) put(ctx context.Context, key string, data []byte, when When) error {
+func (d Disk) putKey(ctx context.Context, key string, data []byte, when Condition) error {
 	if err := errors.Join(checkKey(key), when.check(), ctx.Err()); err != nil {
 		return err
 	}
 	path := filepath.FromSlash(key)
 	w := diskWrite{disk: d, key: key, path: path, folder: filepath.Dir(path)}
-	if err := w.open(); err != nil {
+	if err := w.openFolders(); err != nil {
 		return err
 	}
 	defer w.root.Close()
-	// An early look saves writing in vain; the one that counts comes later.
-	if done, err := w.settled(data, when); done || err != nil {
+	// This early check only saves work. The check that decides comes later.
+	if done, err := w.checkCondition(data, when); done || err != nil {
 		return err
 	}
-	if err := w.create(); err != nil {
+	if err := w.createTemp(); err != nil {
 		return err
 	}
-	return w.finish(w.replace(ctx, data, when))
+	return w.removeTemp(w.installTemp(ctx, data, when))
 }
 
 // diskWrite is one running Put, Delete or Sweep.
@@ -59,29 +61,30 @@ type diskWrite struct {
 	path     string // of the file, below the root
 	folder   string // of the file
 	temp     *os.File
-	tempPath string    // "" when there is none any more
-	begun    time.Time // when temp was made, by the clock of the file system
+	tempPath string    // "" if there is no temporary file any more
+	begun    time.Time // when temp was created, by the clock of the file system
 }
 
-// step does one step that changes the disk, or shows the fault asked for.
-func (w *diskWrite) step(op string, do func() error) error {
+// runStep does one step that changes the disk, unless Disk.Step returns an error.
+func (w *diskWrite) runStep(op string, do func() error) error {
 	if w.disk.Step != nil {
 		if err := w.disk.Step(op, w.key); err != nil {
 			return fmt.Errorf("%s: %w", op, err)
 		}
 	}
 	if err := do(); err != nil {
-		return fmt.Errorf("%s: %w", op, bare(err))
+		return fmt.Errorf("%s: %w", op, withoutPath(err))
 	}
 	return nil
 }
 
-// open opens the root and makes the folders that are missing, each durably.
-func (w *diskWrite) open() error {
+// openFolders opens the root. It creates missing folders and syncs each, so that they
+// survive a crash.
+func (w *diskWrite) openFolders() error {
 	if err := w.makeRoot(); err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(w.disk.root())
+	root, err := os.OpenRoot(w.disk.rootPath())
 	if err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func (w *diskWrite) open() error {
 
 func (w *diskWrite) makeRoot() error {
 	var missing []string
-	path := w.disk.root()
+	path := w.disk.rootPath()
 	for {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			break
@@ -108,12 +111,13 @@ func (w *diskWrite) makeRoot() error {
 	}
 	for i := len(missing) - 1; i >= 0; i-- {
 		path := missing[i]
-		err := w.step("mkdir", func() error { return existing(os.Mkdir(path, 0o777)) })
+		err := w.runStep("mkdir", func() error { return ignoreExists(os.Mkdir(path, 0o777)) })
 		if err != nil {
 			return err
 		}
-		err = w.step("sync folder", func() error { return syncPath(filepath.Dir(path)) })
-		// A folder that one may enter and fill, but not open, is its owner's.
+		err = w.runStep("sync folder", func() error { return syncPath(filepath.Dir(path)) })
+		// The user may be allowed to create files in a folder and not to open it. Then
+		// the folder cannot be synced.
 		if err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
@@ -132,7 +136,7 @@ func (w *diskWrite) makeFolders() error {
 		if info, err := w.root.Stat(folder); err == nil && info.IsDir() {
 			continue
 		}
-		if err := w.step("mkdir", func() error { return existing(w.root.Mkdir(folder, 0o777)) }); err != nil {
+		if err := w.runStep("mkdir", func() error { return ignoreExists(w.root.Mkdir(folder, 0o777)) }); err != nil {
 			return err
 		}
 		if err := w.syncFolder(above); err != nil {
@@ -142,17 +146,18 @@ func (w *diskWrite) makeFolders() error {
 	return nil
 }
 
-// existing takes a folder that another made meanwhile as made.
-func existing(err error) error {
+// ignoreExists returns no error if another process has created the folder meanwhile.
+func ignoreExists(err error) error {
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	return err
 }
 
-// settled looks whether a condition is decided already: true if the bytes are
-// there, ErrConflict if it does not hold.
-func (w *diskWrite) settled(data []byte, when When) (bool, error) {
+// checkCondition compares the current file with the condition. If the condition holds, it
+// returns false and no error. If it does not hold, it returns true if the file already has
+// these bytes, and ErrConflict otherwise.
+func (w *diskWrite) checkCondition(data []byte, when Condition) (bool, error) {
 	old, err := readFile(w.root, w.path)
 	absent := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !absent {
@@ -169,11 +174,11 @@ func (w *diskWrite) settled(data []byte, when When) (bool, error) {
 	return false, ErrConflict
 }
 
-// create makes the temporary and removes the dead ones beside it, which may
-// hold the room that this one needs.
-func (w *diskWrite) create() error {
+// createTemp creates the temporary file. It deletes old ones in the same folder, because
+// the new one may need their space.
+func (w *diskWrite) createTemp() error {
 	path := filepath.Join(w.folder, tempPrefix+rand.Text())
-	err := w.step("create", func() (err error) {
+	err := w.runStep("create", func() (err error) {
 		w.temp, err = w.root.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		return err
 	})
@@ -183,18 +188,18 @@ func (w *diskWrite) create() error {
 	w.tempPath = path
 	info, err := w.temp.Stat()
 	if err != nil {
-		return w.finish(errors.Join(err, w.temp.Close()))
+		return w.removeTemp(errors.Join(err, w.temp.Close()))
 	}
 	w.begun = info.ModTime()
 	if entries, err := readFolder(w.root, filepath.ToSlash(w.folder)); err == nil {
-		w.sweep(w.folder, entries)
+		w.sweepFolder(w.folder, entries)
 	}
 	return nil
 }
 
-// sweep removes the dead temporaries of a folder, as far as it may: they are
-// invisible, so that one that stays is no reason to fail.
-func (w *diskWrite) sweep(folder string, entries []fs.DirEntry) {
+// sweepFolder deletes old temporary files of a folder. It ignores errors, because a
+// temporary file does no harm.
+func (w *diskWrite) sweepFolder(folder string, entries []fs.DirEntry) {
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), tempPrefix) || !e.Type().IsRegular() {
 			continue
@@ -204,16 +209,16 @@ func (w *diskWrite) sweep(folder string, entries []fs.DirEntry) {
 			continue
 		}
 		path := filepath.Join(folder, e.Name())
-		if err := w.step("remove", func() error { return w.root.Remove(path) }); err != nil {
+		if err := w.runStep("remove", func() error { return w.root.Remove(path) }); err != nil {
 			return
 		}
 	}
 }
 
-// replace fills the temporary and gives it the file's name.
-func (w *diskWrite) replace(ctx context.Context, data []byte, when When) error {
-	err := w.fill(ctx, data)
-	// What Close finds is the disk's last word on what was written.
+// installTemp fills the temporary file and gives it the name of the object.
+func (w *diskWrite) installTemp(ctx context.Context, data []byte, when Condition) error {
+	err := w.fillTemp(ctx, data)
+	// Close may report an error of an earlier write.
 	if closed := w.temp.Close(); err == nil {
 		err = closed
 	}
@@ -221,9 +226,9 @@ func (w *diskWrite) replace(ctx context.Context, data []byte, when When) error {
 		return err
 	}
 	if when.matches {
-		err = w.locked(ctx, func() error { return w.renameIf(data, when) })
+		err = w.withFolderLock(ctx, func() error { return w.renameIf(data, when) })
 	} else {
-		err = w.exclusive(ctx, data)
+		err = w.installNew(ctx, data)
 	}
 	if err != nil {
 		return err
@@ -231,14 +236,14 @@ func (w *diskWrite) replace(ctx context.Context, data []byte, when When) error {
 	return w.syncFolder(w.folder)
 }
 
-func (w *diskWrite) fill(ctx context.Context, data []byte) error {
+func (w *diskWrite) fillTemp(ctx context.Context, data []byte) error {
 	for len(data) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		piece := data[:min(len(data), writePiece)]
 		data = data[len(piece):]
-		err := w.step("write", func() error {
+		err := w.runStep("write", func() error {
 			_, err := w.temp.Write(piece)
 			return err
 		})
@@ -246,48 +251,48 @@ func (w *diskWrite) fill(ctx context.Context, data []byte) error {
 			return err
 		}
 	}
-	return w.step("sync", w.temp.Sync)
+	return w.runStep("sync", w.temp.Sync)
 }
 
-func (w *diskWrite) rename() error {
-	err := w.step("rename", func() error { return w.root.Rename(w.tempPath, w.path) })
+func (w *diskWrite) renameTemp() error {
+	err := w.runStep("rename", func() error { return w.root.Rename(w.tempPath, w.path) })
 	if err == nil {
 		w.tempPath = ""
 	}
 	return err
 }
 
-func (w *diskWrite) renameIf(data []byte, when When) error {
-	if done, err := w.settled(data, when); done || err != nil {
+func (w *diskWrite) renameIf(data []byte, when Condition) error {
+	if done, err := w.checkCondition(data, when); done || err != nil {
 		return err
 	}
-	return w.rename()
+	return w.renameTemp()
 }
 
-// exclusive names the temporary unless the name is taken.
-func (w *diskWrite) exclusive(ctx context.Context, data []byte) error {
-	err := w.step("link", func() error { return w.root.Link(w.tempPath, w.path) })
+// installNew gives the temporary file its name, unless a file has the name already.
+func (w *diskWrite) installNew(ctx context.Context, data []byte) error {
+	err := w.runStep("link", func() error { return w.root.Link(w.tempPath, w.path) })
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrExist):
-		done, err := w.settled(data, Absent())
+		done, err := w.checkCondition(data, Absent())
 		if !done && err == nil {
-			err = ErrConflict // it was there and is gone
+			err = ErrConflict // the other file has been deleted since
 		}
 		return err
-	case linkless(err):
-		return w.locked(ctx, func() error { return w.renameIf(data, Absent()) })
+	case hasNoLinks(err):
+		return w.withFolderLock(ctx, func() error { return w.renameIf(data, Absent()) })
 	}
 	return err
 }
 
-// locked does something while it holds the folder's ".lock".
-func (w *diskWrite) locked(ctx context.Context, do func() error) error {
+// withFolderLock calls do while the ".lock" of the folder is locked.
+func (w *diskWrite) withFolderLock(ctx context.Context, do func() error) error {
 	path := filepath.Join(w.folder, mutexName)
 	for waited := time.Duration(0); ; waited += lockPause {
 		var held *os.File
-		err := w.step("create", func() (err error) {
+		err := w.runStep("create", func() (err error) {
 			held, err = tryLock(w.root, path)
 			return err
 		})
@@ -310,20 +315,20 @@ func (w *diskWrite) locked(ctx context.Context, do func() error) error {
 	}
 }
 
-// finish removes the temporary, if it still has its name. That it stays is no
-// reason to fail: it is invisible and will be swept.
-func (w *diskWrite) finish(err error) error {
+// removeTemp deletes the temporary file, if it still exists, and returns err. It ignores
+// errors of its own, because a later Put deletes the file.
+func (w *diskWrite) removeTemp(err error) error {
 	if w.tempPath == "" {
 		return err
 	}
-	if w.step("remove", func() error { return w.root.Remove(w.tempPath) }) == nil {
+	if w.runStep("remove", func() error { return w.root.Remove(w.tempPath) }) == nil {
 		w.tempPath = ""
 	}
 	return err
 }
 
 func (w *diskWrite) syncFolder(folder string) error {
-	return w.step("sync folder", func() error {
+	return w.runStep("sync folder", func() error {
 		f, err := w.root.Open(folder)
 		if err != nil {
 			return err

@@ -1,14 +1,19 @@
-// Package lake keeps tables of Parquet files in a folder or bucket that other
-// engines list, and the state of the job that fills them.
+// Package lake keeps tables of Parquet files that other engines can query, and the
+// state of the job that fills them.
 //
-// In come opaque bytes; out go files under keys, each written whole or
-// not at all. A Store is the folder or the bucket prefix. A Lock lets one job at
-// a time at it, by a lease. A Log is the job's state as a row of generations,
-// of which the highest is the current one: creating it exclusively is the
-// commit, so that two jobs that both believe to hold the lock cannot both go on
-// from the same generation.
+// Bytes go in and are stored as files in a folder or a bucket. Each file is written
+// completely or not at all.
 //
-// What is in the files, the package does not know. Only cmd imports it; it may
-// import nothing of ours. It neither logs nor prints, starts no
-// goroutine, and takes clock and waiting as fields.
+//   - A Store is the folder, or a prefix of the bucket.
+//   - A Lock lets one job at a time use a state. It has a lease, so the lock of a
+//     crashed job expires.
+//   - A Log is the state of the job: a sequence of generations, and the highest is
+//     the current one. A job commits by creating the next generation. Only one job
+//     can create it, so two jobs that both believe to have the lock cannot both
+//     continue from the same generation.
+//   - A Table is a set of files in folders by day, and if wanted by account.
+//
+// The package does not look into the files. The command imports it. It imports
+// package row, for the type of a day, and nothing else of this project. It does not
+// log or print and starts no goroutine. Clock and waiting come from the caller.
 package lake

@@ -12,83 +12,78 @@ import (
 	"trailgate/report/row"
 )
 
-// Metadata is the folder of a lake that holds no rows. Engines pass over names
-// that begin with an underscore (Apache Hive's convention, which Athena, Spark
-// and Trino follow).
+// Metadata is the folder of a lake for files without rows. Engines ignore names that
+// begin with an underscore. This is a convention of Apache Hive, and Athena, Spark
+// and Trino follow it.
 const Metadata = "_trailgate"
 
-// noAccount is Hive's name for the partition of rows that have no value.
+// noAccount is Hive's name for the partition of the rows that have no value.
 const noAccount = "__HIVE_DEFAULT_PARTITION__"
 
-// Table is one table of a lake: Parquet files in folders event_date=YYYY-MM-DD,
-// and within these account_id=ID where the lake is divided by account. Do not
-// change the fields while it is in use. It may be used by several goroutines.
+// Table is one table of a lake. Its Parquet files are in folders
+// event_date=YYYY-MM-DD. If the lake is divided by account, these have folders
+// account_id=ID. Do not change the fields while the table is in use. Several
+// goroutines may use it at the same time.
 type Table struct {
-	Store     Store
-	Name      string // of its folder
+	Store     Store  // required
+	Name      string // of its folder; required
 	ByAccount bool   // divide by account as well
 
-	// Gone are keys of files that Recover has taken back. They are passed over:
-	// a run that was overtaken may write one of them yet, before it notices.
-	Gone map[string]bool
+	// RolledBack has the keys of files that Recover has deleted. Files ignores them,
+	// because a run that lost the lock may still write one of them before it notices.
+	RolledBack map[string]bool
 }
-
-// Day is a UTC day, counted from 1970-01-01.
-type Day = row.Date
 
 // Partition is one folder of a table.
 type Partition struct {
-	Day     Day
-	Account string // 12 digits; empty: not divided by account, or rows without one
+	Day     row.Date
+	Account string // 12 digits; empty if not divided by account, or if the rows have none
 }
 
-// Compare orders partitions as their folders are ordered.
+// Compare returns -1, 0 or 1. It orders partitions as their folders are ordered.
 func (p Partition) Compare(o Partition) int {
 	return cmp.Or(cmp.Compare(p.Day, o.Day), strings.Compare(cmp.Or(p.Account, noAccount), cmp.Or(o.Account, noAccount)))
 }
 
-// File is one file of a table, taken from its key.
+// File is one file of a table. All but the size comes from its key.
 type File struct {
 	Partition
 	Key        string
-	Size       int64  // bytes
-	Generation int64  // in which it was added
-	Run        string // by which it was added
+	Size       int64  // bytes; -1 if the server does not say
+	Generation int64  // the generation that added it
+	Run        string // the run that added it
 }
 
-// Place is the partition of a row. An account id that is none comes from a
-// record that is not to be trusted, and does not get into a path.
-func (t *Table) Place(day Day, account string) Partition {
+// PartitionOf returns the partition of a row. Records are not trusted, so a text that
+// is not an account id does not get into a path. It counts as no account.
+func (t *Table) PartitionOf(day row.Date, account string) Partition {
 	if !t.ByAccount || len(account) != 12 || strings.Trim(account, "0123456789") != "" {
 		account = ""
 	}
 	return Partition{day, account}
 }
 
-// Key names the file that a run adds to a partition.
+// Key returns the key of the file that a run adds to a partition.
 func (t *Table) Key(p Partition, generation int64, run string) string {
-	folder := t.folder(p.Day)
+	folder := t.dayFolder(p.Day)
 	if t.ByAccount {
 		folder += "account_id=" + cmp.Or(p.Account, noAccount) + "/"
 	}
 	return folder + fileName(generation, run)
 }
 
-// fileName is the last part of the keys of all files that a run adds.
+// fileName returns the last part of the keys of all files that a run adds.
 func fileName(generation int64, run string) string {
 	return fmt.Sprintf("part-%010d-%s.parquet", generation, run)
 }
 
-const secondsOfDay = 24 * 60 * 60
-
-// folder is the folder of a day.
-func (t *Table) folder(d Day) string {
-	day := time.Unix(int64(d)*secondsOfDay, 0).UTC().Format(time.DateOnly)
-	return fmt.Sprintf("%s/event_date=%s/", t.Name, day)
+// dayFolder returns the folder of a day, with a slash at its end.
+func (t *Table) dayFolder(d row.Date) string {
+	return fmt.Sprintf("%s/event_date=%s/", t.Name, d.Time().Format(time.DateOnly))
 }
 
-// Parse takes a key of this table apart, and tells whether it is one. Other
-// files that lie there are not the table's.
+// Parse returns the file that a key names, without its size. It returns false if the
+// key is not one of this table. Other files in the folder do not belong to the table.
 func (t *Table) Parse(key string) (File, bool) {
 	f := File{Key: key}
 	rest, ok := strings.CutPrefix(key, t.Name+"/event_date=")
@@ -100,7 +95,7 @@ func (t *Table) Parse(key string) (File, bool) {
 	if err != nil {
 		return File{}, false
 	}
-	f.Day = Day(at.Unix() / secondsOfDay) // a midnight
+	f.Day = row.DateOf(at)
 	if after, ok := strings.CutPrefix(rest, "account_id="); ok {
 		f.Account, rest, _ = strings.Cut(after, "/")
 		if f.Account == noAccount {
@@ -116,22 +111,22 @@ func (t *Table) Parse(key string) (File, bool) {
 	return f, ok && isFile && cut && err == nil && f.Generation > 0 && !strings.Contains(run, "/") && whole.Key(f.Partition, f.Generation, run) == key
 }
 
-// Files lists the table's files from one day to another, both included, in
-// order of their keys. The zero day as last has no end.
-func (t *Table) Files(ctx context.Context, first, last Day) ([]File, error) {
+// Files lists the files of the table from the first to the last day, in the order of
+// their keys. Both days are included. If last is zero, there is no last day.
+func (t *Table) Files(ctx context.Context, first, last row.Date) ([]File, error) {
 	var out []File
 	beyond := ""
 	if last != 0 {
-		beyond = t.folder(last) + "\xff" // behind all keys there, and before the next day's
+		beyond = t.dayFolder(last) + "\xff" // after all keys of this day, before those of the next
 	}
-	for item, err := range t.Store.List(ctx, t.Name+"/event_date=", t.folder(first)) {
+	for item, err := range t.Store.List(ctx, t.Name+"/event_date=", t.dayFolder(first)) {
 		if err != nil {
 			return nil, fmt.Errorf("list table %s: %w", t.Name, err)
 		}
 		if beyond != "" && item.Key >= beyond {
 			break
 		}
-		if f, ok := t.Parse(item.Key); ok && !t.Gone[f.Key] {
+		if f, ok := t.Parse(item.Key); ok && !t.RolledBack[f.Key] {
 			f.Size = item.Size
 			out = append(out, f)
 		}
@@ -139,19 +134,20 @@ func (t *Table) Files(ctx context.Context, first, last Day) ([]File, error) {
 	return out, nil
 }
 
-// reach is how many days apart two wanted days may be to be listed together:
-// what lies between costs less than a request of its own.
-const reach = 40
+// maxDayGap is the largest distance of two days that are listed together. To list the
+// files between them costs less than a further request.
+const maxDayGap = 40
 
-// FilesOf lists the files of the partitions of these days.
-func (t *Table) FilesOf(ctx context.Context, days []Day) ([]File, error) {
+// FilesOf lists the files of these days, in the order of their keys. The days need
+// not be sorted.
+func (t *Table) FilesOf(ctx context.Context, days []row.Date) ([]File, error) {
 	days = slices.Clone(days)
 	slices.Sort(days)
 	days = slices.Compact(days)
 	var out []File
 	for i := 0; i < len(days); {
 		k := i
-		for k+1 < len(days) && days[k+1]-days[k] <= reach {
+		for k+1 < len(days) && days[k+1]-days[k] <= maxDayGap {
 			k++
 		}
 		files, err := t.Files(ctx, days[i], days[k])
@@ -168,8 +164,8 @@ func (t *Table) FilesOf(ctx context.Context, days []Day) ([]File, error) {
 	return out, nil
 }
 
-// Read gives a file whole. One that is gone is an error: another run is at
-// work.
+// Read returns the content of a file. The caller owns the bytes. A file that no longer
+// exists is an error, because it means that another run is active.
 func (t *Table) Read(ctx context.Context, f File) ([]byte, error) {
 	data, _, err := t.Store.Get(ctx, f.Key)
 	if err != nil {
@@ -178,9 +174,9 @@ func (t *Table) Read(ctx context.Context, f File) ([]byte, error) {
 	return data, nil
 }
 
-// Add writes a file under a key that Key gave. It is there whole or not at all,
-// and an earlier one of the same name is an error: names are not used twice. It
-// may be called from several goroutines, and does not keep data.
+// Add writes a file under a key that Key returned, completely or not at all. An
+// existing file is an error, because a key is used only once. It may be called from
+// several goroutines, and does not keep data.
 func (t *Table) Add(ctx context.Context, key string, data []byte) error {
 	if _, err := t.Store.Put(ctx, key, data, Absent()); err != nil {
 		return fmt.Errorf("add lake file %q: %w", t.Store.Name(key), err)

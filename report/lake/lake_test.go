@@ -14,15 +14,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/report/lake"
+	"trailgate/report/row"
 )
 
-func date(t testing.TB, s string) lake.Day {
+func date(t testing.TB, s string) row.Date {
 	t.Helper()
 	at, err := time.Parse(time.DateOnly, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lake.Day(at.Unix() / 86400)
+	return row.Date(at.Unix() / 86400)
 }
 
 func TestParse(t *testing.T) {
@@ -81,13 +82,13 @@ func TestPlace(t *testing.T) {
 		"111122223333": "111122223333", "": "", "11112222333": "", "1111222233334": "", "../../../etc": "", "11112222333/": "", "１１１１２２２２３３３３": "", "11112222333a": "",
 	} {
 		by := &lake.Table{Name: "signins", ByAccount: true}
-		if got := by.Place(day, account); got != (lake.Partition{Day: day, Account: want}) {
+		if got := by.PartitionOf(day, account); got != (lake.Partition{Day: day, Account: want}) {
 			t.Errorf("%q: %+v", account, got)
 		}
-		if key := by.Key(by.Place(day, account), 1, "0123456789ab"); strings.Count(key, "/") != 3 || strings.Contains(key, "..") {
+		if key := by.Key(by.PartitionOf(day, account), 1, "0123456789ab"); strings.Count(key, "/") != 3 || strings.Contains(key, "..") {
 			t.Errorf("%q makes key %q", account, key)
 		}
-		if got := (&lake.Table{Name: "signins"}).Place(day, account); got != (lake.Partition{Day: day}) {
+		if got := (&lake.Table{Name: "signins"}).PartitionOf(day, account); got != (lake.Partition{Day: day}) {
 			t.Errorf("%q, not divided by account: %+v", account, got)
 		}
 	}
@@ -104,7 +105,7 @@ func TestKeyOrder(t *testing.T) {
 			if r.IntN(4) > 0 {
 				account = fmt.Sprintf("%012d", r.Int64N(1e12))
 			}
-			parts = append(parts, table.Place(lake.Day(1+r.IntN(40_000)), account))
+			parts = append(parts, table.PartitionOf(row.Date(1+r.IntN(40_000)), account))
 		}
 		slices.SortFunc(parts, lake.Partition.Compare)
 		last := ""
@@ -225,7 +226,7 @@ func TestFiles(t *testing.T) {
 	if _, err := table.Files(t.Context(), 0, 0); err == nil || err.Error() != "list table signins: no answer" {
 		t.Errorf("error %v", err)
 	}
-	if _, err := table.FilesOf(t.Context(), []lake.Day{1}); !errors.Is(err, s.fail) {
+	if _, err := table.FilesOf(t.Context(), []row.Date{1}); !errors.Is(err, s.fail) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -237,7 +238,7 @@ func TestFilesOf(t *testing.T) {
 	table := &lake.Table{Name: "signins"}
 	var keys []string
 	for i := range 200 {
-		keys = append(keys, table.Key(lake.Partition{Day: begin + lake.Day(i)}, 1, "0123456789ab"))
+		keys = append(keys, table.Key(lake.Partition{Day: begin + row.Date(i)}, 1, "0123456789ab"))
 	}
 	s := stored(t, keys...)
 	table.Store = s
@@ -255,10 +256,10 @@ func TestFilesOf(t *testing.T) {
 		{"one that has none", []int{199, 230}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var days []lake.Day
+			var days []row.Date
 			want := map[string]bool{}
 			for _, d := range c.days {
-				days = append(days, begin+lake.Day(d))
+				days = append(days, begin+row.Date(d))
 				if d < len(keys) {
 					want[keys[d]] = true
 				}

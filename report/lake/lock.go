@@ -12,42 +12,43 @@ import (
 )
 
 const (
-	lockVersion = 1
-	maxPoll     = 2 * time.Second
-	maxWatch    = time.Hour       // that a record may ask others to watch for
-	parting     = 2 * time.Second // to give a lock back that was taken in vain
-	maxHurry    = 3               // lost races after which a waiter waits before the next
+	lockVersion         = 1
+	maxPollInterval     = 2 * time.Second
+	maxRecordLease      = time.Hour       // the longest lease of another holder that is respected
+	releaseTimeout      = 2 * time.Second // for the release of a lock that turns out to be useless
+	maxImmediateRetries = 3               // lost races before a waiter pauses
 )
 
-// Holder says who holds a lock.
+// Holder says who has a lock.
 type Holder struct {
-	Run  string // unique to the run; required
+	Run  string // unique for each run; required
 	Host string
 	PID  int
 }
 
-// Lock lets one run at a time at a state, by an object that says who holds it
-// and until when. It keeps honest jobs out of each other's way. That no two
-// commit is kept by Log.Commit, whatever clocks say: a run that was frozen
-// finds its lock taken, or the generation made.
+// Lock lets one run at a time use a state. It is an object that says who has the lock and
+// until when.
 //
-// Do not change the fields while it is in use. It may be used by several
-// goroutines.
+// The lock saves work that would be lost. It depends on clocks, so it cannot guarantee
+// that only one run commits. Log.Commit guarantees that: if a run was paused and lost its
+// lock, another run has already created the generation.
+//
+// Do not change the fields while the lock is in use. Several goroutines may use it.
 type Lock struct {
-	Store  Store         // required
-	Key    string        // of the object; required
-	Holder Holder        // required
-	Lease  time.Duration // how long the lock holds without Renew; required
-	Now    func() time.Time
-	Wait   func(ctx context.Context, d time.Duration) error // until the context ends; nil: by a timer
+	Store  Store                                            // required
+	Key    string                                           // of the object; required
+	Holder Holder                                           // required
+	Lease  time.Duration                                    // how long the lock lasts without Renew; required
+	Now    func() time.Time                                 // required
+	Wait   func(ctx context.Context, d time.Duration) error // waits, at most until the context ends; nil means a timer
 }
 
-// LockedError is a lock that somebody else holds. Holder is zero if the object
-// cannot be read as a lock; Until is then zero too.
+// LockedError is a lock that somebody else has. If the object cannot be read as a lock,
+// Holder and Until are zero.
 type LockedError struct {
 	Holder Holder
-	Until  time.Time // when it is up unless it is renewed, by the holder's clock
-	Key    string    // the lock's object by its full name
+	Until  time.Time // when it expires unless it is renewed, by the clock of the holder
+	Key    string    // full name of the lock's object
 }
 
 func (e *LockedError) Error() string {
@@ -58,8 +59,8 @@ func (e *LockedError) Error() string {
 		e.Key, e.Holder.Run, e.Holder.PID, e.Holder.Host, e.Until.UTC().Format(time.RFC3339))
 }
 
-// lockRecord is the content of the lock's object. Turn counts its changes, so
-// that no two versions are alike, also when a clock stands still.
+// lockRecord is the content of the lock's object. Turn counts its changes. So no two
+// versions are equal, even if the clock does not move.
 type lockRecord struct {
 	Version  int       `json:"trailgate_lock"`
 	Run      string    `json:"run"`
@@ -72,7 +73,7 @@ type lockRecord struct {
 	Released time.Time `json:"released,omitzero"`
 }
 
-// parseLock reads a record; false where there is none that can be understood.
+// parseLock reads a record. It returns false if the data are not a valid record.
 func parseLock(data []byte) (lockRecord, bool) {
 	var rec lockRecord
 	if err := json.Unmarshal(data, &rec); err != nil {
@@ -92,22 +93,30 @@ func (r lockRecord) encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// Acquire takes the lock: where there is none, where it was released, where it
-// has expired by this clock, or where it has not changed for a whole lease (the
-// longer of its own, up to an hour, and this one) as counted by the waits of
-// this call, so that no clock set back and no damaged object locks everybody
-// out. Else it looks again every quarter of a lease, at most every two seconds,
-// until patience is over, and then gives *LockedError. Patience 0: one look.
+// Acquire takes the lock. It does so in one of these cases:
 //
-// Before it gives the lease it makes sure that the store keeps conditions.
+//   - there is no lock, or it was released
+//   - it has expired by the clock of this run
+//   - it has not changed for a whole lease during this call
+//
+// The third case uses the longer of the two leases, that of the holder up to an hour. It
+// does not need a clock. So neither a wrong clock nor a damaged object can block all
+// runs for ever.
+//
+// In all other cases Acquire looks again after a quarter of a lease, at most after two
+// seconds. When patience is over, the error is *LockedError. With patience 0 it looks
+// once.
+//
+// Before it returns the lease, Acquire checks that the store respects conditions. If not,
+// the error is ErrUnconditional, wrapped.
 func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, error) {
 	if l.Holder.Run == "" || l.Lease <= 0 {
 		return nil, fmt.Errorf("lock %q: run %q and lease %v: both are needed", l.Store.Name(l.Key), l.Holder.Run, l.Lease)
 	}
 	var seen Tag
 	var watched time.Duration
-	var lost When // the condition of the last race that was lost
-	stuck := 0    // how often the same one was: who loses a race finds another's record
+	var lost Condition // the condition of the last race that was lost
+	stuck := 0         // lost races with that same condition; after a real race the condition is another
 	for races := 0; ; {
 		data, tag, err := l.Store.Get(ctx, l.Key)
 		when := Matches(tag)
@@ -121,9 +130,9 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 			seen, watched = tag, 0
 		}
 		free := when == Absent() || known && !held.Released.IsZero() ||
-			known && !l.Now().Before(held.Expires) || watched >= l.watch(held)
+			known && !l.Now().Before(held.Expires) || watched >= l.watchTime(held)
 		if free {
-			lease, err := l.take(ctx, held.Turn, when)
+			lease, err := l.tryAcquire(ctx, held.Turn, when)
 			if !errors.Is(err, ErrConflict) {
 				return lease, err
 			}
@@ -131,18 +140,18 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 				lost, stuck = when, 0
 			}
 			stuck++
-			if races++; races < maxHurry {
+			if races++; races < maxImmediateRetries {
 				continue
 			}
 			races = 0
 		}
 		switch {
-		case patience <= 0 && free && stuck >= maxHurry:
+		case patience <= 0 && free && stuck >= maxImmediateRetries:
 			return nil, &markedError{ErrUnconditional, fmt.Errorf("lock %q: nobody holds it, and yet the server refuses each conditional write (If-None-Match, If-Match)", l.Store.Name(l.Key))}
 		case patience <= 0:
 			return nil, &LockedError{Holder: Holder{held.Run, held.Host, held.PID}, Until: held.Expires, Key: l.Store.Name(l.Key)}
 		}
-		d := min(max(l.Lease/4, 1), maxPoll, patience)
+		d := min(max(l.Lease/4, 1), maxPollInterval, patience)
 		if err := waitFor(ctx, d, l.Wait); err != nil {
 			return nil, fmt.Errorf("wait for lock %q: %w", l.Store.Name(l.Key), err)
 		}
@@ -151,16 +160,17 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 	}
 }
 
-// watch is for how long a record has to stay as it is to be taken for dead.
-func (l *Lock) watch(held lockRecord) time.Duration {
+// watchTime returns how long a record must stay unchanged until its holder counts as
+// dead.
+func (l *Lock) watchTime(held lockRecord) time.Duration {
 	its := time.Duration(0)
 	if held.Seconds > 0 {
-		its = time.Duration(min(held.Seconds, maxWatch.Seconds()) * float64(time.Second))
+		its = time.Duration(min(held.Seconds, maxRecordLease.Seconds()) * float64(time.Second))
 	}
 	return max(l.Lease, its)
 }
 
-func (l *Lock) take(ctx context.Context, turn int64, when When) (*Lease, error) {
+func (l *Lock) tryAcquire(ctx context.Context, turn int64, when Condition) (*Lease, error) {
 	now := l.Now()
 	e := &Lease{lock: l, rec: lockRecord{
 		Version: lockVersion, Run: l.Holder.Run, Host: l.Holder.Host, PID: l.Holder.PID, Acquired: now.UTC(),
@@ -173,22 +183,22 @@ func (l *Lock) take(ctx context.Context, turn int64, when When) (*Lease, error) 
 	if e.tag, err = l.Store.Put(ctx, l.Key, data, when); err != nil {
 		return nil, err
 	}
-	if err := l.prove(ctx, e.rec); err != nil {
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), parting)
+	if err := l.checkConditionalWrites(ctx, e.rec); err != nil {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 		defer cancel()
 		if e.Release(late) != nil {
-			return nil, err // it runs out by itself
+			return nil, err // it expires by itself
 		}
 		return nil, err
 	}
 	return e, nil
 }
 
-// prove makes sure that the store refuses what its conditions forbid: a server
-// that passes them over in silence would let two jobs at one state. Should one
-// carry out what it has to refuse, the lock still tells this holder.
-func (l *Lock) prove(ctx context.Context, rec lockRecord) error {
-	for _, never := range []When{Absent(), Matches(`"00000000000000000000000000000000"`)} {
+// checkConditionalWrites tries two writes that the store must refuse. A server that
+// ignores conditions would let two jobs use one state. If it carries out one of the
+// writes, the lock still names this holder.
+func (l *Lock) checkConditionalWrites(ctx context.Context, rec lockRecord) error {
+	for _, never := range []Condition{Absent(), Matches(`"00000000000000000000000000000000"`)} {
 		rec.Turn++
 		data, err := rec.encode()
 		if err != nil {
@@ -205,48 +215,48 @@ func (l *Lock) prove(ctx context.Context, rec lockRecord) error {
 	return nil
 }
 
-// Lease is a lock that is held. Renew and Release may be called from several
+// Lease is a lock that this run has. Renew and Release may be called from several
 // goroutines.
 type Lease struct {
 	lock *Lock
 
-	mu      sync.Mutex
-	rec     lockRecord
-	tag     Tag
-	expires time.Time // by the own clock, with its monotonic reading
-	tried   [][]byte  // writes since tag whose outcome is not known
-	over    string    // why it is no longer held; "": it is
+	mu          sync.Mutex
+	rec         lockRecord
+	tag         Tag
+	expires     time.Time // by the clock of this run, with its monotonic reading
+	unconfirmed [][]byte  // writes after tag whose outcome is not known
+	endReason   string    // why the lease has ended; empty as long as it lasts
 }
 
-// Renew prolongs the lease to a whole one from now. It gives ErrLost, wrapped,
-// if another has taken the lock, or if it has run out by the own clock: the run
-// must then write nothing more. After any other error it may be tried again
-// while the lease lasts.
+// Renew extends the lease: it then lasts its whole time from now. The error is ErrLost,
+// wrapped, if another run has taken the lock, or if the lease has expired by the clock of
+// this run. The run must then stop writing. After any other error Renew may be called
+// again while the lease lasts.
 func (e *Lease) Renew(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.lock.Now()
-	// A clock that was set forward and a machine that slept: each is seen by
-	// one of the two readings of a time.
-	if e.over == "" && (!now.Before(e.expires) || !now.Round(0).Before(e.expires.Round(0))) {
-		e.over = "the lease ran out before it was renewed"
+	// Both readings of the time are compared. The monotonic one is right if the clock
+	// was set. The wall clock is right if the machine was asleep.
+	if e.endReason == "" && (!now.Before(e.expires) || !now.Round(0).Before(e.expires.Round(0))) {
+		e.endReason = "the lease ran out before it was renewed"
 	}
-	if e.over != "" {
-		return e.lost()
+	if e.endReason != "" {
+		return e.lostError()
 	}
 	rec := e.rec
 	rec.Turn++
 	rec.Expires = now.Add(e.lock.Lease).UTC()
-	if err := e.write(ctx, rec); err != nil {
+	if err := e.replaceRecord(ctx, rec); err != nil {
 		return err
 	}
 	e.expires = now.Add(e.lock.Lease)
 	return nil
 }
 
-// Release gives the lock back, also one that has run out, if nobody has taken
-// it. The object stays and says so. A second Release does nothing. It gives
-// ErrLost, wrapped, if another has taken the lock.
+// Release gives the lock back. It also does so after the lease has expired, if nobody has
+// taken the lock. The object stays and says that it was released. A second Release does
+// nothing. The error is ErrLost, wrapped, if another run has taken the lock.
 func (e *Lease) Release(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -256,49 +266,50 @@ func (e *Lease) Release(ctx context.Context) error {
 	rec := e.rec
 	rec.Turn++
 	rec.Released = e.lock.Now().UTC()
-	err := e.write(ctx, rec)
+	err := e.replaceRecord(ctx, rec)
 	if err == nil {
-		e.over = "it was released"
+		e.endReason = "it was released"
 	}
 	return err
 }
 
-func (e *Lease) lost() error {
-	return fmt.Errorf("lock %q: %s: %w", e.lock.Store.Name(e.lock.Key), e.over, ErrLost)
+func (e *Lease) lostError() error {
+	return fmt.Errorf("lock %q: %s: %w", e.lock.Store.Name(e.lock.Key), e.endReason, ErrLost)
 }
 
-// write replaces the record if it is still the own one.
-func (e *Lease) write(ctx context.Context, rec lockRecord) error {
+// replaceRecord replaces the record if it is still the one of this run.
+func (e *Lease) replaceRecord(ctx context.Context, rec lockRecord) error {
 	data, err := rec.encode()
 	if err != nil {
 		return err
 	}
 	tag, err := e.lock.Store.Put(ctx, e.lock.Key, data, Matches(e.tag))
-	if errors.Is(err, ErrConflict) && e.adopt(ctx) {
+	if errors.Is(err, ErrConflict) && e.adoptOwnWrite(ctx) {
 		tag, err = e.lock.Store.Put(ctx, e.lock.Key, data, Matches(e.tag))
 	}
 	switch {
 	case err == nil:
-		e.rec, e.tag, e.tried = rec, tag, nil
+		e.rec, e.tag, e.unconfirmed = rec, tag, nil
 		return nil
 	case errors.Is(err, ErrConflict):
-		e.over = "it is in other hands"
-		return e.lost()
+		e.endReason = "it is in other hands"
+		return e.lostError()
 	}
-	e.tried = append(e.tried, data)
+	e.unconfirmed = append(e.unconfirmed, data)
 	return err
 }
 
-// adopt looks whether what is there now is an own write whose answer was lost.
-func (e *Lease) adopt(ctx context.Context) bool {
-	if len(e.tried) == 0 {
+// adoptOwnWrite reports whether the current record is a write of this run whose answer
+// was lost. Then it takes over the tag of that record.
+func (e *Lease) adoptOwnWrite(ctx context.Context) bool {
+	if len(e.unconfirmed) == 0 {
 		return false
 	}
 	now, tag, err := e.lock.Store.Get(ctx, e.lock.Key)
 	if err != nil {
 		return false
 	}
-	for _, data := range e.tried {
+	for _, data := range e.unconfirmed {
 		if bytes.Equal(now, data) {
 			e.tag = tag
 			return true

@@ -222,7 +222,7 @@ type careless struct {
 	absent bool
 }
 
-func (s careless) Put(ctx context.Context, key string, data []byte, when lake.When) (lake.Tag, error) {
+func (s careless) Put(ctx context.Context, key string, data []byte, when lake.Condition) (lake.Tag, error) {
 	if (when == lake.Absent()) == s.absent {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -247,7 +247,7 @@ type deaf struct {
 	lose bool
 }
 
-func (s *deaf) Put(ctx context.Context, key string, data []byte, when lake.When) (lake.Tag, error) {
+func (s *deaf) Put(ctx context.Context, key string, data []byte, when lake.Condition) (lake.Tag, error) {
 	tag, err := s.memory.Put(ctx, key, data, when)
 	if s.lose && err == nil {
 		return "", errors.New("the answer was lost")

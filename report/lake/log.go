@@ -14,9 +14,9 @@ import (
 	"strings"
 )
 
-// stateVersion is the form of the state that this program writes, header and body.
-// What has a lower one can be read, and is the business of the body's owner to
-// bring forward; what has a higher one is refused.
+// stateVersion is the version of the state that this program writes, header and body. A
+// lower version can be read, and the caller converts its body. A higher version is an
+// error.
 const stateVersion = 2
 
 const (
@@ -28,33 +28,34 @@ const (
 	sumEnd           = `"}`
 )
 
-// Log is a state as a row of generations, each an immutable object named
-// generation-NNNNNNNNNN.jsonl; the highest is the current one. The first line
-// is a JSON object whose last field is the SHA-256 of the whole with that
-// field's 64 digits left out, in all versions; behind it comes the body, which
-// means nothing to Log. So any change of a file is noticed.
+// Log is a state as a sequence of generations. Each is an object that is never changed,
+// with the name generation-NNNNNNNNNN.jsonl. The highest is the current one.
 //
-// Every other name in the folder is passed over. Methods may be called from
-// several goroutines.
+// The first line is a header in JSON. In all versions its last field is the SHA-256 of
+// the whole file without the 64 digits of that field. So every change of a file is
+// noticed. After the header comes the body, and Log does not look into it.
+//
+// Log ignores all other names in the folder. Methods may be called from several
+// goroutines.
 type Log struct {
 	Store Store // the state's folder; required
 }
 
-// Snapshot is what a Log holds. The zero Snapshot is that of an empty one.
+// Snapshot is the current content of a Log. The zero Snapshot is that of an empty Log.
 type Snapshot struct {
-	Number  int64    // the highest generation that exists; 0: there is none
-	From    int64    // the generation that Run, Version and Body are of: below Number if what is above it is damaged
-	Version int      // the form of Body
-	Run     string   // who made it
-	Body    []byte   // the caller's
-	Damaged []string // in words: what was passed over and why, the newest first
+	Number  int64    // the highest generation that exists; 0 if there is none
+	From    int64    // the generation of Run, Version and Body; lower than Number if later ones are damaged
+	Version int      // the version of Body
+	Run     string   // the run that committed it
+	Body    []byte   // owned by the caller
+	Damaged []string // a text for each damaged generation above From, the newest first
 }
 
-// DamagedError is a state of which no generation is whole. Starting anew, which
-// files again what the lake may hold, is for people to decide.
+// DamagedError is a state whose generations are all damaged. People have to decide
+// whether to start again, because a new state may store rows that the lake already has.
 type DamagedError struct {
-	Name    string   // the state's folder
-	Damaged []string // in words, the newest first
+	Name    string   // the folder of the state
+	Damaged []string // a text for each generation, the newest first
 }
 
 func (e *DamagedError) Error() string {
@@ -63,12 +64,12 @@ func (e *DamagedError) Error() string {
 
 // NewerError is a state that a newer program wrote.
 type NewerError struct {
-	Name    string // the generation's object
+	Name    string // of the object
 	Version int
 }
 
 func (e *NewerError) Error() string {
-	return fmt.Sprintf("read state %q: it has version %d, and this program knows none above %d", e.Name, e.Version, stateVersion)
+	return fmt.Sprintf("read state %q: it has version %d, and this program knows versions up to %d", e.Name, e.Version, stateVersion)
 }
 
 type logHeader struct {
@@ -83,7 +84,8 @@ func generationName(n int64) string {
 	return fmt.Sprintf("%s%010d%s", generationPrefix, n, generationSuffix)
 }
 
-// parseGeneration reads the number off a name; false: it is none of ours.
+// parseGeneration returns the number in a name, or false if it is not the name of a
+// generation.
 func parseGeneration(name string) (int64, bool) {
 	digits, ok := strings.CutPrefix(name, generationPrefix)
 	if !ok {
@@ -96,7 +98,7 @@ func parseGeneration(name string) (int64, bool) {
 	return n, err == nil && n > 0 && name == generationName(n)
 }
 
-// encodeGeneration makes a file. The sum covers the header too.
+// encodeGeneration returns the content of a file. The checksum covers the header too.
 func encodeGeneration(h logHeader, body []byte) ([]byte, error) {
 	h.Sum = ""
 	line, err := json.Marshal(h)
@@ -111,8 +113,8 @@ func encodeGeneration(h logHeader, body []byte) ([]byte, error) {
 	return append(data, body...), nil
 }
 
-// generationSum sums up a header line without the digits of its sum, and what
-// follows it.
+// generationSum returns the checksum of a header line without the digits of its checksum,
+// and of the body after it.
 func generationSum(line, body []byte) string {
 	h := sha256.New()
 	h.Write(line)
@@ -121,8 +123,9 @@ func generationSum(line, body []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// decodeGeneration takes a file apart. The errors say what is wrong with it;
-// one of a newer form that is whole is told by its header's version.
+// decodeGeneration returns the header and the body of a file. An error says how the file
+// is damaged. If the file is whole and has a newer version, decodeGeneration returns the
+// header without a body and no error.
 func decodeGeneration(data []byte, number int64) (logHeader, []byte, error) {
 	line, body, ok := bytes.Cut(data, []byte{'\n'})
 	if !ok || len(line) > maxHeader {
@@ -135,11 +138,11 @@ func decodeGeneration(data []byte, number int64) (logHeader, []byte, error) {
 	sum := string(line[cut : cut+2*sha256.Size])
 	blank := slices.Concat(line[:cut], []byte(sumEnd))
 	if got := generationSum(blank, body); got != sum {
-		return logHeader{}, nil, damage(line, body)
+		return logHeader{}, nil, describeDamage(line, body)
 	}
 	var h logHeader
 	if err := json.Unmarshal(line, &h); err != nil {
-		return logHeader{}, nil, fmt.Errorf("has a header that is no JSON: %w", err)
+		return logHeader{}, nil, fmt.Errorf("has a header that is not JSON: %w", err)
 	}
 	switch {
 	case h.Version < 1:
@@ -154,8 +157,8 @@ func decodeGeneration(data []byte, number int64) (logHeader, []byte, error) {
 	return h, body, nil
 }
 
-// damage says how a file whose checksum is wrong differs, as far as one can see.
-func damage(line, body []byte) error {
+// describeDamage says how a file with a wrong checksum was probably damaged.
+func describeDamage(line, body []byte) error {
 	var h logHeader
 	if err := json.Unmarshal(line, &h); err == nil && len(body) < h.Bytes {
 		return fmt.Errorf("is cut off: %d of %d bytes behind its header", len(body), h.Bytes)
@@ -163,14 +166,14 @@ func damage(line, body []byte) error {
 	return errors.New("was changed: its checksum does not fit")
 }
 
-// numbers lists the generations behind after, in rising order.
-func (l *Log) numbers(ctx context.Context, after int64) ([]int64, error) {
-	behind := ""
+// listNumbers lists the numbers of the generations above after, in rising order.
+func (l *Log) listNumbers(ctx context.Context, after int64) ([]int64, error) {
+	start := ""
 	if after > 0 {
-		behind = generationName(after)
+		start = generationName(after)
 	}
 	var all []int64
-	for item, err := range l.Store.List(ctx, generationPrefix, behind) {
+	for item, err := range l.Store.List(ctx, generationPrefix, start) {
 		if err != nil {
 			return nil, err
 		}
@@ -181,17 +184,17 @@ func (l *Log) numbers(ctx context.Context, after int64) ([]int64, error) {
 	return all, nil
 }
 
-// Empty tells whether there is no generation at all.
+// Empty reports whether there are no generations.
 func (l *Log) Empty(ctx context.Context) (bool, error) {
-	all, err := l.numbers(ctx, 0)
+	all, err := l.listNumbers(ctx, 0)
 	return len(all) == 0, err
 }
 
-// Latest reads the highest generation, or, where that is damaged, the highest
-// that is whole. None whole: *DamagedError. A newer program's: *NewerError,
-// which is never passed over.
+// Latest returns the highest generation that is whole. It ignores damaged ones above it.
+// If there are generations and all are damaged, the error is *DamagedError. If it meets
+// one of a newer program, the error is *NewerError: such a generation is never ignored.
 func (l *Log) Latest(ctx context.Context) (Snapshot, error) {
-	all, err := l.numbers(ctx, 0)
+	all, err := l.listNumbers(ctx, 0)
 	if err != nil || len(all) == 0 {
 		return Snapshot{}, err
 	}
@@ -200,8 +203,8 @@ func (l *Log) Latest(ctx context.Context) (Snapshot, error) {
 		name := generationName(n)
 		data, _, err := l.Store.Get(ctx, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			// Another run prunes, so it has committed something newer.
-			return Snapshot{}, fmt.Errorf("read state %q: it was pruned while it was read: %w", l.Store.Name(name), ErrLost)
+			// Another run deleted it, so that run has committed a newer one.
+			return Snapshot{}, fmt.Errorf("read state %q: it was deleted while it was read: %w", l.Store.Name(name), ErrLost)
 		}
 		if err != nil {
 			return Snapshot{}, err
@@ -220,13 +223,14 @@ func (l *Log) Latest(ctx context.Context) (Snapshot, error) {
 	return Snapshot{}, &DamagedError{Name: l.Store.Name(""), Damaged: snap.Damaged}
 }
 
-// Commit makes a generation: it stands from the moment that the object does. It
-// gives ErrLost, wrapped, if another run has made it, or one above it. After
-// another error it is open whether the generation stands; Latest tells. What
-// was committed already, byte for byte, is success.
+// Commit creates a generation. The generation is committed as soon as its object exists.
+//
+// If another run has created this generation or a higher one, the error is ErrLost,
+// wrapped. After any other error the generation may exist or not, and Latest can tell. To
+// commit the same bytes again is a success.
 func (l *Log) Commit(ctx context.Context, number int64, run string, body []byte) error {
 	if number < 1 || number > maxGeneration || run == "" {
-		return fmt.Errorf("commit generation %d of run %q: no such generation", number, run)
+		return fmt.Errorf("commit generation %d of run %q: not a valid generation or run", number, run)
 	}
 	data, err := encodeGeneration(logHeader{Version: stateVersion, Generation: number, Run: run, Bytes: len(body)}, body)
 	if err != nil {
@@ -238,31 +242,31 @@ func (l *Log) Commit(ctx context.Context, number int64, run string, body []byte)
 	name := generationName(number)
 	_, err = l.Store.Put(ctx, name, data, Absent())
 	if errors.Is(err, ErrConflict) {
-		return l.taken(number, number)
+		return l.lostError(number, number)
 	}
 	if err != nil {
 		return err
 	}
-	// The number may have been made by another and pruned since: then there
-	// is a higher one, for the newest is never pruned.
-	above, err := l.numbers(ctx, number)
+	// Another run may have created this generation, and deleted it since. Then there is
+	// a higher one, because the newest is never deleted.
+	above, err := l.listNumbers(ctx, number)
 	if err != nil {
 		return err
 	}
 	if len(above) > 0 {
-		return l.taken(number, above[0])
+		return l.lostError(number, above[0])
 	}
 	return nil
 }
 
-func (l *Log) taken(number, there int64) error {
+func (l *Log) lostError(number, there int64) error {
 	return fmt.Errorf("commit generation %d to %q: there is generation %d: %w", number, l.Store.Name(""), there, ErrLost)
 }
 
-// Prune deletes all generations but those with the highest numbers, keep of
-// them, whole or not; the highest always stays.
+// Prune deletes old generations. It keeps those with the highest numbers, as many as keep
+// says, even if they are damaged. The highest always stays.
 func (l *Log) Prune(ctx context.Context, keep int) error {
-	all, err := l.numbers(ctx, 0)
+	all, err := l.listNumbers(ctx, 0)
 	if err != nil {
 		return err
 	}

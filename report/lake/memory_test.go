@@ -56,7 +56,7 @@ func (m *memory) Get(ctx context.Context, key string) ([]byte, lake.Tag, error) 
 	return slices.Clone(data), m.tags[key], nil
 }
 
-func (m *memory) Put(ctx context.Context, key string, data []byte, when lake.When) (lake.Tag, error) {
+func (m *memory) Put(ctx context.Context, key string, data []byte, when lake.Condition) (lake.Tag, error) {
 	if err := m.enter(ctx, "put", key); err != nil {
 		return "", err
 	}

@@ -17,32 +17,33 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// The pauses between attempts of S3 at one request: the first, and twice as
-// long each time.
+// S3 tries a request at most s3Attempts times. The first pause is s3FirstWait, and each
+// further pause is twice as long.
 const (
 	s3Attempts  = 4
 	s3FirstWait = 200 * time.Millisecond
 )
 
-// S3 is the objects of a bucket below a prefix. Conditions are those of
-// PutObject, If-None-Match and If-Match (Amazon S3 User Guide, "Conditional
-// writes"); a server that does not know them says so by an error, and one that
-// passes them over in silence is found out by Lock. An object is written by one
-// PutObject, of at most 5 GB.
+// S3 is the objects of a bucket below a prefix. An object is written by one PutObject, so it
+// has at most 5 GB.
 //
-// The client retries what its own policy says. What that does not see, an
-// answer cut in the middle, a clock set under way, or a condition that failed
-// though it holds, is retried here.
+// Conditions are those of PutObject, If-None-Match and If-Match (Amazon S3 User Guide,
+// "Conditional writes"). A server that does not support them returns an error. Lock finds
+// out whether a server ignores them.
+//
+// The client retries what its own policy says. S3 also retries what the client does not
+// see: an answer that was cut, a clock that was set meanwhile, and a refused condition
+// that holds.
 type S3 struct {
 	Client *s3.Client // required
 	Bucket string     // required
 	Prefix string     // with or without a slash at its end; "": the whole bucket
 
-	// Wait waits between attempts. Nil: by a timer.
+	// Wait waits between attempts. Nil means a timer.
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// Name is the s3:// URL of the object, unescaped, as the AWS tools take it.
+// Name returns the s3:// URL of the object, unescaped, as the AWS tools take it.
 func (b S3) Name(key string) string { return "s3://" + b.Bucket + "/" + b.base() + key }
 
 func (b S3) base() string {
@@ -52,7 +53,7 @@ func (b S3) base() string {
 	return ""
 }
 
-// again calls do until it succeeds, its error is no passing one, or the
+// again calls do until it succeeds, until the error is not temporary, or until the
 // attempts are used up.
 func (b S3) again(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
@@ -70,8 +71,8 @@ func (b S3) pause(ctx context.Context, attempt int) error {
 	return waitFor(ctx, s3FirstWait<<(attempt-1), b.Wait)
 }
 
-// fail names the object of an operation that failed, and the context's end as
-// what it is.
+// fail adds the name of the object to an error. If the context has ended, it returns the
+// error of the context, because that is the cause.
 func (b S3) fail(ctx context.Context, operation, key string, err error) error {
 	if ctx.Err() != nil {
 		err = ctx.Err()
@@ -92,7 +93,7 @@ func (b S3) Get(ctx context.Context, key string) ([]byte, Tag, error) {
 	return data, tag, nil
 }
 
-// read gives errors in their final words.
+// read returns errors that say in words what S3 answered.
 func (b S3) read(ctx context.Context, key string) (data []byte, tag Tag, err error) {
 	err = b.again(ctx, func() error {
 		data, tag, err = b.readOnce(ctx, key)
@@ -106,9 +107,9 @@ func (b S3) read(ctx context.Context, key string) (data []byte, tag Tag, err err
 	return data, tag, err
 }
 
-// lacks tells whether a listing shows that there is no such object. S3 denies a
-// GetObject of an absent key to whom it does not let list without a prefix
-// (Amazon S3 API Reference, "GetObject").
+// lacks reports whether a listing shows that there is no such object. If the caller may not
+// list the whole bucket, S3 answers GetObject for a missing key with "access denied" (Amazon
+// S3 API Reference, "GetObject").
 func (b S3) lacks(ctx context.Context, key string) bool {
 	for item, err := range b.List(ctx, key, "") {
 		if err != nil || item.Key == key {
@@ -128,7 +129,7 @@ func (b S3) readOnce(ctx context.Context, key string) ([]byte, Tag, error) {
 	if n := aws.ToInt64(out.ContentLength); n > 0 && n < 1<<30 {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
-	// Reading to the end compares length and checksum too.
+	// When the body is read to its end, the client also compares length and checksum.
 	if _, err := io.Copy(&buf, out.Body); err != nil {
 		return nil, "", &cutError{got: buf.Len(), err: err}
 	}
@@ -136,7 +137,7 @@ func (b S3) readOnce(ctx context.Context, key string) ([]byte, Tag, error) {
 }
 
 // Put writes an object by one PutObject.
-func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, error) {
+func (b S3) Put(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
 	err := errors.Join(checkKey(key), when.check())
 	if err != nil {
 		return "", b.fail(ctx, "put", key, err)
@@ -149,7 +150,7 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, e
 		open := ctx.Err() != nil || !errors.Is(err, ErrConflict) && doubtful(err)
 		if ctx.Err() == nil {
 			tag, err = b.settle(ctx, key, data, when, err)
-			open = open || errors.Is(err, ErrOpen)
+			open = open || errors.Is(err, ErrOutcomeUnknown)
 		}
 		if err == nil {
 			return tag, nil
@@ -162,13 +163,13 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when When) (Tag, e
 		}
 		err = b.fail(ctx, "put", key, err)
 		if open {
-			err = &markedError{ErrOpen, err}
+			err = &markedError{ErrOutcomeUnknown, err}
 		}
 		return "", err
 	}
 }
 
-func (b S3) write(ctx context.Context, key string, data []byte, when When) (Tag, error) {
+func (b S3) write(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
 	in := &s3.PutObjectInput{Bucket: &b.Bucket, Key: aws.String(b.base() + key)}
 	if when.matches {
 		in.IfMatch = aws.String(string(when.tag))
@@ -190,13 +191,14 @@ func (b S3) write(ctx context.Context, key string, data []byte, when When) (Tag,
 	return tag, putError(err, when)
 }
 
-// errRepeat is ErrConflict where the condition holds all the same: S3 answers so
-// when another write to the key was under way and came to nothing.
+// errRepeat is ErrConflict although the condition holds. S3 answers so if another write to
+// the same key was in progress and then failed.
 var errRepeat = fmt.Errorf("%w, again and again", ErrConflict)
 
-// settle decides a conditional write that did not end well: the answer may have
-// been to a second attempt, after the first had landed, or have been lost.
-func (b S3) settle(ctx context.Context, key string, data []byte, when When, err error) (Tag, error) {
+// settle finds out whether a conditional write that failed has written the object. The
+// answer may have been lost, or it may be the answer to a second attempt after the first
+// one succeeded.
+func (b S3) settle(ctx context.Context, key string, data []byte, when Condition, err error) (Tag, error) {
 	conflict := errors.Is(err, ErrConflict)
 	if !conflict && !doubtful(err) {
 		return "", err
@@ -209,14 +211,14 @@ func (b S3) settle(ctx context.Context, key string, data []byte, when When, err 
 	case !conflict:
 		return "", err
 	case readErr != nil && !absent:
-		return "", &markedError{ErrOpen, fmt.Errorf("its condition was refused, and who wrote the object is not known: %w", readErr)}
+		return "", &markedError{ErrOutcomeUnknown, fmt.Errorf("its condition was refused, and it is not known who wrote the object: %w", readErr)}
 	case !when.matches && absent, when.matches && !absent && tag == when.tag:
 		return "", errRepeat
 	}
 	return "", ErrConflict
 }
 
-// Delete removes an object. In a bucket that keeps versions the old ones stay.
+// Delete removes an object. In a bucket with versioning the old versions stay.
 func (b S3) Delete(ctx context.Context, key string) error {
 	err := checkKey(key)
 	if err == nil {
@@ -232,7 +234,7 @@ func (b S3) Delete(ctx context.Context, key string) error {
 	return b.fail(ctx, "delete", key, err)
 }
 
-// List pages through ListObjectsV2, a page at a time as they are asked for.
+// List requests the pages of ListObjectsV2 one by one, each when the caller gets to it.
 func (b S3) List(ctx context.Context, prefix, after string) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		fail := func(err error) { yield(Item{}, b.fail(ctx, "list", prefix, err)) }
@@ -259,7 +261,7 @@ func (b S3) List(ctx context.Context, prefix, after string) iter.Seq2[Item, erro
 			}
 			for _, it := range items {
 				last = it.Key
-				// There are servers that do not know StartAfter.
+				// Some servers ignore StartAfter.
 				if checkKey(it.Key) == nil && it.Key > after && !yield(it, nil) {
 					return
 				}
@@ -269,7 +271,7 @@ func (b S3) List(ctx context.Context, prefix, after string) iter.Seq2[Item, erro
 			}
 			next := aws.ToString(page.NextContinuationToken)
 			if next == "" || next == aws.ToString(in.ContinuationToken) {
-				fail(errors.New("the page says that there is more, but not where"))
+				fail(errors.New("the page says that there is more, but not where it continues"))
 				return
 			}
 			in.ContinuationToken = aws.String(next)
@@ -285,8 +287,8 @@ func (b S3) page(ctx context.Context, in *s3.ListObjectsV2Input) (page *s3.ListO
 	return page, s3Error(err, "s3:ListBucket")
 }
 
-// items gives a page's objects by relative keys, in their order, which has to
-// go on from the last one of the page before.
+// items returns the objects of a page with relative keys. It is an error if they are not in
+// order, or if they do not follow the last key of the page before.
 func (b S3) items(page *s3.ListObjectsV2Output, prefix, last string) ([]Item, error) {
 	encoded := page.EncodingType == types.EncodingTypeUrl
 	items := make([]Item, 0, len(page.Contents))
@@ -308,8 +310,8 @@ func (b S3) items(page *s3.ListObjectsV2Output, prefix, last string) ([]Item, er
 	return items, nil
 }
 
-// decodeKey undoes the encoding that was asked for. Some servers say that
-// they encoded and did not; that every key has the prefix tells.
+// decodeKey undoes the URL encoding that the request asked for. Some servers say that they
+// encoded the keys and did not. The prefix, which every key has, shows which it is.
 func decodeKey(key, prefix string, encoded bool) (string, error) {
 	if encoded {
 		if plain, err := url.QueryUnescape(key); err == nil && strings.HasPrefix(plain, prefix) {

@@ -52,8 +52,8 @@ func TestS3Name(t *testing.T) {
 // that the attempt after it meets what the first one did.
 func TestS3LostAnswer(t *testing.T) {
 	for _, attempts := range []int{1, 3} {
-		for name, when := range map[string]func(lake.Tag) lake.When{
-			"absent": func(lake.Tag) lake.When { return lake.Absent() }, "matches": lake.Matches,
+		for name, when := range map[string]func(lake.Tag) lake.Condition{
+			"absent": func(lake.Tag) lake.Condition { return lake.Absent() }, "matches": lake.Matches,
 		} {
 			t.Run(fmt.Sprintf("%s, %d attempts", name, attempts), func(t *testing.T) {
 				var lose atomic.Bool

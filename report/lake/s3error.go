@@ -12,8 +12,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// DeniedError is a bucket's refusal. Action is the IAM action that is missing:
-// s3:PutObject, s3:GetObject, s3:DeleteObject, s3:ListBucket, or a kms: one.
+// DeniedError says that a bucket has denied access. Action is the IAM action that is
+// missing: s3:PutObject, s3:GetObject, s3:DeleteObject, s3:ListBucket, or one of kms:.
 type DeniedError struct {
 	Action string
 	Err    error
@@ -33,21 +33,21 @@ func (e *cutError) Error() string { return fmt.Sprintf("cut after %d bytes: %v",
 
 func (e *cutError) Unwrap() error { return e.err }
 
-// absentError is an answer that there is no such object.
+// absentError is the answer that an object does not exist.
 type absentError struct{ err error }
 
 func (e *absentError) Error() string { return "there is no such object" }
 
 func (e *absentError) Unwrap() []error { return []error{fs.ErrNotExist, e.err} }
 
-// markedError is an error of a kind, in its own words.
+// markedError is an error with a text of its own that errors.Is finds by its kind.
 type markedError struct{ kind, err error }
 
 func (e *markedError) Error() string { return e.err.Error() }
 
 func (e *markedError) Unwrap() []error { return []error{e.kind, e.err} }
 
-// saidError puts an answer of the API briefly; the whole is behind it.
+// saidError is a short text for an answer of the API. It wraps the whole answer.
 type saidError struct {
 	code, message string
 	err           error
@@ -65,7 +65,7 @@ func (e *saidError) Error() string {
 
 func (e *saidError) Unwrap() error { return e.err }
 
-// said takes an API's answer apart.
+// said returns the code and the message of an API's answer.
 func said(err error) *saidError {
 	s := &saidError{err: err}
 	var api smithy.APIError
@@ -75,7 +75,7 @@ func said(err error) *saidError {
 	return s
 }
 
-// httpStatus is the status of the answer, or 0 if there was none.
+// httpStatus returns the status of the answer, or 0 if there was no answer.
 func httpStatus(err error) int {
 	var answer interface{ HTTPStatusCode() int }
 	if errors.As(err, &answer) {
@@ -84,8 +84,8 @@ func httpStatus(err error) int {
 	return 0
 }
 
-// passing tells whether asking again may help: the answer broke off, or the
-// clock was set between signing and checking.
+// passing reports whether a further attempt may succeed. That is so if the answer was cut,
+// or if the clock was set between signing and checking.
 func passing(err error) bool {
 	var cut *cutError
 	var broken *smithy.DeserializationError
@@ -96,16 +96,16 @@ func passing(err error) bool {
 	return errors.As(err, &cut) || errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// doubtful tells whether a request may have been carried out though it failed:
-// no answer came, or one that blames the server.
+// doubtful reports whether a request that failed may have been carried out. That is so if no
+// answer came, or if the answer is an error of the server.
 func doubtful(err error) bool {
 	status := httpStatus(err)
 	return status == 0 || status >= 500 && status != http.StatusNotImplemented || status < 300
 }
 
-// s3Error puts into words what S3 said to a request that takes the IAM action,
-// without the object's name. The codes are those of the Amazon S3 API
-// Reference, "Error responses".
+// s3Error returns an error that says in words what S3 answered to a request. The request
+// needs the IAM action. The text does not name the object. The codes are those of the Amazon
+// S3 API Reference, "Error responses".
 func s3Error(err error, action string) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -130,7 +130,7 @@ func s3Error(err error, action string) error {
 	return answer
 }
 
-// deniedAction is the action that the answer names, else the one of the request.
+// deniedAction returns the action that the answer names, or else the one of the request.
 func deniedAction(answer *saidError, action string) string {
 	kms := "kms:Decrypt"
 	if action == "s3:PutObject" {
@@ -147,8 +147,8 @@ func deniedAction(answer *saidError, action string) string {
 	return action
 }
 
-// putError is s3Error for a PutObject: it knows the answers to conditions.
-func putError(err error, when When) error {
+// putError is s3Error for a PutObject. It also knows the answers to conditions.
+func putError(err error, when Condition) error {
 	if err == nil {
 		return nil
 	}

@@ -10,43 +10,48 @@ import (
 	"unicode/utf8"
 )
 
-// reader reads a folder or a bucket prefix. A key is a relative path with
-// forward slashes: valid UTF-8 without control characters and backslashes, and
-// without parts that are empty or begin with a dot. Another key is an error.
-// Methods may be called from several goroutines.
+// reader reads a folder or a bucket prefix.
+//
+// A key is a relative path with forward slashes. It is valid UTF-8 without control
+// characters and backslashes. No part of it is empty or begins with a dot. Another
+// key is an error. Methods may be called from several goroutines.
 type reader interface {
-	// List yields all keys that begin with prefix, at any depth, in bytewise
-	// order, strictly behind after ("": from the start). A prefix may end
-	// within a name. What bears a name that is no key (a console's folder
-	// marker, a temporary) is left out. An error is the last thing yielded. A
-	// folder that is absent holds nothing. A listing left early costs no more
-	// than what it yielded: a page, or the folders on the way.
+	// List yields all keys that begin with prefix, at any depth, in bytewise order.
+	// It begins after the key "after", or at the start if that is empty. A prefix may
+	// end within a name.
+	//
+	// List leaves out objects whose name is not a key, such as the folder markers of
+	// the console and temporary files. A folder that does not exist has no keys. An
+	// error is the last thing that it yields. A listing that is left early reads no
+	// further.
 	List(ctx context.Context, prefix, after string) iter.Seq2[Item, error]
 
-	// Get gives an object whole, with the tag of just these bytes. Where there
-	// is none, errors.Is(err, fs.ErrNotExist). The bytes are the caller's.
+	// Get returns an object and the tag of exactly these bytes. If the object does not
+	// exist, errors.Is(err, fs.ErrNotExist). The caller owns the bytes.
 	Get(ctx context.Context, key string) ([]byte, Tag, error)
 
-	// Name is the key as a user would type it: s3://BUCKET/PREFIX/key or a
-	// path. Of "" it is the name of the whole store.
+	// Name returns the key as a user would type it: s3://BUCKET/PREFIX/key or a path.
+	// For "" it returns the name of the whole store.
 	Name(key string) string
 }
 
 // writer writes to a folder or a bucket prefix. Methods may be called from
 // several goroutines and processes.
 type writer interface {
-	// Put stores an object whole or not at all; readers never see a part, and
-	// what it has reported as stored outlives a crash. If when does not hold,
-	// errors.Is(err, ErrConflict). But where the object holds exactly these
-	// bytes already, a condition that does not hold is success: an attempt
-	// repeated after its answer was lost cannot be told from that. So who
-	// races with others must write bytes that nobody else would.
+	// Put stores an object completely or not at all, and readers never see a part of
+	// it. After Put has returned without an error, the object survives a crash.
 	//
-	// After any other error the object may be the old or the new one, whole.
-	// Put does not keep or change data.
-	Put(ctx context.Context, key string, data []byte, when When) (Tag, error)
+	// If the condition does not hold, errors.Is(err, ErrConflict). There is one
+	// exception: if the object already has exactly these bytes, Put succeeds. It may
+	// be a second attempt after the answer to the first was lost, and Put cannot know.
+	// So jobs that compete for an object must each write different bytes.
+	//
+	// After any other error the object is either the old or the new one. Put does not
+	// keep or change data.
+	Put(ctx context.Context, key string, data []byte, when Condition) (Tag, error)
 
-	// Delete removes an object. That there is none is no error. Folders stay.
+	// Delete removes an object. It is not an error if the object does not exist.
+	// Folders stay.
 	Delete(ctx context.Context, key string) error
 }
 
@@ -59,50 +64,50 @@ type Store interface {
 // Item is one object of a listing.
 type Item struct {
 	Key  string
-	Size int64 // bytes; -1: the server does not say
+	Size int64 // bytes; -1 if the server does not say
 }
 
-// Tag tells versions of an object apart: the ETag in a bucket, a hash of the
-// content on disk. The same content may get the same tag again.
+// Tag identifies a version of an object. In a bucket it is the ETag, on disk a hash of
+// the content. The same content may have the same tag again.
 type Tag string
 
-// When is the condition of a Put. The zero When is Absent: nothing is written
-// without a condition.
-type When struct {
+// Condition is the condition of a Put. The zero Condition is Absent, so that nothing is
+// written without a condition.
+type Condition struct {
 	matches bool
 	tag     Tag
 }
 
-// Absent holds if there is no object of that key.
-func Absent() When { return When{} }
+// Absent returns the condition that no object has the key.
+func Absent() Condition { return Condition{} }
 
-// Matches holds if the object is there and still has the tag. With an empty tag
-// a Put is refused, since a server would take it for no condition.
-func Matches(tag Tag) When { return When{matches: true, tag: tag} }
+// Matches returns the condition that the object exists and still has the tag. Put
+// refuses an empty tag, because a server would take it for no condition.
+func Matches(tag Tag) Condition { return Condition{matches: true, tag: tag} }
 
-func (w When) check() error {
+func (w Condition) check() error {
 	if w.matches && (w.tag == "" || strings.ContainsAny(string(w.tag), "\r\n")) {
 		return fmt.Errorf("tag %q: not the tag of an object", w.tag)
 	}
 	return nil
 }
 
-// ErrConflict is what Put gives, wrapped, when its condition did not hold.
+// ErrConflict is the error of Put, wrapped, if its condition does not hold.
 var ErrConflict = errors.New("another has written it meanwhile")
 
-// ErrOpen is what Put of a bucket gives, wrapped, when no answer came that could
-// be believed: the write may have been done, or may yet be.
-var ErrOpen = errors.New("whether it was written is not known")
+// ErrOutcomeUnknown is the error of Put for a bucket, wrapped, if no reliable answer
+// came. The object may have been written, or may still be written later.
+var ErrOutcomeUnknown = errors.New("it is not known whether it was written")
 
-// ErrUnconditional is what a Lock or a conditional Put gives, wrapped, where the
-// server does not keep conditions.
-var ErrUnconditional = errors.New("the server keeps no conditions")
+// ErrUnconditional is the error of a Lock or a Put, wrapped, if the server does not
+// support conditions or ignores them.
+var ErrUnconditional = errors.New("the server does not support conditional writes")
 
-// ErrLost is what Renew, Release and Commit give, wrapped, when another job has
-// taken over: whoever gets it has to stop writing.
+// ErrLost is the error of Renew, Release and Commit, wrapped, if another job has taken
+// over. A job that gets it must stop writing.
 var ErrLost = errors.New("another run has taken over")
 
-// checkKey holds a key to the form that Store tells.
+// checkKey returns an error if a key does not have the form that reader describes.
 func checkKey(key string) error {
 	if !utf8.ValidString(key) {
 		return fmt.Errorf("key %q: not valid UTF-8", key)
@@ -118,8 +123,9 @@ func checkKey(key string) error {
 	return nil
 }
 
-// checkPrefix holds the whole parts of a listing's prefix to the form of keys,
-// and gives the folder that they name, "" or with a slash at its end.
+// checkPrefix checks the prefix of a listing. All its parts but the last must have the
+// form of a key. It returns the folder that they name: "", or a path with a slash at
+// its end.
 func checkPrefix(prefix string) (folder string, err error) {
 	i := strings.LastIndexByte(prefix, '/')
 	if i < 0 {
@@ -128,7 +134,7 @@ func checkPrefix(prefix string) (folder string, err error) {
 	return prefix[:i+1], checkKey(prefix[:i])
 }
 
-// waitFor waits by the function given, or by a timer if there is none.
+// waitFor waits with the function wait, or with a timer if it is nil.
 func waitFor(ctx context.Context, d time.Duration, wait func(context.Context, time.Duration) error) error {
 	if wait != nil {
 		return wait(ctx, d)

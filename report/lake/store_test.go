@@ -261,7 +261,7 @@ func suiteListing(t *testing.T, s lake.Store) {
 }
 
 func suiteConditions(t *testing.T, s lake.Store) {
-	write := func(key, data string, when lake.When) (lake.Tag, error) {
+	write := func(key, data string, when lake.Condition) (lake.Tag, error) {
 		return s.Put(t.Context(), key, []byte(data), when)
 	}
 	first, err := write("d/c", "one", lake.Absent())
@@ -327,7 +327,7 @@ func suiteCancelled(t *testing.T, s lake.Store) {
 	cancel()
 	_, tag, err := s.Get(ctx, "k")
 	errs := []error{err}
-	for _, when := range []lake.When{lake.Absent(), lake.Matches(tag + "x")} {
+	for _, when := range []lake.Condition{lake.Absent(), lake.Matches(tag + "x")} {
 		_, err := s.Put(ctx, "k", []byte("new"), when)
 		errs = append(errs, err)
 	}

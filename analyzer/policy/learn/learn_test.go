@@ -92,7 +92,7 @@ func TestLearn(t *testing.T) {
 		t.Fatal(err)
 	}
 	const head = `# Drafted from 258 sign-ins, 2025-03-04 to 2026-09-08.
-# What was usual is not always what is meant: read it before you rely on it.
+# It allows what was usual, which may not be what you want. Read it before you use it.
 # Not judged: 4 sign-ins: the endpoint is not known.
 # Left out, so that this policy flags it:
 #   111122223333/user/bob at ap-northeast-1: 3 failed sign-ins, 2025-07-04 to 2025-07-06

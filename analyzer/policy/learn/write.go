@@ -107,7 +107,7 @@ func (l *Learner) writeHead(b *bytes.Buffer, d *Draft) {
 	if d.Tally.SignIns > 0 {
 		fmt.Fprintf(b, ", %s to %s", first.Format(time.DateOnly), last.Format(time.DateOnly))
 	}
-	b.WriteString(".\n# What was usual is not always what is meant: read it before you rely on it.\n")
+	b.WriteString(".\n# It allows what was usual, which may not be what you want. Read it before you use it.\n")
 	whys := d.Tally.Whys()
 	for _, why := range slices.Sorted(maps.Keys(whys)) {
 		fmt.Fprintf(b, "# Not judged: %s: %s.\n", text.Count(whys[why], "sign-in"), why)

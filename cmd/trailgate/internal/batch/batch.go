@@ -117,9 +117,7 @@ func (x *exporter) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := x.saveCheckpoints(); err != nil {
-		return err
-	}
+	x.saveCheckpoints()
 	arrivals, err := x.splitNewAndKnown(ctx, m)
 	if err != nil {
 		return err
@@ -265,5 +263,5 @@ func (x *exporter) classifier() analyzer.Classifier { return analyzer.Classifier
 
 // table is one table of the lake.
 func (x *exporter) table(kind row.Kind) *lake.Table {
-	return &lake.Table{Store: x.Lake, Name: string(kind), ByAccount: len(x.PartitionBy) > 1, Gone: x.rolledBack}
+	return &lake.Table{Store: x.Lake, Name: string(kind), ByAccount: len(x.PartitionBy) > 1, RolledBack: x.rolledBack}
 }

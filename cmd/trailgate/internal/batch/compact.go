@@ -55,7 +55,7 @@ func (c *compactor) compactTables(ctx context.Context) error {
 	if c.state, err = c.committed(ctx); err != nil {
 		return err
 	}
-	mark, _, err := lake.ReadMark(ctx, c.Lake)
+	mark, _, err := lake.ReadInfo(ctx, c.Lake)
 	if err != nil {
 		return err
 	}
@@ -66,11 +66,11 @@ func (c *compactor) compactTables(ctx context.Context) error {
 		return err
 	}
 	byAccount := len(mark.PartitionBy) > 1
-	signIns := &lake.Table{Store: c.Lake, Name: string(row.SignIns), ByAccount: byAccount, Gone: c.rolledBack}
+	signIns := &lake.Table{Store: c.Lake, Name: string(row.SignIns), ByAccount: byAccount, RolledBack: c.rolledBack}
 	if err := compactTable(ctx, c, signIns, compareSignIns); err != nil {
 		return err
 	}
-	findings := &lake.Table{Store: c.Lake, Name: string(row.Findings), ByAccount: byAccount, Gone: c.rolledBack}
+	findings := &lake.Table{Store: c.Lake, Name: string(row.Findings), ByAccount: byAccount, RolledBack: c.rolledBack}
 	if err := compactTable(ctx, c, findings, compareFindings); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func compactPartition[R row.Row](ctx context.Context, c *compactor, t *lake.Tabl
 		replaced = append(replaced, f.Key)
 		before += f.Size
 	}
-	if err := lake.Announce(ctx, c.State, generation, c.runName, keys); err != nil {
+	if err := lake.WriteIntent(ctx, c.State, generation, c.runName, keys); err != nil {
 		return err
 	}
 	var added []AddedFile

@@ -185,7 +185,7 @@ func (x *exporter) planFindings(ctx context.Context, settled time.Time, changes 
 	from := row.DateOf(settled)
 	first := from
 	for row := range convert.Findings(x.found) {
-		p := table.Place(row.EventDate, row.AccountID)
+		p := table.PartitionOf(row.EventDate, row.AccountID)
 		want[p] = append(want[p], row)
 		first = min(first, p.Day)
 	}

@@ -75,7 +75,7 @@ func (x *exporter) apply(ctx context.Context, changes *plan) error {
 	}
 	keys := changes.keys()
 	if len(keys) > 0 {
-		if err := lake.Announce(ctx, x.State, x.snapshot.Number+1, x.runName, keys); err != nil {
+		if err := lake.WriteIntent(ctx, x.State, x.snapshot.Number+1, x.runName, keys); err != nil {
 			return err
 		}
 	}

@@ -101,7 +101,7 @@ type meeting struct {
 	fail         func(key string) error
 }
 
-func (s *meeting) Put(ctx context.Context, key string, data []byte, when lake.When) (lake.Tag, error) {
+func (s *meeting) Put(ctx context.Context, key string, data []byte, when lake.Condition) (lake.Tag, error) {
 	if s.inside.Add(1) == s.want.Load() {
 		close(s.all)
 	}
@@ -161,12 +161,12 @@ func TestFilesThatFail(t *testing.T) {
 	files := manyFiles(table, 3*maxWriters, &most)
 	s.fail = func(key string) error {
 		if key == files[5].key {
-			return fmt.Errorf("no answer: %w", lake.ErrOpen)
+			return fmt.Errorf("no answer: %w", lake.ErrOutcomeUnknown)
 		}
 		return errors.New("denied")
 	}
 	got, err := addFiles(t.Context(), files)
-	if !errors.Is(err, lake.ErrOpen) || got != nil {
+	if !errors.Is(err, lake.ErrOutcomeUnknown) || got != nil {
 		t.Errorf("%d files, %v", len(got), err)
 	}
 	if n := s.inside.Load(); n != maxWriters {

@@ -210,16 +210,16 @@ func (s *session) createID(ctx context.Context) (string, error) {
 // checkOwnership makes sure that the lake belongs to this state, and is divided as the
 // options say.
 func (x *exporter) checkOwnership(ctx context.Context) error {
-	mark, tag, err := lake.ReadMark(ctx, x.Lake)
+	mark, tag, err := lake.ReadInfo(ctx, x.Lake)
 	if err != nil {
 		return err
 	}
-	ours := lake.Mark{Job: x.state.head.ID, PartitionBy: x.PartitionBy, State: x.StateName}
+	ours := lake.LakeInfo{Job: x.state.head.ID, PartitionBy: x.PartitionBy, State: x.StateName}
 	switch {
 	case mark.Job == "" && x.snapshot.Number > 0:
 		return &UnmarkedLakeError{Lake: x.LakeName, State: x.StateName}
 	case mark.Job == "":
-		return lake.WriteMark(ctx, x.Lake, ours, lake.Absent())
+		return lake.WriteInfo(ctx, x.Lake, ours, lake.Absent())
 	case !sameTexts(mark.PartitionBy, ours.PartitionBy):
 		return &PartitionMismatchError{Lake: x.LakeName, Has: mark.PartitionBy, Want: ours.PartitionBy}
 	case mark.Job == ours.Job:
@@ -228,7 +228,7 @@ func (x *exporter) checkOwnership(ctx context.Context) error {
 		return &OtherStateError{Lake: x.LakeName, State: mark.State, Ours: x.StateName, Adopts: true}
 	}
 	x.addRemark(fmt.Sprintf("the lake was filled by another state, %q, and is adopted by this one", mark.State))
-	return lake.WriteMark(ctx, x.Lake, ours, lake.Matches(tag))
+	return lake.WriteInfo(ctx, x.Lake, ours, lake.Matches(tag))
 }
 
 // commit makes the next generation of a state, in one step. After an error it
@@ -250,7 +250,7 @@ func (s *session) commit(ctx context.Context, body []byte) error {
 	if unknown == nil && now.From == number && now.Run == s.runName {
 		return nil
 	}
-	s.commitUnknown = unknown != nil || errors.Is(err, lake.ErrOpen)
+	s.commitUnknown = unknown != nil || errors.Is(err, lake.ErrOutcomeUnknown)
 	return err
 }
 
@@ -269,7 +269,7 @@ func (s *session) recover(ctx context.Context, replaced []string) error {
 func (s *session) cleanUp(replaced, added []string) error {
 	return errors.Join(
 		lake.Remove(s.graceCtx, s.Lake, replaced),
-		lake.Settle(s.graceCtx, s.State, s.Lake, s.snapshot.Number+1, s.runName, added, true),
+		lake.ClearIntent(s.graceCtx, s.State, s.Lake, s.snapshot.Number+1, s.runName, added, true),
 		s.log.Prune(s.graceCtx, keptGenerations))
 }
 
@@ -283,11 +283,11 @@ func (s *session) rollBack(reason error, added []string) error {
 		// Another run is further. If it built on this one's generation, the
 		// files count; if not, it has taken them back, or the next one does.
 		return nil
-	case errors.Is(reason, lake.ErrOpen):
+	case errors.Is(reason, lake.ErrOutcomeUnknown):
 		s.commitUnknown = true
 		return lake.Remove(s.graceCtx, s.Lake, added)
 	}
-	return lake.Settle(s.graceCtx, s.State, s.Lake, s.snapshot.Number+1, s.runName, added, false)
+	return lake.ClearIntent(s.graceCtx, s.State, s.Lake, s.snapshot.Number+1, s.runName, added, false)
 }
 
 // writeManifest writes the manifest of the run that committed the present generation,

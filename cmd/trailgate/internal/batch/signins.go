@@ -92,7 +92,7 @@ func (x *exporter) planSignIns(arrivals []arrival, changes *plan) {
 	parts := map[lake.Partition][]*signin.Event{}
 	for _, a := range arrivals {
 		if a.isNew {
-			p := table.Place(row.DateOf(a.Time), a.Account)
+			p := table.PartitionOf(row.DateOf(a.Time), a.Account)
 			parts[p] = append(parts[p], a.Event)
 		}
 	}

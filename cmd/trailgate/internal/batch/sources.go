@@ -69,15 +69,12 @@ func (x *exporter) resumePoint(name string) ingest.ResumePoint {
 
 // saveCheckpoints takes into the state what became of each source: its checkpoint,
 // and what is in the backlog from now on.
-func (x *exporter) saveCheckpoints() error {
+func (x *exporter) saveCheckpoints() {
 	for _, s := range x.sources {
 		if s.stream == nil {
 			continue
 		}
-		out, err := s.stream.Outcome()
-		if err != nil {
-			return err
-		}
+		out := s.stream.Outcome()
 		if s.newest = out.Newest; len(out.Checkpoint) > 0 {
 			x.state.checkpoints[s.name] = out.Checkpoint
 		}
@@ -95,7 +92,6 @@ func (x *exporter) saveCheckpoints() error {
 		}
 	}
 	x.summary.Owed = x.state.backlog()
-	return nil
 }
 
 // deliveredAt is when an object of the backlog was delivered, or zero if no source of

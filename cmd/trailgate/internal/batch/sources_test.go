@@ -97,7 +97,7 @@ func (s *drawerStream) read(o drawerObject, owed bool, yield func(signin.Event, 
 	s.counts.Listed++
 	switch {
 	case s.from.WrittenOff[o.key]:
-		s.counts.Excluded = map[string]int{ingest.ExcludedWrittenOff: s.counts.Excluded[ingest.ExcludedWrittenOff] + 1}
+		s.counts.Excluded = map[string]int{ingest.ReasonWrittenOff: s.counts.Excluded[ingest.ReasonWrittenOff] + 1}
 		return true
 	case o.broken:
 		skip := &ingest.SkipError{Origin: o.key, Cause: ingest.CauseCorrupt, Err: errors.New("broken")}
@@ -121,9 +121,9 @@ func (s *drawerStream) read(o drawerObject, owed bool, yield func(signin.Event, 
 
 func (s *drawerStream) Coverage() ingest.Coverage { return s.counts }
 
-func (s *drawerStream) Outcome() (ingest.Outcome, error) {
+func (s *drawerStream) Outcome() ingest.Outcome {
 	s.out.Checkpoint = s.next
-	return s.out, s.err
+	return s.out
 }
 
 // silentObserver ignores what a run tells.

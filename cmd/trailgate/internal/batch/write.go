@@ -83,7 +83,7 @@ func (w *fileWriters) addFile(ctx context.Context, a *addition) (AddedFile, erro
 func (w *fileWriters) firstError() error {
 	var first error
 	for _, err := range w.errs {
-		if errors.Is(err, lake.ErrOpen) {
+		if errors.Is(err, lake.ErrOutcomeUnknown) {
 			return err
 		}
 		if first == nil {
