@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -11,7 +12,7 @@ import (
 // Regions. The zero Classifier uses the embedded table. A Classifier does not
 // change and may be shared between goroutines.
 type Classifier struct {
-	Table endpoint.Table
+	Table region.Table
 }
 
 // Classify returns the verdict of the zero Classifier.
@@ -26,7 +27,7 @@ func Classify(e signin.Event) Verdict { return Classifier{}.Classify(e) }
 // stay unknown, except those of the root user. LoginTo is not used, because it
 // names the destination and not the endpoint.
 func (c Classifier) Classify(e signin.Event) Verdict {
-	host := c.Table.ParseHost(e.Host)
+	host := endpoint.ParseHost(c.Table, e.Host)
 	at := c.locateRegion(e.Region)
 	v := Verdict{Partition: c.partitionOf(&e, host, at)}
 	switch {
@@ -48,10 +49,10 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 	}
 	// Both depend on which Region is the default one. Published records show it
 	// for the commercial partition only.
-	if (v.Basis == BasisRegion || v.Basis == BasisIdentity) && v.Partition != endpoint.AWS {
+	if (v.Basis == BasisRegion || v.Basis == BasisIdentity) && v.Partition != region.AWS {
 		v.Confidence = Low
 	}
-	if host.Class == endpoint.Global && c.Table.Bare(host.Partition) == endpoint.Assumed {
+	if host.Class == endpoint.Global && endpoint.BareStanding(host.Partition) == endpoint.Assumed {
 		v.Confidence = Low
 	}
 	v.Notes = collectNotes([...]noteCandidate{
@@ -59,7 +60,7 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 		{ForeignHost, host.Class == endpoint.Foreign},
 		{IdentityCenter, e.Identity.IdentityCenter()},
 		{MalformedField, e.Malformed},
-		{MaybeProxied, e.Identity.Type == signin.TypeIAMUser && v.Partition == endpoint.AWS &&
+		{MaybeProxied, e.Identity.Type == signin.TypeIAMUser && v.Partition == region.AWS &&
 			(endpoint.Proxied(v.Endpoint) || endpoint.Proxied(at.Name))},
 		{RegionMismatch, mismatch},
 		{UnknownRegion, at.isOdd()},
@@ -69,9 +70,9 @@ func (c Classifier) Classify(e signin.Event) Verdict {
 
 // location is what awsRegion means.
 type location struct {
-	endpoint.Region      // zero where the table does not have it
-	marker          bool // the literal "global"
-	absent          bool
+	region.Region      // zero where the table does not have it
+	marker        bool // the literal "global"
+	absent        bool
 }
 
 func (l location) isKnown() bool { return l.Name != "" }
@@ -113,7 +114,7 @@ func (c Classifier) partitionOf(e *signin.Event, host endpoint.Host, at location
 	if p := e.Identity.Partition(); c.Table.Default(p) != "" {
 		return p
 	}
-	return endpoint.AWS
+	return region.AWS
 }
 
 type noteCandidate struct {

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/analyzer"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/internal/samples"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -161,7 +161,7 @@ func TestPartitions(t *testing.T) {
 		"aws-iso-f": "signin.csphome.hci.ic.gov",
 	}
 	var tests []verdictCase
-	var table endpoint.Table
+	var table region.Table
 	published := []string{"aws", "aws-cn", "aws-us-gov"}
 	for _, p := range table.Partitions() {
 		home := table.Default(p)
@@ -199,7 +199,7 @@ func TestPartitions(t *testing.T) {
 }
 
 func TestTableOfOnesOwn(t *testing.T) {
-	table, err := endpoint.ParseTable([]byte("ap-newland-9"))
+	table, err := region.ParseTable([]byte("ap-newland-9"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestTableOfOnesOwn(t *testing.T) {
 // hold checks what is true of every verdict.
 func hold(t *testing.T, e signin.Event, v analyzer.Verdict) {
 	t.Helper()
-	var table endpoint.Table
+	var table region.Table
 	ok := true
 	switch v.Scope {
 	case analyzer.ScopeGlobal:

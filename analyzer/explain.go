@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -20,7 +21,7 @@ func Explain(e signin.Event, v Verdict) []string { return Classifier{}.Explain(e
 func (c Classifier) Explain(e signin.Event, v Verdict) []string {
 	w := explainer{
 		table: c.Table, e: &e, v: v,
-		host: c.Table.ParseHost(e.Host), at: c.locateRegion(e.Region), home: c.Table.Default(v.Partition),
+		host: endpoint.ParseHost(c.Table, e.Host), at: c.locateRegion(e.Region), home: c.Table.Default(v.Partition),
 	}
 	w.explainVerdict()
 	w.explainBasis()
@@ -34,7 +35,7 @@ func (c Classifier) Explain(e signin.Event, v Verdict) []string {
 
 // explainer collects the sentences of one explanation.
 type explainer struct {
-	table endpoint.Table
+	table region.Table
 	e     *signin.Event
 	v     Verdict
 	host  endpoint.Host
@@ -68,7 +69,7 @@ func (w *explainer) explainBasis() {
 	switch w.v.Basis {
 	case BasisHost:
 		kind := "the un-prefixed sign-in host of partition " + w.v.Partition
-		if w.table.Bare(w.v.Partition) == endpoint.Assumed {
+		if endpoint.BareStanding(w.v.Partition) == endpoint.Assumed {
 			kind = "the bare sign-in domain of partition " + w.v.Partition
 		}
 		if w.v.Scope == ScopeRegional {
@@ -105,7 +106,7 @@ func (w *explainer) explainUnknown() {
 // documentedFor returns the word for a rule that AWS documents for the commercial
 // partition only.
 func documentedFor(partition string) string {
-	if partition == endpoint.AWS {
+	if partition == region.AWS {
 		return "documented"
 	}
 	return "expected"
@@ -113,7 +114,7 @@ func documentedFor(partition string) string {
 
 // rootRule says why a root sign-in counts as one at the global endpoint.
 func (w *explainer) rootRule() string {
-	if w.v.Partition == endpoint.AWS {
+	if w.v.Partition == region.AWS {
 		return "AWS documents that root signs in through the global endpoint"
 	}
 	return "root is assumed to sign in through the global endpoint, as in the commercial partition"
@@ -189,7 +190,7 @@ func (w *explainer) explainIdentityCenter() {
 	case id.IssuerARN == "":
 		w.addSentence("The role belongs to Identity Center, but the record does not have its path, which would name the home Region.")
 		return
-	case w.v.Partition != endpoint.AWS:
+	case w.v.Partition != region.AWS:
 		w.addSentence("The role belongs to Identity Center, and its path names no home Region.")
 		return
 	default:
@@ -229,7 +230,7 @@ func (w *explainer) explainProxy() {
 func (w *explainer) explainAlternative() {
 	switch {
 	case w.v.Basis == BasisHost && w.v.Scope == ScopeGlobal:
-		w.addSentence("%s", w.table.BareReason(w.v.Partition))
+		w.addSentence("%s", endpoint.BareReason(w.v.Partition))
 	case w.v.Basis == BasisIdentity:
 		w.addSentence("A root record of 2022 in another Region shows that the rule has exceptions.")
 	case w.v.Basis == BasisRegion && w.e.Identity.Type == signin.TypeRoot:
@@ -239,10 +240,10 @@ func (w *explainer) explainAlternative() {
 		w.addSentence("It was the global endpoint or the regional endpoint of %s. A password typed at the global URL, the Region's own URL, "+
 			"a federation broker and a SAML provider all look like this.", w.at.Name)
 	}
-	if w.e.Identity.Type == signin.TypeRoot && w.v.Partition == endpoint.GovCloud {
+	if w.e.Identity.Type == signin.TypeRoot && w.v.Partition == region.GovCloud {
 		w.addSentence("The AWS GovCloud (US) User Guide does not describe a console sign-in of the root user. A record of one is unusual.")
 	}
-	if w.v.Partition != endpoint.AWS {
+	if w.v.Partition != region.AWS {
 		w.addSentence("No sign-in record of partition %s has been published. Its default Region is assumed to mean the same as in the "+
 			"commercial partition.", w.v.Partition)
 	}

@@ -28,7 +28,7 @@ func extentText(c Coverage) string {
 	case len(c.Places) == 0:
 		return "No log files in a trail's layout were found."
 	case len(with) == 0:
-		return "No log files in the window, of " + placeCounts(c.Places) + "."
+		return "No log files of " + placeCounts(c.Places) + " in the window."
 	}
 	var from, to row.Date
 	holes := 0
@@ -52,7 +52,7 @@ func extentText(c Coverage) string {
 	case holes > 0:
 		text += "; days are missing in " + countNoun(holes, "place") + "."
 	default:
-		text += ", without a missing day."
+		text += ", and no day is missing."
 	}
 	return text
 }

@@ -27,7 +27,7 @@ func writeCSV(w io.Writer, r Report, o Options) error {
 		return fmt.Errorf("write csv: %w", err)
 	}
 	out := csv.NewWriter(w)
-	record := make([]string, len(t.fields))
+	record, scratch := make([]string, len(t.fields)), make([]byte, 0, 64)
 	for i := range t.fields {
 		record[i] = t.fields[i].Name
 	}
@@ -35,7 +35,7 @@ func writeCSV(w io.Writer, r Report, o Options) error {
 	if err == nil {
 		for v := range t.values {
 			for i := range t.fields {
-				record[i] = t.fields[i].Plain(v, ";")
+				record[i] = t.fields[i].Plain(v, ";", scratch)
 				if kind := t.fields[i].Type; kind == columns.TypeText || kind == columns.TypeTexts {
 					record[i] = inertText(record[i])
 				}

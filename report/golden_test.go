@@ -107,7 +107,7 @@ func TestEmpty(t *testing.T) {
 		"markdown": {func(w io.Writer) error { return writeAs("markdown", w, report.Report{}, human) }, "**No console sign-ins were found.**\n"},
 		"html":     {func(w io.Writer) error { return writeAs("html", w, report.Report{}, human) }, "No console sign-ins were found."},
 		"coverage": {func(w io.Writer) error { return writeCoverageAs("table", w, report.Coverage{Complete: true}, human) },
-			"No log files in a trail's layout were found.\nListed, but did not read, 0 objects.\n"},
+			"No log files in a trail's layout were found.\nListed 0 objects without reading them.\n"},
 	} {
 		if got := string(run(t, c.f)); !strings.Contains(got, c.want) {
 			t.Errorf("%s: got\n%s\nwant in it\n%s", name, got, c.want)

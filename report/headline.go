@@ -90,11 +90,14 @@ func coverageLines(c Coverage, survey bool) []line {
 		byteCount(c.Bytes.Packed), byteCount(c.Bytes.Inflated))
 	failed := "read, or not to their end"
 	if survey {
-		text = "Listed, but did not read, " + countNoun(o.Listed, "object")
+		text = "Listed " + countNoun(o.Listed, "object")
 		failed = "listed"
 	}
 	if len(c.Sources) > 0 {
 		text += " from " + joinWords(c.Sources)
+	}
+	if survey {
+		text += " without reading them"
 	}
 	all := []line{{text + ".", plain}}
 	if c.Partial {
@@ -114,7 +117,7 @@ func coverageLines(c Coverage, survey bool) []line {
 		all = append(all, line{"INCOMPLETE: " + strings.Join(lost, "; ") + ".", bad})
 	case survey:
 	case c.Complete && o.Excluded > 0:
-		all = append(all, line{"Everything that was listed was read, but for what was left out.", good})
+		all = append(all, line{"Everything that was listed was read, except what was left out.", good})
 	case c.Complete:
 		all = append(all, line{"Everything that was listed was read.", good})
 	case !c.Partial:

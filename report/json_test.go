@@ -16,8 +16,8 @@ import (
 	"trailgate/report/row"
 )
 
-// decoded is what a reader of JSON gets from a row, told from the struct by
-// hand: nothing of the package's own list of columns goes into it.
+// decoded returns what a reader of JSON should get for a row. It reads the struct tags
+// itself, so a mistake in the list of columns is found.
 func decoded(v reflect.Value, into map[string]any) map[string]any {
 	for i := range v.NumField() {
 		if v.Type().Field(i).Anonymous {

@@ -14,8 +14,8 @@ import (
 	"trailgate/report"
 )
 
-// otherMeanings are files in which a word is not the name of a format: the format of
-// the log, and a label of the metrics.
+// otherMeanings reports whether a word is not the name of a format in this file. The log
+// has a format of its own, and the metrics have a label "table".
 func otherMeanings(path, word string) bool {
 	switch filepath.Base(path) {
 	case "export_log.go", "log.go":

@@ -70,7 +70,7 @@ type Coverage struct {
 	Meanings map[string]string `json:"-"`
 
 	// ListedOnly is the reason in LeftOutBy for objects that the coverage verb lists
-	// and does not read. Empty means that there are no such objects.
+	// and does not read. It is empty if the run lists nothing without reading it.
 	ListedOnly string `json:"-"`
 }
 

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// golden compares with, or rewrites, a file under testdata.
+// golden compares the output with a file under testdata, or rewrites the file.
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -142,7 +142,7 @@ func coverage() report.Coverage {
 	}
 }
 
-// surveyed is what the listing of a trail finds.
+// surveyed returns what the coverage verb finds.
 func surveyed() report.Coverage {
 	c := coverage()
 	c.Objects.Read, c.Objects.Skipped, c.Objects.Excluded = 0, 1, 409

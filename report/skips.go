@@ -70,7 +70,7 @@ func skipGrid(skips []Skip) grid {
 	}
 }
 
-// causeMeaning returns the words for a cause. If there are none, it returns the
+// causeMeaning returns the words for a cause. Without any, it returns the
 // cause itself as words.
 func (c Coverage) causeMeaning(cause string) string {
 	if words, ok := c.Meanings[cause]; ok {

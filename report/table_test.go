@@ -60,10 +60,10 @@ func TestCoverageHeadline(t *testing.T) {
 	}{
 		"nothing in the window": {report.Coverage{Complete: true, Places: empty,
 			Objects: report.Objects{Listed: 2, Excluded: 2, LeftOutBy: map[string]int{"outside-window": 2}}},
-			"No log files in the window, of 2 accounts in 2 Regions.\nListed, but did not read, 2 objects.\nLeft out: 2 objects (2 outside-window).\n"},
-		"no layout": {report.Coverage{Complete: true}, "No log files in a trail's layout were found.\nListed, but did not read, 0 objects.\n"},
+			"No log files of 2 accounts in 2 Regions in the window.\nListed 2 objects without reading them.\nLeft out: 2 objects (2 outside-window).\n"},
+		"no layout": {report.Coverage{Complete: true}, "No log files in a trail's layout were found.\nListed 0 objects without reading them.\n"},
 		"a folder that could not be listed": {surveyed(),
-			"\nListed, but did not read, 410 objects from s3://example-trail/logs.\nINCOMPLETE: 1 of 410 objects could not be listed (1 listing).\nLeft out: 12 objects (10 digest, 2 insight) and 40 folders"},
+			"\nListed 410 objects from s3://example-trail/logs without reading them.\nINCOMPLETE: 1 of 410 objects could not be listed (1 listing).\nLeft out: 12 objects (10 digest, 2 insight) and 40 folders"},
 	} {
 		got := string(run(t, func(w io.Writer) error { return writeCoverageAs("table", w, c.c, report.Options{Aligned: true}) }))
 		if !strings.Contains(got, c.want) || strings.Contains(got, "was read") {
@@ -96,8 +96,8 @@ func TestTwinHasEveryCell(t *testing.T) {
 	}
 }
 
-// TestAlignedStream goes past the rows that decide the widths: later rows that
-// are wider are cut visibly, and none is lost or moved.
+// TestAlignedStream writes more rows than those that decide the widths. Later rows that are
+// wider must be cut visibly, and all rows must be there in their order.
 func TestAlignedStream(t *testing.T) {
 	rows := func(yield func(row.SignIn) bool) {
 		for i := range 2500 {
@@ -149,8 +149,8 @@ func TestProseIsNotCut(t *testing.T) {
 	}
 }
 
-// TestStreamsAreReadOnce holds that no format reads findings or sign-ins twice,
-// or more of them than it shows.
+// TestStreamsAreReadOnce proves that a format reads findings and sign-ins only once, and
+// only as many as it shows.
 func TestStreamsAreReadOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		write func(io.Writer, report.Report) error
@@ -227,7 +227,7 @@ func TestMarkdownCells(t *testing.T) {
 	}
 }
 
-// A terminal that is too narrow for the table of findings gets blocks, in which
+// If the terminal is too narrow for the table of findings, they are written as blocks, and
 // nothing is cut.
 func TestFindingsOnANarrowTerminal(t *testing.T) {
 	f := row.Finding{Rule: "endpoint.new", Severity: "medium", Reason: "first sign-in at eu-north-1 in 143; " + strings.Repeat("words ", 20) + "end.",

@@ -7,8 +7,8 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -24,7 +24,7 @@ func exampleSignIn(hours int, region string) signin.Event {
 
 func ExampleDetector() {
 	rules := "version: 1\nrules: [{name: europe, match: {user: alice}, allow: [\"eu-*\"]}]\n"
-	p, err := policy.Parse("policy.yaml", []byte(rules), endpoint.Table{})
+	p, err := policy.Parse("policy.yaml", []byte(rules), region.Table{})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -10,6 +10,7 @@ import (
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
 	"trailgate/analyzer/text"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -36,7 +37,7 @@ type observation struct {
 func (d *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observation {
 	obs := observation{event: e, verdict: v, unix: e.Time.Unix(), principal: e.Principal(), named: e.Named(), known: v.Scope != analyzer.ScopeUnknown, class: v.Endpoint}
 	obs.late = !d.Baseline.at.isBefore(e)
-	obs.foldProxied = e.Identity.Type == signin.TypeIAMUser && v.Partition == endpoint.AWS
+	obs.foldProxied = e.Identity.Type == signin.TypeIAMUser && v.Partition == region.AWS
 	if obs.foldProxied && endpoint.Proxied(v.Endpoint) {
 		obs.class = analyzer.Global
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"trailgate/analyzer"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/rule"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -75,7 +75,7 @@ func (d *Detector) rootRegional(obs *observation, spec rule.Spec) (match, bool) 
 		return match{}, false
 	}
 	basis := "expected"
-	if obs.verdict.Partition == endpoint.AWS {
+	if obs.verdict.Partition == region.AWS {
 		basis = "documented"
 	}
 	reason := fmt.Sprintf("the root user of account %s came through %s from %q; root is %s to use the global endpoint",

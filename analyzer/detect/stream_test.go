@@ -10,8 +10,8 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -97,7 +97,7 @@ func summarize(all []detect.Finding) []string {
 // parsePolicy parses a policy without its first line, the version.
 func parsePolicy(t testing.TB, text string) *policy.Policy {
 	t.Helper()
-	p, err := policy.Parse("test.yaml", []byte("version: 1\n"+text), endpoint.Table{})
+	p, err := policy.Parse("test.yaml", []byte("version: 1\n"+text), region.Table{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
 package endpoint
 
-import "strings"
+import (
+	"strings"
+
+	"trailgate/ingest/aws/region"
+)
 
 // Class says what a host is to a console sign-in.
 type Class uint8
@@ -73,7 +77,7 @@ type Host struct {
 // matched against the table's list and never by its shape, since an account
 // alias may look like a Region. What is no host name (spaces, user
 // information, empty labels, letters outside ASCII) is Foreign.
-func (t Table) ParseHost(s string) Host {
+func ParseHost(t region.Table, s string) Host {
 	if s == "" {
 		return Host{}
 	}
@@ -81,23 +85,23 @@ func (t Table) ParseHost(s string) Host {
 	if !ok {
 		return Host{Class: Foreign, Name: s}
 	}
-	for i := range partitions {
-		p := &partitions[i]
+	for i := range signInDomains {
+		p := &signInDomains[i]
 		if rest, ok := strings.CutSuffix(name, p.root); ok && strings.HasSuffix(rest, ".") {
-			if h, ok := t.classifyBelowRoot(p, rest[:len(rest)-1]); ok {
+			if h, ok := classifyBelowRoot(t, p, rest[:len(rest)-1]); ok {
 				h.Name = name
 				return h
 			}
 		}
 	}
-	if h, ok := t.parseFallbackHost(name); ok {
+	if h, ok := parseFallbackHost(t, name); ok {
 		return h
 	}
-	return Host{Class: Foreign, Name: name, Service: t.knownService(name)}
+	return Host{Class: Foreign, Name: name, Service: knownService(t, name)}
 }
 
 // classifyBelowRoot classifies what stands before a partition's root domain.
-func (t Table) classifyBelowRoot(p *partition, rest string) (Host, bool) {
+func classifyBelowRoot(t region.Table, p *signInDomain, rest string) (Host, bool) {
 	label, service := "", rest
 	if i := strings.LastIndexByte(rest, '.'); i >= 0 {
 		label, service = rest[:i], rest[i+1:]
@@ -109,24 +113,24 @@ func (t Table) classifyBelowRoot(p *partition, rest string) (Host, bool) {
 	case service != "signin" && !fips:
 		return Host{}, false
 	case label == "":
-		return Host{Class: Global, Service: SignIn, Partition: p.name, FIPS: fips}, true
+		return Host{Class: Global, Service: SignIn, Partition: p.partition, FIPS: fips}, true
 	}
-	if r, ok := t.Region(label); ok && r.Partition == p.name {
-		return Host{Class: Regional, Service: SignIn, Partition: p.name, Region: r.Name, FIPS: fips}, true
+	if r, ok := t.Region(label); ok && r.Partition == p.partition {
+		return Host{Class: Regional, Service: SignIn, Partition: p.partition, Region: r.Name, FIPS: fips}, true
 	}
-	return Host{Class: Account, Service: SignIn, Partition: p.name, Label: label}, true
+	return Host{Class: Account, Service: SignIn, Partition: p.partition, Label: label}, true
 }
 
 // parseFallbackHost recognises signin.REGION.SUFFIX and signin-fips.REGION.SUFFIX, the
 // form that the SDK's endpoint rules fall back to.
-func (t Table) parseFallbackHost(name string) (Host, bool) {
+func parseFallbackHost(t region.Table, name string) (Host, bool) {
 	service, rest, _ := strings.Cut(name, ".")
 	if service != "signin" && service != "signin-fips" {
 		return Host{}, false
 	}
 	label, suffix, _ := strings.Cut(rest, ".")
 	r, ok := t.Region(label)
-	if !ok || findPartition(r.Partition).suffix != suffix {
+	if !ok || findDomain(r.Partition).suffix != suffix {
 		return Host{}, false
 	}
 	return Host{
@@ -138,7 +142,7 @@ func (t Table) parseFallbackHost(name string) (Host, bool) {
 // knownService recognises hosts of AWS's that a user meets around a sign-in and
 // that are no console sign-in endpoints (AWS Sign-In User Guide, the list of
 // domains to allow; the SDK's endpoint rules for the sign-in service).
-func (t Table) knownService(name string) Service {
+func knownService(t region.Table, name string) Service {
 	if rest, ok := strings.CutPrefix(name, "signin."); ok {
 		label, suffix, _ := strings.Cut(rest, ".")
 		if t.Known(label) && (suffix == "api.aws" || suffix == "api.amazonwebservices.com.cn") {
@@ -194,5 +198,5 @@ func normalizeHost(s string) (string, bool) {
 			return "", false
 		}
 	}
-	return lowerASCII(s), label > 0
+	return region.ToLower(s), label > 0
 }

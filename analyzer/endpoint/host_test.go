@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 )
 
 func TestParseHost(t *testing.T) {
@@ -105,7 +106,7 @@ func TestParseHost(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.in, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, endpoint.Table{}.ParseHost(test.in)); diff != "" {
+			if diff := cmp.Diff(test.want, endpoint.ParseHost(region.Table{}, test.in)); diff != "" {
 				t.Errorf("ParseHost(%q) (-want +got):\n%s", test.in, diff)
 			}
 		})
@@ -113,7 +114,7 @@ func TestParseHost(t *testing.T) {
 }
 
 func TestEveryRegionHasItsHost(t *testing.T) {
-	var table endpoint.Table
+	var table region.Table
 	domains := [...]string{
 		"signin.aws.amazon.com", "signin.amazonaws.cn", "signin.amazonaws-us-gov.com", "signin.amazonaws-eusc.eu",
 		"signin.c2shome.ic.gov", "signin.sc2shome.sgov.gov", "signin.csphome.adc-e.uk", "signin.csphome.hci.ic.gov",
@@ -121,7 +122,7 @@ func TestEveryRegionHasItsHost(t *testing.T) {
 	for i, p := range table.Partitions() {
 		for _, r := range table.Regions(p) {
 			for j, domain := range domains {
-				h := table.ParseHost(r.Name + "." + domain)
+				h := endpoint.ParseHost(table, r.Name+"."+domain)
 				if want := i == j; (h.Class == endpoint.Regional && h.Region == r.Name && h.Partition == p) != want {
 					t.Errorf("%s.%s: %+v", r.Name, domain, h)
 				}
@@ -138,8 +139,8 @@ func FuzzParseHost(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		var table endpoint.Table
-		h := table.ParseHost(s)
+		var table region.Table
+		h := endpoint.ParseHost(table, s)
 		bare := strings.ToLower(s)
 		if i := strings.IndexByte(bare, ':'); i >= 0 {
 			bare = bare[:i]
@@ -172,7 +173,7 @@ func FuzzParseHost(f *testing.F) {
 		if h.Name != bare || h.Partition == "" || h.Service != endpoint.SignIn {
 			t.Errorf("%q has name %q: %+v", s, bare, h)
 		}
-		if again := table.ParseHost(h.Name); again != h {
+		if again := endpoint.ParseHost(table, h.Name); again != h {
 			t.Errorf("%q: %+v, and its name: %+v", s, h, again)
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"trailgate/ingest/aws/region"
 )
 
 // URL is what a sign-in URL promises: the endpoint that a person who opens it
@@ -31,12 +33,12 @@ type URL struct {
 // The rules are those of the IAM User Guide ("How IAM users sign in to your
 // AWS account") and of the CloudTrail User Guide ("AWS Management Console
 // sign-in events"); Reasons says where they are old or contradicted.
-func (t Table) ParseURL(s string) (URL, error) {
+func ParseURL(t region.Table, s string) (URL, error) {
 	in, err := parseAddress(s)
 	if err != nil {
 		return URL{}, fmt.Errorf("parse sign-in url %.200q: %w", s, err)
 	}
-	u := URL{Host: t.ParseHost(in.Host)}
+	u := URL{Host: ParseHost(t, in.Host)}
 	u.Partition = u.Host.Partition
 	v := urlReading{URL: &u, table: t, path: path.Clean("/" + in.Path)}
 	v.readQuery(in.Query())
@@ -96,10 +98,10 @@ func hasScheme(s string) bool {
 // urlReading is one URL under way.
 type urlReading struct {
 	*URL
-	table        Table
-	path         string // cleaned, with a leading slash
-	queryRegions string // the region parameter as given, several joined; empty: none
-	queryRegion  Region // the one it names, where it names one of this partition
+	table        region.Table
+	path         string        // cleaned, with a leading slash
+	queryRegions string        // the region parameter as given, several joined; empty: none
+	queryRegion  region.Region // the one it names, where it names one of this partition
 }
 
 func (v *urlReading) addReason(format string, args ...any) {
@@ -109,7 +111,7 @@ func (v *urlReading) addReason(format string, args ...any) {
 func (v *urlReading) setEndpoint(scope Scope, name string, c Confidence, recorded ...string) {
 	v.Scope, v.Endpoint, v.Confidence = scope, name, c
 	v.RecordedIn = append(v.RecordedIn, recorded...)
-	if v.Partition != AWS {
+	if v.Partition != region.AWS {
 		v.Confidence = Low
 	}
 }
@@ -118,7 +120,7 @@ func (v *urlReading) setEndpoint(scope Scope, name string, c Confidence, recorde
 func (v *urlReading) readQuery(query url.Values) {
 	var names []string
 	for _, value := range query["region"] {
-		if value = lowerASCII(strings.TrimSpace(value)); value != "" && !slices.Contains(names, value) {
+		if value = region.ToLower(strings.TrimSpace(value)); value != "" && !slices.Contains(names, value) {
 			names = append(names, value)
 		}
 	}
@@ -188,11 +190,11 @@ func (v *urlReading) readGlobalHost() {
 	case saml:
 		v.setEndpoint(ScopeGlobal, GlobalName, High, home)
 		v.addReason("%+q is %s, and an identity provider posts its SAML assertion to this path. The sign-in comes through "+
-			"the global endpoint.", v.Host.Name, v.table.bareHost(v.Partition))
+			"the global endpoint.", v.Host.Name, describeBareHost(v.Partition))
 		v.addReason("AWS does not document where such a sign-in is recorded. The one published record of this kind is in us-east-1.")
 	case federation:
 		v.setEndpoint(ScopeGlobal, GlobalName, Low, home)
-		v.addReason("%+q is %s, and the path is the federation endpoint.", v.Host.Name, v.table.bareHost(v.Partition))
+		v.addReason("%+q is %s, and the path is the federation endpoint.", v.Host.Name, describeBareHost(v.Partition))
 		v.addReason("AWS's sample of a federated sign-in names the host us-east-1.signin.aws.amazon.com. So the record "+
 			"may show the endpoint of %s instead of the global endpoint.", home)
 	default:
@@ -200,28 +202,28 @@ func (v *urlReading) readGlobalHost() {
 			break
 		}
 		v.setEndpoint(ScopeGlobal, GlobalName, High, home)
-		v.addReason("%+q is %s: the global endpoint, %srecorded in %s.", v.Host.Name, v.table.bareHost(v.Partition), v.expectedTo(), home)
-		if v.Partition == AWS {
+		v.addReason("%+q is %s: the global endpoint, %srecorded in %s.", v.Host.Name, describeBareHost(v.Partition), v.expectedTo(), home)
+		if v.Partition == region.AWS {
 			v.RecordedIn = append(v.RecordedIn, ProxiedRegions()...)
 			v.addReason("If the browser of an IAM user holds an account-alias cookie, the sign-in may be served and recorded in us-east-2, " +
 				"eu-north-1 or ap-southeast-2, whichever answers fastest. Without the cookie it is us-east-1 " +
 				"(CloudTrail User Guide, since about 2024; the text of 2023 always names us-east-1).")
 			v.addReason("AWS documents that the root user is recorded in us-east-1.")
 		}
-		v.addReason("%s", v.table.BareReason(v.Partition))
+		v.addReason("%s", BareReason(v.Partition))
 	}
 	v.admitInference()
 }
 
 func (v *urlReading) readRegionalHost() {
-	region := v.Host.Region
+	named := v.Host.Region
 	where, _ := v.siteEntry()
 	if where == switchRole {
 		v.readRoleSwitch()
 		return
 	}
-	v.setEndpoint(ScopeRegional, region, High, region)
-	v.addReason("%+q is the sign-in host of %s. The sign-in comes through that Region's endpoint, and the record %s there.", v.Host.Name, region, v.liesOrShould())
+	v.setEndpoint(ScopeRegional, named, High, named)
+	v.addReason("%+q is the sign-in host of %s. The sign-in comes through that Region's endpoint, and the record %s there.", v.Host.Name, named, v.liesOrShould())
 	switch where {
 	case saml:
 		v.addReason("An identity provider posts its SAML assertion to this path. AWS does not document where such a " +
@@ -230,14 +232,14 @@ func (v *urlReading) readRegionalHost() {
 		v.addReason("The path is the federation endpoint. AWS does not document where such a sign-in is recorded. In its " +
 			"sample, the host and the recorded Region agree.")
 	case console:
-		if v.queryRegions != "" && v.queryRegion.Name != region {
+		if v.queryRegions != "" && v.queryRegion.Name != named {
 			v.Confidence = Low
 			v.addReason("The query asks for region %+.120q, which is not the Region of the host. AWS does not document which of the two decides.", v.queryRegions)
 			if v.queryRegion.Name != "" {
 				v.RecordedIn = append(v.RecordedIn, v.queryRegion.Name)
 			}
 		}
-		if v.Partition == AWS {
+		if v.Partition == region.AWS {
 			v.addReason("A field report of January 2025 contradicts this. An IAM user typed the host of us-west-1 and was " +
 				"recorded in us-east-2. The Region shows which endpoint served the user, not what the user typed.")
 		}
@@ -257,21 +259,21 @@ func (v *urlReading) readAccountHost() {
 		v.setEndpoint(ScopeUnknown, "", Low)
 		v.addReason("Trailgate knows no rule for the path %+.120q on an account's sign-in host.", v.path)
 	case v.decideByQuery():
-	case v.Partition != AWS:
+	case v.Partition != region.AWS:
 		v.setEndpoint(ScopeUnknown, "", Low)
 		for _, r := range v.table.Regions(v.Partition) {
 			v.RecordedIn = append(v.RecordedIn, r.Name)
 		}
 		v.addReason("AWS documents the endpoint of an account's sign-in URL for the commercial partition only.")
 	case hadNoRegion(service):
-		v.setEndpoint(ScopeGlobal, GlobalName, Low, append(ProxiedRegions(), v.table.Default(AWS))...)
+		v.setEndpoint(ScopeGlobal, GlobalName, Low, append(ProxiedRegions(), v.table.Default(region.AWS))...)
 		v.Historical = true
 		v.addReason("The URL leads to the %s console. According to the IAM User Guide, a sign-in for a console that is not "+
 			"regional comes through the global endpoint and is recorded in us-east-1.", service)
 		v.addReason("That rule is historical. The guide's text dates from 2017 and its example is S3, but the S3 console has become " +
 			"regional since. According to the present CloudTrail User Guide the record may also be in us-east-2, eu-north-1 or ap-southeast-2.")
 	default:
-		v.setEndpoint(ScopeRegional, "", Low, append(ProxiedRegions(), v.table.Default(AWS))...)
+		v.setEndpoint(ScopeRegional, "", Low, append(ProxiedRegions(), v.table.Default(region.AWS))...)
 		v.addReason("An account's sign-in URL without a region parameter leads to a regional endpoint. The Region is " +
 			"AWS's choice (IAM User Guide).")
 		v.addReason("According to the CloudTrail User Guide (since about 2024) it is us-east-2, eu-north-1 or ap-southeast-2, whichever " +
@@ -293,7 +295,7 @@ func (v *urlReading) describeLabel() {
 		v.addReason("%+q is the sign-in page of account %s: it redirects the browser and is not an endpoint itself.", v.Host.Name, label)
 	case v.table.Known(label):
 		v.addReason("%+q names Region %s, which is not in partition %s. Trailgate takes it for an account alias.", v.Host.Name, label, v.Partition)
-	case RegionLike(label):
+	case region.HasShape(label):
 		v.addReason("%+q looks like a Region's host, but the table has no Region %+q. Trailgate takes it for an account alias. If it "+
 			"is a new Region, add it with a regions file.", v.Host.Name, label)
 	case strings.Contains(label, "."):
@@ -328,14 +330,14 @@ func (v *urlReading) readRoleSwitch() {
 }
 
 func (v *urlReading) rootCaveat() {
-	if v.Partition == AWS {
+	if v.Partition == region.AWS {
 		v.addReason("The root user is an exception. AWS documents that root is recorded in us-east-1 for every URL.")
 	}
 }
 
 // admitInference owns up to what is carried over from the commercial partition.
 func (v *urlReading) admitInference() {
-	if v.Partition != AWS && v.Scope != ScopeUnknown {
+	if v.Partition != region.AWS && v.Scope != ScopeUnknown {
 		v.addReason("No sign-in record of partition %s has been published. These statements assume that it works like the commercial "+
 			"partition.", v.Partition)
 	}
@@ -343,14 +345,14 @@ func (v *urlReading) admitInference() {
 
 // expectedTo qualifies what is documented for the commercial partition only.
 func (v *urlReading) expectedTo() string {
-	if v.Partition == AWS {
+	if v.Partition == region.AWS {
 		return ""
 	}
 	return "expected to be "
 }
 
 func (v *urlReading) liesOrShould() string {
-	if v.Partition == AWS {
+	if v.Partition == region.AWS {
 		return "is"
 	}
 	return "is expected to be"

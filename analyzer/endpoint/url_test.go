@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 )
 
 func TestParseURL(t *testing.T) {
@@ -107,7 +108,7 @@ func TestParseURL(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			u, err := endpoint.Table{}.ParseURL(test.in)
+			u, err := endpoint.ParseURL(region.Table{}, test.in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +140,7 @@ func TestParseURLErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.in, func(t *testing.T) {
-			u, err := endpoint.Table{}.ParseURL(test.in)
+			u, err := endpoint.ParseURL(region.Table{}, test.in)
 			if err == nil {
 				t.Fatalf("no error: %+v", u)
 			}
@@ -153,7 +154,7 @@ func TestParseURLErrors(t *testing.T) {
 // check holds what is true of every URL.
 func check(t *testing.T, in string, u endpoint.URL) {
 	t.Helper()
-	var table endpoint.Table
+	var table region.Table
 	switch u.Scope {
 	case endpoint.ScopeGlobal:
 		if u.Endpoint != endpoint.GlobalName || !slices.Contains(u.RecordedIn, table.Default(u.Partition)) {
@@ -195,7 +196,7 @@ func FuzzParseURL(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		u, err := endpoint.Table{}.ParseURL(s)
+		u, err := endpoint.ParseURL(region.Table{}, s)
 		if err != nil {
 			if strings.ContainsFunc(err.Error(), func(c rune) bool { return c < ' ' || c == 0x7f }) {
 				t.Errorf("control characters in the error %q", err)

@@ -8,6 +8,7 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 )
 
 // HomeWord is the word of a policy file for the home Region of Identity Center.
@@ -126,7 +127,7 @@ func (r *policyReader) lookUpRegion(word string, where position) (string, bool) 
 	}
 	switch {
 	case hint != "":
-	case endpoint.RegionLike(word):
+	case region.HasShape(word):
 		hint = ": if it is a new one, add it with a regions file (--regions-file)"
 	default:
 		hint = `: want global, a Region, a glob of Regions such as "eu-*", or idc-home`
@@ -159,7 +160,7 @@ func (r *policyReader) readSignInURL(a *allowance, f field) {
 		return
 	}
 	where := valuePosition(f.value)
-	u, err := r.table.ParseURL(text)
+	u, err := endpoint.ParseURL(r.table, text)
 	switch {
 	case err != nil:
 		r.addProblem(where, "%s", err)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"trailgate/analyzer"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -16,7 +16,7 @@ rules:
   - {name: europe, match: {user: "eu-*"}, allow: ["eu-*"]}
 defaults: {allow: [global]}
 `
-	p, err := policy.Parse("policy.yaml", []byte(file), endpoint.Table{})
+	p, err := policy.Parse("policy.yaml", []byte(file), region.Table{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -37,7 +37,7 @@ defaults: {allow: [global]}
 // The error of Parse lists every mistake with its line and column.
 func ExampleParse() {
 	file := "version: 1\nrules:\n  - {match: {usr: alice}, allow: [eu-wset-1]}\n"
-	_, err := policy.Parse("policy.yaml", []byte(file), endpoint.Table{})
+	_, err := policy.Parse("policy.yaml", []byte(file), region.Table{})
 	problems, _ := err.(policy.Problems)
 	for _, p := range problems {
 		fmt.Println(p.Error())

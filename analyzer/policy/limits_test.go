@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
+	"trailgate/ingest/aws/region"
 )
 
 // hungry makes policies of about n bytes that a parser of YAML may choke on, by
@@ -63,7 +63,7 @@ func TestHungryPolicies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := policy.Parse("p.yaml", []byte(text), endpoint.Table{})
+			_, err := policy.Parse("p.yaml", []byte(text), region.Table{})
 			runtime.ReadMemStats(&after)
 			if got := after.TotalAlloc - before.TotalAlloc; got > 500<<20 {
 				t.Errorf("%d MB were allocated: %.200v", got>>20, err)

@@ -6,6 +6,7 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -198,7 +199,7 @@ func (a *allowance) permitsEndpoint(s *Subject, v analyzer.Verdict, strict bool)
 	if a.allowsName(v.Endpoint) {
 		return yes
 	}
-	if a.namesProxyClass && !strict && s.event.Identity.Type == signin.TypeIAMUser && v.Partition == endpoint.AWS && ProxyClass(v.Endpoint) {
+	if a.namesProxyClass && !strict && s.event.Identity.Type == signin.TypeIAMUser && v.Partition == region.AWS && ProxyClass(v.Endpoint) {
 		return yes
 	}
 	if !a.home || v.Scope != analyzer.ScopeRegional || !s.event.Identity.IdentityCenter() {

@@ -9,8 +9,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/rule"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -48,7 +48,7 @@ func matchKeys() []string {
 // policyReader reads a Policy from a document.
 type policyReader struct {
 	*document
-	table endpoint.Table
+	table region.Table
 	p     *Policy
 }
 
@@ -56,7 +56,7 @@ type policyReader struct {
 // Problems with everything that is wrong, not only the first mistake. The table
 // gives the known Regions, and sign-in URLs are read with it. The caller may
 // reuse data afterwards.
-func Parse(file string, data []byte, table endpoint.Table) (*Policy, error) {
+func Parse(file string, data []byte, table region.Table) (*Policy, error) {
 	d, text := newDocument(file, data)
 	r := policyReader{document: d, table: table, p: &Policy{file: file, source: d.source}}
 	if len(d.problems) == 0 {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/internal/samples"
 	"trailgate/analyzer/policy"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -114,7 +114,7 @@ func TestMistakes(t *testing.T) {
 		{"a window beyond what is remembered", "version: 1\ndetections:\n  auth.bruteforce: {window: 8d}\n", `p.yaml:3:29: window "8d": auth.bruteforce looks back 7 days at most`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := policy.Parse("p.yaml", []byte(c.policy), endpoint.Table{})
+			p, err := policy.Parse("p.yaml", []byte(c.policy), region.Table{})
 			var problems policy.Problems
 			if p != nil || !errors.As(err, &problems) {
 				t.Fatalf("%v, %v", p, err)
@@ -135,7 +135,7 @@ func each(problems policy.Problems) []error {
 }
 
 func TestEveryMistakeAtOnce(t *testing.T) {
-	_, err := policy.Parse("p.yaml", []byte("\ufeffversion: 1\r\nrules:\r\n  - {näme: x, alow: [global]}\r\nrulez: 1\r\n"), endpoint.Table{})
+	_, err := policy.Parse("p.yaml", []byte("\ufeffversion: 1\r\nrules:\r\n  - {näme: x, alow: [global]}\r\nrulez: 1\r\n"), region.Table{})
 	var problems policy.Problems
 	if !errors.As(err, &problems) || len(problems) != 3 || !strings.HasSuffix(err.Error(), "(and 2 more)") {
 		t.Fatalf("%v", err)
@@ -151,7 +151,7 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 }
 
 func TestLongLine(t *testing.T) {
-	_, err := policy.Parse("p.yaml", []byte("version: 1\nrules: [{allow: [global], match: {user: ["+strings.Repeat("someone, ", 99)+"{}]}}]"), endpoint.Table{})
+	_, err := policy.Parse("p.yaml", []byte("version: 1\nrules: [{allow: [global], match: {user: ["+strings.Repeat("someone, ", 99)+"{}]}}]"), region.Table{})
 	var problems policy.Problems
 	if !errors.As(err, &problems) {
 		t.Fatalf("%v", err)
@@ -278,7 +278,7 @@ func TestSchemaHasTheSameKeys(t *testing.T) {
 		{"detection", "detections: {root.signin: {zzzzzz: 1}}", parse(detections.Properties["root.signin"])},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := policy.Parse("p.yaml", []byte("version: 1\n"+c.policy), endpoint.Table{})
+			_, err := policy.Parse("p.yaml", []byte("version: 1\n"+c.policy), region.Table{})
 			found := regexp.MustCompile(`unknown key "zzzzzz" in [^:]*: want one of ([^\n]*)`).FindStringSubmatch(errorsOf(err))
 			if found == nil {
 				t.Fatalf("%v", err)
@@ -320,8 +320,8 @@ func FuzzPolicy(f *testing.F) {
 	for _, s := range hungry(200) {
 		f.Add([]byte(s), "abc", "r", "us-east-2")
 	}
-	f.Fuzz(func(t *testing.T, data []byte, name, role, region string) {
-		p, err := policy.Parse("p.yaml", data, endpoint.Table{})
+	f.Fuzz(func(t *testing.T, data []byte, name, role, place string) {
+		p, err := policy.Parse("p.yaml", data, region.Table{})
 		if err != nil {
 			var problems policy.Problems
 			if !errors.As(err, &problems) || len(problems) == 0 {
@@ -342,7 +342,7 @@ func FuzzPolicy(f *testing.F) {
 		tally := policy.Tally{Policy: p}
 		for _, id := range []signin.Identity{samples.NamedUser(name), {Type: "IAMUser", Account: "111122223333", UserName: name},
 			{Type: "AssumedRole", Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/" + role + "/" + name}, samples.Root()} {
-			e := samples.Event(id, region, "")
+			e := samples.Event(id, place, "")
 			d := judge(p, e)
 			if d.Allowed && !d.Judged || d.Judged == (d.Why != "") || d.Judged && (d.Rule == "" || d.Severity == 0) {
 				t.Errorf("%+v", d)

@@ -8,17 +8,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/analyzer"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/internal/samples"
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
 // mustParse reads a policy that is meant to be right. The version is put in front.
 func mustParse(t testing.TB, text string) *policy.Policy {
 	t.Helper()
-	p, err := policy.Parse("policy.yaml", []byte("version: 1\n"+text), endpoint.Table{})
+	p, err := policy.Parse("policy.yaml", []byte("version: 1\n"+text), region.Table{})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
+	"trailgate/ingest/aws/region"
 )
 
 // jsonSchema judges by the part of JSON Schema that the schema of policies uses.
@@ -138,7 +138,7 @@ func TestSchemaTakesTheSame(t *testing.T) {
 		"detections: {endpoint.new: {threshold: 0.5, enabled: true, severity: Low}}":         true,
 	} {
 		text = "version: 1\n" + text
-		_, err := policy.Parse("p.yaml", []byte(text), endpoint.Table{})
+		_, err := policy.Parse("p.yaml", []byte(text), region.Table{})
 		if (err == nil) != want {
 			t.Errorf("%s: the parser says %v", text, err)
 		}

@@ -23,17 +23,17 @@ func newAudit(p *process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit SOURCE...",
 		Short: "Read, classify, judge and report the console sign-ins of one or more sources",
-		Long: `Audit reads the sources, finds the console sign-ins, each once, says through
-which endpoint each one came, who came through one that was not expected, and
-what could not be read.
+		Long: `Audit reads the sources and finds the console sign-ins, each once. It says through
+which endpoint each one came, and names the people who came through an endpoint that
+was not expected. It also names what could not be read.
 
-What is expected comes from a policy (--policy) and from history: what the sign-ins
-before each one show, and with --baseline what earlier runs have learned.
+A policy (--policy) says what is expected. So does history: the sign-ins before each
+one, and with --baseline what earlier runs have learned.
 
 A source is s3://BUCKET[/PREFIX], a folder (a copy of a trail bucket, or any
-CloudTrail JSON), a file, or - for standard input. Without access to a bucket it is
-lookup://, the Event history of the last 90 days in all enabled Regions, or
-lookup://REGION,REGION.`,
+CloudTrail JSON), a file, or - for standard input. If you cannot read the bucket, use
+lookup://. It reads the Event history of the last 90 days in all enabled Regions.
+lookup://REGION,REGION reads some Regions only.`,
 		Example: `  trailgate audit s3://my-trail-bucket --since 30d
   trailgate audit ./trail --format csv -o signins.csv
   trailgate audit lookup:// --resume audit.state
@@ -79,7 +79,7 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	bar.done()
 	var window *lookup.WindowError
 	if failed != nil && ctx.Err() == nil && (m.Coverage.Read == 0 || errors.As(failed, &window)) {
-		return failed // nothing usable, or nothing that was asked for
+		return failed // nothing was read, or the window cannot be read
 	}
 	r := newResult(m, w, p.now(), read, j)
 	j.describe(&r.document, out.grouped())
@@ -98,11 +98,12 @@ func audit(ctx context.Context, p *process, args []string, read *readFlags, out 
 	}
 	p.tellProblems(j.tally.Exceptions())
 	if ctx.Err() != nil {
-		return failed // and the baseline stays what it was
+		return failed // without a change to the saved baseline
 	}
-	// What a source that failed would have told must not be passed by.
+	// A baseline must not miss the sign-ins of a source that failed: it would never learn
+	// them, because later runs take them for older than what it knows.
 	if failed != nil && j.save != "" {
-		p.complain("the baseline was not saved, since a source could not be read: " + failed.Error())
+		p.complain("the baseline was not saved, because a source could not be read: " + failed.Error())
 	} else if err := j.writeBaseline(); err != nil {
 		return err
 	}

@@ -20,22 +20,22 @@ func newCompact(p *process) *cobra.Command {
 		Short: "Merge the small files of each partition of a lake into one",
 		Long: `Compact writes one file for each partition that has several, commits it, and then
 removes the files that it replaces. A reader that lists the folder misses no row at
-any moment. Between the commit and the removal it can meet rows twice. After a kill at
-any moment, the next export or compact puts things in order. On a disk it also removes
-the temporary files of runs that were killed. No reader sees those.`,
+any moment. Between the commit and the removal it can see rows twice. If compact is killed
+at any moment, the next export or compact completes or undoes its work. On a disk it
+also removes the temporary files of runs that were killed. No reader sees those.`,
 		Example: "  trailgate compact --to /var/lib/trailgate/lake",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := errors.Join(lake.validate(), lock.validate()); err != nil {
 				return err
 			}
-			location, err := p.openLocation(cmd.Context(), &lake, &lock, &clients{flags: &aws})
+			location, err := p.openLocation(cmd.Context(), &lake, &lock, aws.clients(0))
 			if err != nil {
 				return err
 			}
 			err = p.compact(cmd.Context(), location)
 			if err != nil && cmd.Context().Err() != nil {
-				err = hinted{err, "what was merged by then is committed; the next compact goes on"}
+				err = hinted{err, "the partitions that were merged are committed; the next compact continues"}
 			}
 			return err
 		},
@@ -54,7 +54,7 @@ func (p *process) compact(ctx context.Context, l batch.Location) error {
 		err = errors.Join(err, told)
 	}
 	if done.Twice > 0 {
-		p.complain(fmt.Sprintf("%s stood in two files and stand in one now", text.Count(done.Twice, "row")))
+		p.complain(fmt.Sprintf("the lake had %s in two files; each is now in one", text.Count(done.Twice, "row")))
 	}
 	return asUsage(err)
 }

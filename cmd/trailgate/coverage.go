@@ -17,12 +17,12 @@ func newCoverage(p *process) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "coverage SOURCE...",
-		Short: "Tell which accounts, Regions and days have log files, and where the gaps are",
-		Long: `Coverage lists a trail bucket, or a copy of one on disk, without reading the
-log files, and tells for each account and Region how many there are, from when
-to when, and which days have none. A sign-in in a gap would not be seen.
+		Short: "List the accounts, Regions and days that have log files, and the gaps",
+		Long: `Coverage lists a trail bucket, or a copy of one on disk. It does not read the log
+files. For each account and Region it gives the number of log files, the first and the
+last day, and the days without log files. A sign-in in such a gap would not be seen.
 
-Days are days of delivery, the folders of the trail.`,
+A day is the day of delivery, which is a folder of the trail.`,
 		Example: `  trailgate coverage s3://my-trail-bucket --since 90d`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := out.check(p, cmd.Flags()); err != nil {
@@ -46,7 +46,7 @@ Days are days of delivery, the folders of the trail.`,
 	read.awsFlags.registerRoles(s)
 	out.registerOutput(s, p.reportFormats())
 	cmd.SetFlagErrorFunc(refuseFlags(map[string]string{
-		"region": "coverage tells of every Region of a trail, since a sign-in may be recorded in any; the rows of the others do not change",
+		"region": "coverage lists every Region of a trail, because a sign-in may be recorded in any of them",
 		"resume": "coverage only lists what is there, so an interrupted run has nothing to continue from",
 	}))
 	return cmd
@@ -63,8 +63,8 @@ func survey(ctx context.Context, p *process, args []string, read *readFlags, out
 	for i, s := range sources {
 		surveyor, ok := s.(ingest.Surveyor)
 		if !ok {
-			return hinted{usagef("source %q is not laid out as a trail: it has no accounts, Regions and days to cover", args[i]),
-				"give a trail bucket, or a folder with AWSLogs somewhere below"}
+			return hinted{usagef("source %q does not have the layout of a trail, with accounts, Regions and days", args[i]),
+				"give a trail bucket, or a folder that has AWSLogs at some level below it"}
 		}
 		c, err := surveyor.Survey(ctx, w)
 		all.Add(c)

@@ -14,6 +14,7 @@ import (
 	"trailgate/analyzer/detect"
 	"trailgate/analyzer/endpoint"
 	"trailgate/cmd/trailgate/internal/explain"
+	"trailgate/ingest/aws/region"
 )
 
 func newExplain(p *process) *cobra.Command {
@@ -75,7 +76,7 @@ then says what the verdict on each sign-in in it is, and why. With --policy or
 // explainArgument finds out what the argument is, and explains it. A document may
 // give several explanations. If a part of it cannot be read, the error comes with the
 // explanations of the rest. The detector may be nil.
-func (p *process) explainArgument(ctx context.Context, arg string, table endpoint.Table, detector *detect.Detector) ([]explain.Explanation, error) {
+func (p *process) explainArgument(ctx context.Context, arg string, table region.Table, detector *detect.Detector) ([]explain.Explanation, error) {
 	switch {
 	case arg == "-":
 		return explain.Records(ctx, p.stdin, "standard input", table, detector)
@@ -94,7 +95,7 @@ func (p *process) explainArgument(ctx context.Context, arg string, table endpoin
 	if !strings.ContainsAny(arg, "./:") && strings.TrimSpace(arg) != "" {
 		return nil, hinted{usagef("%q is %s", arg, describeWord(arg, table)), hint}
 	}
-	u, err := table.ParseURL(arg)
+	u, err := endpoint.ParseURL(table, arg)
 	if err != nil {
 		return nil, hinted{usageError{err}, hint}
 	}
@@ -102,7 +103,7 @@ func (p *process) explainArgument(ctx context.Context, arg string, table endpoin
 }
 
 // explainFile explains the records in a file.
-func explainFile(ctx context.Context, path string, table endpoint.Table, detector *detect.Detector) ([]explain.Explanation, error) {
+func explainFile(ctx context.Context, path string, table region.Table, detector *detect.Detector) ([]explain.Explanation, error) {
 	h, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func explainFile(ctx context.Context, path string, table endpoint.Table, detecto
 }
 
 // describeWord says what a word is that is neither a URL nor a host.
-func describeWord(arg string, table endpoint.Table) string {
+func describeWord(arg string, table region.Table) string {
 	switch {
 	case table.Known(arg):
 		return "a Region, not a host"

@@ -28,11 +28,11 @@ type exportFlags struct {
 }
 
 func (f *exportFlags) registerExport(s *pflag.FlagSet) {
-	s.StringSliceVar(&f.partitionBy, "partition-by", nil, "divide the tables by event_date and by this `column` as well: account_id")
-	s.DurationVar(&f.settle, "settle", 24*time.Hour, "how late a sign-in may come and still be judged in its order")
-	s.DurationVar(&f.lookBack, "look-back", trail.DefaultLookBack, "how long after its time stamp a log file may appear in the bucket and still be found")
+	s.StringSliceVar(&f.partitionBy, "partition-by", nil, "divide the tables by this `column` too, besides event_date: account_id")
+	s.DurationVar(&f.settle, "settle", 24*time.Hour, "how late a sign-in may be delivered and still be judged in order of time")
+	s.DurationVar(&f.lookBack, "look-back", trail.DefaultLookBack, "how long after its time stamp a log file may appear in the bucket and still be read")
 	s.StringVar(&f.logFormat, "log-format", "auto", "how standard error is written: "+strings.Join(runlog.Formats(), ", ")+" (auto is plain lines)")
-	s.StringVar(&f.metricsFile, "metrics-file", "", "write the run's figures to this `file`, in Prometheus' text format")
+	s.StringVar(&f.metricsFile, "metrics-file", "", "write the figures of the run to this `file` in the Prometheus text format")
 	s.BoolVar(&f.adopt, "adopt", false, "use a lake whose state was lost: everything is read again, nothing is stored twice")
 }
 
@@ -61,13 +61,14 @@ func newExport(p *process) *cobra.Command {
 	x := &exportRun{p: p, read: defaultReadFlags()}
 	cmd := &cobra.Command{
 		Use:   "export SOURCE... --to LAKE",
-		Short: "Bring what is new into a lake of Parquet files, each sign-in once",
-		Long: `Export is the batch run. It reads what is new since the last run, judges it with what
-it has learned, and adds it to two tables of Parquet files, signins/ and findings/, in
-folders by day. It can be repeated, interrupted and killed at any moment: each sign-in
-is stored once, under its own day, however late it comes. Log files that cannot be read
-stay in the backlog. Each run tries them again, until they can be read or are written
-off with trailgate state forgive.
+		Short: "Add what is new to a lake of Parquet files, each sign-in once",
+		Long: `Export is the batch run. It reads what is new since the last run and judges it with
+what it has learned. It adds the result to two tables of Parquet files, signins/ and
+findings/, with a folder for each day. You can repeat, interrupt or kill it at any
+moment: each sign-in is stored once, under its own day, even if it comes late.
+
+Log files that cannot be read stay in the backlog. Each run tries them again, until it
+can read them or you write them off with trailgate state forgive.
 
 The first run begins 30 days back, or at --since.`,
 		Example: `  trailgate export s3://my-trail-bucket --to /var/lib/trailgate/lake
@@ -89,8 +90,8 @@ The first run begins 30 days back, or at --since.`,
 	x.lock.registerLock(s)
 	x.flags.registerExport(s)
 	cmd.SetFlagErrorFunc(refuseFlags(map[string]string{
-		"resume":   "an export keeps its own state, and needs no such file",
-		"lateness": "an export reads everything that was delivered, however late; --look-back says how late it may appear",
+		"resume":   "an export keeps its own state and does not use a resume file",
+		"lateness": "an export reads all log files, even if they were delivered late; --look-back says how late one may appear",
 	}))
 	return cmd
 }
@@ -105,7 +106,7 @@ type exportRun struct {
 	flags  exportFlags
 }
 
-// run exports, and says at the end what the run did: one line, and the metrics.
+// run makes the export. At the end it logs what the run did and writes the metrics.
 func (x *exportRun) run(ctx context.Context, args []string) error {
 	if err := x.p.openLog(x.flags.logFormat, x.read.quiet); err != nil {
 		return err
@@ -115,7 +116,8 @@ func (x *exportRun) run(ctx context.Context, args []string) error {
 	options, err := x.options(ctx, args, bar)
 	var usage usageError
 	if err != nil && !errors.As(err, &usage) {
-		// The run failed before it began, and monitoring must see that.
+		// The run failed before it had a lock. It is reported all the same, because
+		// monitoring must see it.
 		summary := batch.Summary{Manifest: batch.ManifestVersion, Trailgate: version, Run: batch.NewRunName(), Started: began.UTC(), Sources: args,
 			Lake: x.lake.to, State: x.lake.state, Status: batch.StatusFailed, Error: err.Error(), Seconds: x.p.now().Sub(began).Seconds()}
 		return x.conclude(&summary, err)
@@ -131,7 +133,7 @@ func (x *exportRun) run(ctx context.Context, args []string) error {
 	return x.conclude(&summary, err)
 }
 
-// options makes options of the flags.
+// options validates the flags and makes the options of the run from them.
 func (x *exportRun) options(ctx context.Context, args []string, bar *progress) (batch.Options, error) {
 	var o batch.Options
 	for _, validate := range [...]func() error{x.lake.validate, x.flags.validate, x.lock.validate} {
@@ -153,7 +155,7 @@ func (x *exportRun) options(ctx context.Context, args []string, bar *progress) (
 	if o.Sources, err = x.p.sources(ctx, args, &x.read, bar.show); err != nil {
 		return o, err
 	}
-	if o.Location, err = x.p.openLocation(ctx, &x.lake, &x.lock, &clients{flags: &x.read.awsFlags, workers: x.read.workers}); err != nil {
+	if o.Location, err = x.p.openLocation(ctx, &x.lake, &x.lock, x.read.awsFlags.clients(x.read.workers)); err != nil {
 		return o, err
 	}
 	o.PartitionBy, o.Settle, o.LookBack, o.Adopt = x.flags.partitionColumns(), x.flags.settle, x.flags.lookBack, x.flags.adopt
@@ -161,7 +163,8 @@ func (x *exportRun) options(ctx context.Context, args []string, bar *progress) (
 	return o, nil
 }
 
-// conclude tells of the run and writes the metrics.
+// conclude logs the run, writes the metrics, and gives the error that sets the exit
+// status.
 func (x *exportRun) conclude(s *batch.Summary, err error) error {
 	switch {
 	case s.Status == batch.StatusInterrupted && s.CommitUnknown:
@@ -201,7 +204,7 @@ func statusCode(status string) int {
 	return exitFailed
 }
 
-// batchObserver shows on standard error what a run meets.
+// batchObserver reports on standard error what a run meets.
 type batchObserver struct {
 	p    *process
 	read *readFlags
@@ -214,18 +217,18 @@ func (o *batchObserver) Skipped(c *ingest.Coverage) {
 	o.p.tellSkips(c, &o.read.messageFlags)
 }
 
-// Problems shows what is wrong with the exceptions of the policy.
+// Problems shows the problems with the exceptions of the policy.
 func (o *batchObserver) Problems(all policy.Problems) { o.p.tellProblems(all) }
 
-// SourceFailed says what would help with a source that failed.
+// SourceFailed gives a hint for the error of a source.
 func (o *batchObserver) SourceFailed(err error) {
 	if hint := hintFor(err); hint != "" {
 		o.p.log.Hint(hint)
 	}
 }
 
-// openLog sets up how a job tells of its run. From then on everything that the
-// process says goes through it.
+// openLog sets up the log of a job. From then on all messages of the process go through
+// it.
 func (p *process) openLog(format string, quiet bool) error {
 	l, err := runlog.New(p.stderr, format, quiet, p.now)
 	if err != nil {

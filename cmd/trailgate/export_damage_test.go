@@ -129,7 +129,7 @@ func TestDamage(t *testing.T) {
 			words: []string{"generation-0000000002.jsonl has no header"}},
 		"state of yesterday's backup": {do: func(t *testing.T, d *damaged) func() { d.remove(t, "_trailgate/state/*2.jsonl"); return nil }},
 		"newest generation flipped, and a run died": {do: func(t *testing.T, d *damaged) func() { d.die(t); change(t, d.state(2), flipped); return nil },
-			words: []string{"generation-0000000002.jsonl was changed", "were taken back"}},
+			words: []string{"generation-0000000002.jsonl was changed", "were removed"}},
 		"all generations damaged": {do: func(t *testing.T, d *damaged) func() {
 			one, two := change(t, d.state(1), flipped), change(t, d.state(2), half)
 			return func() { one(); two() }
@@ -190,12 +190,12 @@ func TestDamage(t *testing.T) {
 			d.die(t)
 			change(t, d.one(t, "_trailgate/state/intent-*"), half)
 			return nil
-		}, words: []string{"were taken back"}},
+		}, words: []string{"were removed"}},
 		"intent empty": {do: func(t *testing.T, d *damaged) func() {
 			d.die(t)
 			change(t, d.one(t, "_trailgate/state/intent-*"), none)
 			return nil
-		}, words: []string{"were taken back"}},
+		}, words: []string{"were removed"}},
 		"strange intent": {do: func(t *testing.T, d *damaged) func() {
 			if err := os.WriteFile(filepath.Join(d.root, "_trailgate/state/intent-x.json"), nil, 0o600); err != nil {
 				t.Fatal(err)

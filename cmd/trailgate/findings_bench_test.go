@@ -15,11 +15,11 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
 	"trailgate/fixtures/company"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 	"trailgate/ingest/trail"
 )
@@ -233,11 +233,11 @@ func parsePolicies(tb testing.TB) (only, beside *policy.Policy) {
 			off += "  " + id + ": {enabled: false}\n"
 		}
 	}
-	only, err := policy.Parse("only.yaml", []byte(writtenPolicy+off), endpoint.Table{})
+	only, err := policy.Parse("only.yaml", []byte(writtenPolicy+off), region.Table{})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	beside, err = policy.Parse("beside.yaml", []byte(writtenPolicy), endpoint.Table{})
+	beside, err = policy.Parse("beside.yaml", []byte(writtenPolicy), region.Table{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -392,7 +392,7 @@ func TestFindingsReachTheirMarks(t *testing.T) {
 // BenchmarkJudge judges a million sign-ins of 20,000 principals.
 func BenchmarkJudge(b *testing.B) {
 	const signIns, principals = 1_000_000, 20_000
-	regions := endpoint.Table{}.Regions(endpoint.AWS)
+	regions := region.Table{}.Regions(region.AWS)
 	start := time.Date(2025, 1, 6, 0, 0, 0, 0, time.UTC)
 	events := make([]signin.Event, signIns)
 	for i := range events {

@@ -1,17 +1,20 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"trailgate/analyzer/endpoint"
+	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/cmd/trailgate/internal/flagvalue"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/lookup"
 )
 
@@ -69,7 +72,7 @@ func (f *windowFlags) registerAccounts(s *pflag.FlagSet) {
 }
 
 func (f *windowFlags) registerLateness(s *pflag.FlagSet) {
-	s.DurationVar(&f.lateness, "lateness", f.lateness, "files delivered up to this long after the events are still read")
+	s.DurationVar(&f.lateness, "lateness", f.lateness, "read log files that were delivered up to this long after their events")
 }
 
 // defaultMaxObject is the size cap of an object.
@@ -81,18 +84,18 @@ type readingFlags struct {
 	maxObject   string
 	regionsFile string
 
-	limit int64          // maxObject, parsed
-	table endpoint.Table // regionsFile, parsed
+	limit int64        // maxObject, parsed
+	table region.Table // regionsFile, parsed
 }
 
 func (f *readingFlags) registerReading(s *pflag.FlagSet) {
 	f.registerTable(s)
-	s.IntVar(&f.workers, "workers", 0, "objects read at once (default: from cores and source)")
-	s.StringVar(&f.maxObject, "max-object-size", f.maxObject, "largest object, inflated; of a stream, the largest record")
+	s.IntVar(&f.workers, "workers", 0, "number of objects read at the same time (default: depends on the cores and the source)")
+	s.StringVar(&f.maxObject, "max-object-size", f.maxObject, "largest object that is read, inflated; for a stream, the largest record")
 }
 
 func (f *readingFlags) registerTable(s *pflag.FlagSet) {
-	s.StringVar(&f.regionsFile, "regions-file", "", "`file` with Regions that the built-in table lacks: PARTITION REGION a line")
+	s.StringVar(&f.regionsFile, "regions-file", "", "`file` with Regions that the built-in table lacks, each line PARTITION REGION")
 }
 
 // messageFlags say what is written to standard error.
@@ -104,8 +107,8 @@ type messageFlags struct {
 
 func (f *messageFlags) registerMessages(s *pflag.FlagSet) {
 	s.BoolVar(&f.verbose, "verbose", false, "name everything that was skipped")
-	s.BoolVar(&f.quiet, "quiet", false, "nothing on standard error but errors")
-	s.BoolVar(&f.noProgress, "no-progress", false, "no progress bar on a terminal")
+	s.BoolVar(&f.quiet, "quiet", false, "write only errors to standard error")
+	s.BoolVar(&f.noProgress, "no-progress", false, "do not show a progress bar on a terminal")
 }
 
 // awsFlags say how AWS is reached.
@@ -117,11 +120,35 @@ type awsFlags struct {
 
 func (f *awsFlags) registerAWS(s *pflag.FlagSet) {
 	s.StringVar(&f.profile, "profile", "", "AWS `profile` of the shared configuration")
-	s.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` of the AWS service to use instead of AWS's own")
+	s.StringVar(&f.endpointURL, "endpoint-url", "", "`URL` to use instead of the endpoints of AWS")
 }
 
 func (f *awsFlags) registerRoles(s *pflag.FlagSet) {
-	s.StringSliceVar(&f.roles, "role-arn", nil, "`role` to assume for reading; repeatable for lookup://, an account each")
+	s.StringSliceVar(&f.roles, "role-arn", nil, "`role` to assume for reading; repeatable for lookup://, one for each account")
+}
+
+// clients makes what builds the clients of AWS. The workers are those of --workers, or 0.
+func (f *awsFlags) clients(workers int) *awsclient.Clients {
+	return &awsclient.Clients{Profile: f.profile, EndpointURL: f.endpointURL, Workers: workers}
+}
+
+// openBucket gives a client that reads a trail bucket. It assumes the role of --role-arn if
+// the flag is given.
+func (f *awsFlags) openBucket(ctx context.Context, c *awsclient.Clients, bucket string) (*s3.Client, error) {
+	if len(f.roles) > 1 {
+		return nil, usagef("--role-arn is given several times: a bucket is read with one role")
+	}
+	client, err := c.Bucket(ctx, strings.Join(f.roles, ""), bucket)
+	return client, hintBucket(err)
+}
+
+// hintBucket adds a hint to the error of a bucket that does not exist.
+func hintBucket(err error) error {
+	var none *awsclient.NoBucketError
+	if errors.As(err, &none) {
+		return hinted{err, "check the name of the bucket; aws cloudtrail describe-trails prints the names of trail buckets"}
+	}
+	return err
 }
 
 // refuseFlags explains flags that a verb does not have and that others have.
@@ -180,7 +207,7 @@ func (f *readingFlags) readTable() error {
 	if err != nil {
 		return usagef("--regions-file: %w", err)
 	}
-	if f.table, err = endpoint.ParseTable(b); err != nil {
+	if f.table, err = region.ParseTable(b); err != nil {
 		return usagef("--regions-file %q: %w", f.regionsFile, err)
 	}
 	return nil

@@ -51,10 +51,12 @@ func allowed(from, to string) bool {
 	switch {
 	case in(from, "cmd"):
 		return !in(to, "ingest/ingesttest")
-	case in(from, "ingest/signin"), in(from, "fixtures/s3"):
+	case in(from, "ingest/signin"), in(from, "fixtures/s3"), in(from, "ingest/aws/region"), in(from, "ingest/aws/answer"):
 		return false
+	case in(from, "ingest/aws"):
+		return in(to, "ingest/aws")
 	case in(from, "report/lake"):
-		return to == "report/row"
+		return to == "report/row" || in(to, "ingest/aws")
 	case in(from, "report/convert"):
 		return in(to, "report", "analyzer", "ingest") && !in(to, "ingest/ingesttest", "report/lake")
 	case in(from, "fixtures"):
@@ -64,11 +66,11 @@ func allowed(from, to string) bool {
 	case from == "ingest", in(from, "ingest/record"):
 		return in(to, "ingest/signin", "ingest/record")
 	case in(from, "analyzer"):
-		return to == "ingest/signin" || in(to, "analyzer")
+		return to == "ingest/signin" || to == "ingest/aws/region" || in(to, "analyzer")
 	case in(from, "ingest/ingesttest"):
 		return in(to, "ingest", "fixtures")
 	case in(from, "ingest"):
-		return to == "ingest" || in(to, "ingest/signin", "ingest/record", "analyzer/endpoint")
+		return to == "ingest" || in(to, "ingest/signin", "ingest/record", "ingest/aws")
 	}
 	return false
 }
@@ -80,7 +82,7 @@ func home(from, library string) bool {
 		return true
 	}
 	for prefix, homes := range map[string][]string{
-		"github.com/aws/":                {"ingest/trail", "ingest/lookup", "report/lake", "fixtures"},
+		"github.com/aws/":                {"ingest/aws/answer", "ingest/aws/bucket", "ingest/trail", "ingest/lookup", "report/lake", "fixtures"},
 		"github.com/parquet-go/":         {"report"},
 		"github.com/olekukonko/":         {"report"},
 		"github.com/klauspost/compress/": {"ingest/record", "fixtures", "report"},
@@ -99,7 +101,7 @@ func home(from, library string) bool {
 // pure packages do no I/O, keep no clock and throw no dice.
 func impure(from, to string) bool {
 	switch {
-	case strings.HasPrefix(from, "analyzer"), from == "ingest/signin", from == "ingest/record":
+	case strings.HasPrefix(from, "analyzer"), from == "ingest/signin", from == "ingest/record", from == "ingest/aws/region":
 		switch strings.Split(to, "/")[0] {
 		case "os", "net", "log", "flag", "syscall":
 			return to != "net/url"

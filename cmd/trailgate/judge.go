@@ -15,11 +15,11 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
 	"trailgate/analyzer/text"
 	"trailgate/cmd/trailgate/internal/atomicfile"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 	"trailgate/report"
 	"trailgate/report/convert"
@@ -28,26 +28,26 @@ import (
 // errFindings ends a run that found something at or above --fail-on.
 var errFindings = errors.New("findings at or above --fail-on")
 
-// judgeFlags say what is expected of people.
+// judgeFlags say what is expected of people, and what to do with findings.
 type judgeFlags struct {
 	policy       string
 	baseline     string
 	saveBaseline string
 	learnUntil   string
 	failOn       string
-	set          *pflag.FlagSet // that they are registered in
+	set          *pflag.FlagSet // the set in which they are registered
 }
 
 func (f *judgeFlags) registerJudging(s *pflag.FlagSet) {
 	f.registerJob(s)
 	f.registerBaseline(s)
-	s.StringVar(&f.saveBaseline, "save-baseline", "", "write what is known at the end to this `file`, for the next run's --baseline")
+	s.StringVar(&f.saveBaseline, "save-baseline", "", "write what was learned to this `file`, for --baseline of the next run")
 }
 
-// registerJob registers what goes with a baseline that is kept elsewhere.
+// registerJob registers the flags of a verb that keeps its baseline in a state.
 func (f *judgeFlags) registerJob(s *pflag.FlagSet) {
 	f.registerPolicy(s)
-	s.StringVar(&f.learnUntil, "learn-until", "", "flag nothing before this `time`, only learn")
+	s.StringVar(&f.learnUntil, "learn-until", "", "only learn from sign-ins before this `time`, without findings")
 	s.StringVar(&f.failOn, "fail-on", "", "exit with status 4 on findings of this `severity` or above: low, medium, high or critical")
 }
 
@@ -65,24 +65,24 @@ func (f *judgeFlags) registerBaseline(s *pflag.FlagSet) {
 	s.StringVar(&f.baseline, "baseline", "", "`file` with what earlier runs have learned (--save-baseline)")
 }
 
-// judgement is a run's judge, and what it is to do with the answer.
+// judgement is the detector of a run, its findings, and what to do with them.
 type judgement struct {
 	judge  *detect.Detector
-	tally  policy.Tally // of the policy, if there is one
+	tally  policy.Tally // counts for the policy; empty if there is no policy
 	failOn rule.Severity
 	save   string
 	found  []detect.Finding
 }
 
 // open reads the files that the flags name.
-func (f *judgeFlags) open(p *process, table endpoint.Table) (*judgement, error) {
+func (f *judgeFlags) open(p *process, table region.Table) (*judgement, error) {
 	j := &judgement{judge: &detect.Detector{}, save: f.saveBaseline}
 	var err error
 	if j.judge.LearnUntil, err = parseTime("learn-until", f.learnUntil, p.now()); err != nil {
 		return nil, err
 	}
-	// Given without a value, as by a variable that is not set, is a mistake and
-	// not the same as not given.
+	// An empty value is a mistake, for example a variable that is not set. It must not
+	// count as a flag that is not given.
 	if f.set.Changed("fail-on") {
 		if j.failOn, err = rule.ParseSeverity(f.failOn); err != nil {
 			return nil, usagef("--fail-on: %w", err)
@@ -106,8 +106,8 @@ func (f *judgeFlags) open(p *process, table endpoint.Table) (*judgement, error) 
 	return j, nil
 }
 
-// judge gives a judge of single records, or nil where nothing is expected.
-func (f *judgeFlags) judge(p *process, table endpoint.Table) (*detect.Detector, error) {
+// judge gives a detector for single records. It is nil without a policy and a baseline.
+func (f *judgeFlags) judge(p *process, table region.Table) (*detect.Detector, error) {
 	if f.policy == "" && f.baseline == "" {
 		return nil, nil
 	}
@@ -118,9 +118,8 @@ func (f *judgeFlags) judge(p *process, table endpoint.Table) (*detect.Detector, 
 	return j.judge, nil
 }
 
-// readBaseline reads the file of an earlier run. It may be missing only if
-// this run is to write it: so the first of many runs has the same command line
-// as the rest.
+// readBaseline reads the baseline of an earlier run. The file may be missing only if this
+// run will write it. So the first of many runs can have the same command line as the rest.
 func (f *judgeFlags) readBaseline() (*detect.Baseline, error) {
 	if f.baseline == "" {
 		return &detect.Baseline{}, nil
@@ -147,10 +146,10 @@ func (j *judgement) add(e *signin.Event, v analyzer.Verdict) {
 	}
 }
 
-// conclude takes the findings, once all sign-ins are judged.
+// conclude takes the findings. It is called after the last sign-in.
 func (j *judgement) conclude() { j.found = j.judge.Findings() }
 
-// writeBaseline saves what is known now, whole or not at all.
+// writeBaseline writes what was learned to a file, whole or not at all.
 func (j *judgement) writeBaseline() error {
 	if j.save == "" {
 		return nil
@@ -169,7 +168,7 @@ func (j *judgement) writeBaseline() error {
 	return nil
 }
 
-// verdict is errFindings if there is a finding that the run is to fail on.
+// verdict is errFindings if there is a finding at or above --fail-on.
 func (j *judgement) verdict() error {
 	for _, f := range j.found {
 		if j.failOn != 0 && f.Severity >= j.failOn {
@@ -179,8 +178,8 @@ func (j *judgement) verdict() error {
 	return nil
 }
 
-// describe puts what was found into the document: grouped by person where that
-// is to be read as a report, or else in the order of rows.
+// describe puts the findings into the document. They are grouped by principal in a report
+// for people, and in the order of rows otherwise.
 func (j *judgement) describe(d *report.Report, grouped bool) {
 	s := &d.Summary
 	s.Judged, s.NotJudged, s.Findings, s.Severities = true, j.judge.NotJudged(), len(j.found), map[string]int{}
@@ -199,7 +198,7 @@ func (j *judgement) describe(d *report.Report, grouped bool) {
 	d.Findings = convert.Findings(all)
 	if n := j.judge.Late(); n > 0 {
 		d.Coverage.Remarks = append(slices.Clone(d.Coverage.Remarks), fmt.Sprintf(
-			"%s not newer than what the baseline already knows (through %s): expectations from history did not speak of them",
+			"%s not newer than the baseline, which has learned up to %s: they were not compared with history",
 			text.Count(n, "sign-in"), j.judge.Baseline.LearnedUntil().Format(time.RFC3339)))
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/cmd/trailgate/internal/batch"
 	"trailgate/report/lake"
 )
@@ -18,6 +19,7 @@ type lakeFlags struct {
 	to, state string
 }
 
+// registerLake registers the flags.
 func (f *lakeFlags) registerLake(s *pflag.FlagSet) {
 	s.StringVar(&f.to, "to", "", "the lake: a `folder` or s3://BUCKET/PREFIX")
 	s.StringVar(&f.state, "state", "", "where the job keeps its state: a `folder` or s3://BUCKET/PREFIX (default: "+lake.Metadata+"/state in the lake)")
@@ -37,6 +39,7 @@ type lockFlags struct {
 	lease time.Duration
 }
 
+// registerLock registers the flags.
 func (f *lockFlags) registerLock(s *pflag.FlagSet) {
 	s.DurationVar(&f.wait, "lock-wait", 2*time.Minute, "how long to wait for another run on the same state")
 	s.DurationVar(&f.lease, "lease", time.Minute, "how long the lock lasts without renewal; after this time the lock of a crashed run expires")
@@ -55,7 +58,7 @@ func (f *lockFlags) validate() error {
 
 // openLocation opens a lake and its state. Without --to there is no lake. Without
 // lock flags the lock is not taken.
-func (p *process) openLocation(ctx context.Context, f *lakeFlags, lock *lockFlags, c *clients) (batch.Location, error) {
+func (p *process) openLocation(ctx context.Context, f *lakeFlags, lock *lockFlags, c *awsclient.Clients) (batch.Location, error) {
 	l := batch.Location{LakeName: f.to, StateName: f.state, Now: p.now}
 	if lock != nil {
 		l.LockWait, l.Lease = lock.wait, lock.lease
@@ -77,7 +80,7 @@ func (p *process) openLocation(ctx context.Context, f *lakeFlags, lock *lockFlag
 }
 
 // openStore opens a folder or a bucket to write to.
-func (p *process) openStore(ctx context.Context, flag, arg string, c *clients) (lake.Store, error) {
+func (p *process) openStore(ctx context.Context, flag, arg string, c *awsclient.Clients) (lake.Store, error) {
 	bucket, prefix, err := parseStore(flag, arg)
 	if err != nil {
 		return nil, err
@@ -85,14 +88,14 @@ func (p *process) openStore(ctx context.Context, flag, arg string, c *clients) (
 	if bucket == "" {
 		return lake.Disk{Root: arg, Step: p.step}, nil
 	}
-	client, err := c.bucketClient(ctx, "", bucket)
+	client, err := c.Bucket(ctx, "", bucket)
 	if err != nil {
-		return nil, fmt.Errorf("--%s %q: %w", flag, arg, err)
+		return nil, fmt.Errorf("--%s %q: %w", flag, arg, hintBucket(err))
 	}
 	return lake.S3{Client: client, Bucket: bucket, Prefix: strings.Trim(prefix, "/")}, nil
 }
 
-// parseStore takes the name of a store apart. A folder has no bucket.
+// parseStore divides the name of a store. The bucket is empty for a folder.
 func parseStore(flag, arg string) (bucket, prefix string, err error) {
 	scheme, rest, ok := strings.Cut(arg, "://")
 	switch {
@@ -102,12 +105,12 @@ func parseStore(flag, arg string) (bucket, prefix string, err error) {
 		return "", "", usagef("--%s %q: give a folder or s3://BUCKET/PREFIX", flag, arg)
 	}
 	if bucket, prefix, _ = strings.Cut(rest, "/"); bucket == "" {
-		return "", "", usagef("--%s %q names no bucket", flag, arg)
+		return "", "", usagef("--%s %q does not name a bucket", flag, arg)
 	}
 	return bucket, prefix, nil
 }
 
-// asUsage makes a usage error of an error that the flags can mend.
+// asUsage makes a usage error of an error that other flags would avoid.
 func asUsage(err error) error {
 	var filter *batch.FilterChangedError
 	var partition *batch.PartitionMismatchError

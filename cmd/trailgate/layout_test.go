@@ -126,24 +126,3 @@ func TestBatchIsALibrary(t *testing.T) {
 		}
 	}
 }
-
-// TestSourcesAreAskedForAbilities wants no file of the command to look at the concrete
-// type of a source. A source says by its methods what it can do.
-func TestSourcesAreAskedForAbilities(t *testing.T) {
-	look := regexp.MustCompile(`\.\(\*?(trail|local|lookup)\.|case \*(trail|local|lookup)\.`)
-	for _, pattern := range []string{"*.go", "internal/*/*.go"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range paths {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m := look.Find(text); m != nil && !strings.HasSuffix(path, "_test.go") {
-				t.Errorf("%s: %s", path, m)
-			}
-		}
-	}
-}

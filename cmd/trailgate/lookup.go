@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
 
+	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/ingest"
 	"trailgate/ingest/lookup"
 )
@@ -32,13 +33,12 @@ func (f *lookupFlags) registerLookup(s *pflag.FlagSet) {
 }
 
 func (f *lookupFlags) registerLimits(s *pflag.FlagSet) {
-	s.BoolVar(&f.clamp, "clamp-window", false, "lookup://: cut a window that reaches back more than 90 days, rather than refuse it")
+	s.BoolVar(&f.clamp, "clamp-window", false, "lookup://: shorten a window that begins more than 90 days ago, instead of refusing it")
 	s.DurationVar(&f.regionTimeout, "region-timeout", f.regionTimeout, "lookup://: give up on a Region after this long without an answer")
 }
 
-// openHistory makes a source of the Event history. Nothing is asked before it is
-// read.
-func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *clients, progress func(ingest.Progress)) (*lookup.Source, error) {
+// openHistory makes a source of the Event history. It sends no request yet.
+func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *awsclient.Clients, progress func(ingest.Progress)) (*lookup.Source, error) {
 	if f.regionTimeout <= 0 {
 		return nil, usagef("--region-timeout %v: give a time above zero", f.regionTimeout)
 	}
@@ -49,10 +49,10 @@ func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *
 	_, named, _ := strings.Cut(arg, "://")
 	for name := range strings.SplitSeq(strings.Trim(named, "/"), ",") {
 		if name = strings.TrimSpace(name); name == "" && named != "" || name != "" && !f.table.Known(name) {
-			return nil, hinted{usagef("source %q: no Region %q", arg, name), "give lookup:// for all enabled Regions, or lookup://us-east-1,eu-west-1; --regions-file adds Regions to the table"}
+			return nil, hinted{usagef("source %q: unknown Region %q", arg, name), "give lookup:// for all enabled Regions, or lookup://us-east-1,eu-west-1; --regions-file adds Regions to the table"}
 		}
-		// By the table's spelling, so that no Region is asked twice and past
-		// its quota.
+		// The name is taken from the table. Two spellings of a Region would otherwise
+		// be asked as two, and would exceed the quota of one.
 		if region, _ := f.table.Region(name); name != "" && !slices.Contains(s.Regions, region.Name) {
 			s.Regions = append(s.Regions, region.Name)
 		}
@@ -64,12 +64,12 @@ func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *
 			return nil, usagef("--role-arn %q: give the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME", role)
 		}
 		if before, twice := accounts[parsed.AccountID]; twice {
-			return nil, usagef("--role-arn %q: %q is of the same account, and so of the same quota", role, before)
+			return nil, usagef("--role-arn %q: %q is in the same account, which has one quota", role, before)
 		}
 		accounts[parsed.AccountID] = role
 	}
 	for _, role := range slices.Concat(f.roles, make([]string, max(0, 1-len(f.roles)))) {
-		cfg, err := c.withRole(ctx, role)
+		cfg, err := c.Config(ctx, role)
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", arg, err)
 		}
@@ -78,7 +78,8 @@ func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *
 	return s, nil
 }
 
-// checkSources refuses what the sources cannot do together.
+// checkSources refuses sources that cannot be used together, and --resume without a source
+// that it is for.
 func checkSources(sources []ingest.Source, f *lookupFlags) error {
 	bounded, journaled := 0, 0
 	for _, s := range sources {
@@ -93,14 +94,14 @@ func checkSources(sources []ingest.Source, f *lookupFlags) error {
 	case bounded > 1:
 		return usagef("lookup:// is named twice: name all its Regions in one")
 	case journaled == 0 && f.resume != "":
-		return usagef("--resume goes with lookup://: only there is a page worth keeping")
+		return usagef("--resume goes with lookup:// only: other sources can be read again quickly")
 	}
 	return nil
 }
 
-// boundWindow gives the window of the run. The Event history has its own: the last 90
-// days if none is asked for, and that of the first run if one is resumed. Beside other
-// sources it is the Event history's alone.
+// boundWindow gives the window of the run. The Event history limits it to the last 90
+// days. A resumed run has the window of the run that it continues. If there are other
+// sources as well, these limits are for the Event history alone.
 func boundWindow(sources []ingest.Source, w ingest.Window) (ingest.Window, error) {
 	for _, s := range sources {
 		source, ok := s.(ingest.Bounded)
@@ -118,8 +119,8 @@ func boundWindow(sources []ingest.Source, w ingest.Window) (ingest.Window, error
 	return w, nil
 }
 
-// finishResume removes the resume file of a run that is complete, once its report is
-// written. It says what becomes of that of any other run.
+// finishResume is called after the report was written. It removes the resume file if the
+// run is complete. Otherwise it says how to continue.
 func (p *process) finishResume(sources []ingest.Source, c *ingest.Coverage, f *messageFlags) error {
 	for _, s := range sources {
 		source, ok := s.(ingest.Journaled)
@@ -133,14 +134,14 @@ func (p *process) finishResume(sources []ingest.Source, c *ingest.Coverage, f *m
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || f.quiet {
 			continue
 		}
-		p.complain(fmt.Sprintf("resume: the same command goes on from %q, or begins anew once that is removed", path))
+		p.complain(fmt.Sprintf("resume: the same command continues from %q; remove the file to start again", path))
 	}
 	return nil
 }
 
-// resumable tells whether a run left something that the same command may yet
-// read: not where all Regions were read or refused, whatever records were
-// broken, or it would give its first answer again for ever.
+// resumable reports whether the same command may read more if it is run again. That is
+// not so if all Regions were read or refused: a broken record stays broken, and the
+// command would give the same answer for ever.
 func resumable(c *ingest.Coverage) bool {
 	if c.Partial || c.Skipped[ingest.CauseThrottled]+c.Skipped[ingest.CauseTransport] > 0 {
 		return true
@@ -151,8 +152,8 @@ func resumable(c *ingest.Coverage) bool {
 	})
 }
 
-// checkResumePaths refuses to write the report, or what was learned, over the files
-// that a source keeps for a resumed run.
+// checkResumePaths refuses to write an output over a file that a source keeps for a
+// resumed run.
 func checkResumePaths(sources []ingest.Source, f *lookupFlags, paths ...string) error {
 	for _, s := range sources {
 		source, ok := s.(ingest.Journaled)

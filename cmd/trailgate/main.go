@@ -1,8 +1,7 @@
-// Command trailgate finds the console sign-ins in AWS CloudTrail and says
-// through which endpoint, global or a Region's, each one came. In come
-// arguments and sources, out go rows on standard output and everything else on
-// standard error. It only reads from AWS, but for the lake and the state that
-// export is given.
+// Command trailgate finds the console sign-ins in AWS CloudTrail. It says through which
+// endpoint each one came: the global one, or that of a Region. It takes arguments and
+// sources. It writes rows to standard output and all messages to standard error. It only
+// reads from AWS. The exceptions are the lake and the state of export.
 package main
 
 import (

@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"trailgate/analyzer"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/policy/learn"
 	"trailgate/analyzer/text"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/report"
 )
 
@@ -110,7 +110,7 @@ func (p *process) printCheck(file string, rules *policy.Policy, tally *policy.Ta
 
 // readPolicy reads a policy file. It names the mistakes in the file on standard error.
 // The error is then a usage error that only counts them.
-func (p *process) readPolicy(file string, table endpoint.Table) (*policy.Policy, error) {
+func (p *process) readPolicy(file string, table region.Table) (*policy.Policy, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, usageError{err}

@@ -11,10 +11,10 @@ import (
 	"trailgate/report"
 )
 
-// version is the tool's version, in outputs and in files.
+// version is the version of the command. It is in outputs and in files.
 const version = "0.1.0"
 
-// process is all that the command touches of the process it runs in.
+// process is what the command uses of its process, so that tests can replace it.
 type process struct {
 	args   []string
 	stdin  io.Reader
@@ -29,14 +29,13 @@ type process struct {
 
 	formats []report.Format // for tests; nil means those of package report
 
-	// step is called before each step that writes to a lake or a state on disk,
-	// and its error is that step's (lake.Disk). For tests; may be nil.
+	// step is called before each step that writes to a lake or a state on disk (see
+	// lake.Disk). Its error becomes the error of the step. It is for tests and may be nil.
 	step func(op, key string) error
 }
 
-// run carries out one command line and gives the exit status of contract: 0
-// complete, 1 failed, 2 usage, 3 something was skipped, 4 findings at or above
-// --fail-on, 130 interrupted.
+// run runs one command line and returns the exit status: 0 complete, 1 failed, 2 usage
+// error, 3 something was skipped, 4 findings at or above --fail-on, 130 interrupted.
 func run(ctx context.Context, p process) int {
 	root := newRoot(&p)
 	root.SetArgs(p.args)
@@ -48,9 +47,9 @@ func newRoot(p *process) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "trailgate",
 		Short: "Find AWS console sign-ins in CloudTrail and say through which endpoint each one came",
-		Long: `Trailgate reads AWS CloudTrail, finds the console sign-ins (ConsoleLogin), and
-says through which sign-in endpoint each one came: the global one, or which
-Region's. It tells what it could not read.
+		Long: `Trailgate reads AWS CloudTrail and finds the console sign-ins (ConsoleLogin). It says
+through which sign-in endpoint each one came: the global one, or that of a Region. It
+also names what it could not read.
 
   trailgate audit s3://my-trail-bucket           a trail bucket
   trailgate audit ./copy-of-the-bucket           the same on disk
@@ -58,8 +57,8 @@ Region's. It tells what it could not read.
   trailgate export s3://my-trail-bucket --to lake    what is new, as Parquet
   trailgate explain https://example.signin.aws.amazon.com/console
 
-Exit status: 0 complete; 1 failed, nothing usable; 2 usage error; 3 done, but
-something was skipped; 4 findings at or above --fail-on; 130 interrupted.`,
+Exit status: 0 complete; 1 failed, without a usable result; 2 usage error; 3 done,
+but something was skipped; 4 findings at or above --fail-on; 130 interrupted.`,
 		Args:              cobra.ArbitraryArgs,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -81,7 +80,7 @@ something was skipped; 4 findings at or above --fail-on; 130 interrupted.`,
 	return root
 }
 
-// noArgs is cobra.NoArgs as a usage error.
+// noArgs refuses arguments with a usage error, as cobra.NoArgs does with another error.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("%s takes no argument, got %q", cmd.CommandPath(), args[0])
@@ -89,7 +88,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// oneArg asks for exactly one argument, which what names.
+// oneArg requires exactly one argument. The text says what it is.
 func oneArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/ingest"
 	"trailgate/ingest/local"
 	"trailgate/ingest/trail"
@@ -15,12 +16,12 @@ import (
 // sourceHint says what a source may be.
 const sourceHint = "give s3://BUCKET[/PREFIX], lookup:// for the Event history, a folder or file, or - for standard input"
 
-// sources makes sources of what the user named.
+// sources makes the sources that the arguments name.
 func (p *process) sources(ctx context.Context, args []string, f *readFlags, progress func(ingest.Progress)) ([]ingest.Source, error) {
 	if len(args) == 0 {
-		return nil, hinted{usagef("no source"), sourceHint}
+		return nil, hinted{usagef("the source is missing"), sourceHint}
 	}
-	clients := clients{flags: &f.awsFlags, workers: f.workers}
+	clients := f.awsFlags.clients(f.workers)
 	var out []ingest.Source
 	stdin := false
 	for _, arg := range args {
@@ -30,7 +31,7 @@ func (p *process) sources(ctx context.Context, args []string, f *readFlags, prog
 			}
 			stdin = true
 		}
-		s, err := p.openSource(ctx, arg, f, &clients, progress)
+		s, err := p.openSource(ctx, arg, f, clients, progress)
 		if err != nil {
 			return nil, err
 		}
@@ -39,22 +40,22 @@ func (p *process) sources(ctx context.Context, args []string, f *readFlags, prog
 	return out, checkSources(out, &f.lookupFlags)
 }
 
-// openSource makes one source: a trail bucket, a copy of one on disk, the Event
-// history, or else files.
-func (p *process) openSource(ctx context.Context, arg string, f *readFlags, c *clients, progress func(ingest.Progress)) (ingest.Source, error) {
+// openSource makes one source. It is a trail bucket, a copy of one on disk, or the Event
+// history. Everything else is read as files.
+func (p *process) openSource(ctx context.Context, arg string, f *readFlags, c *awsclient.Clients, progress func(ingest.Progress)) (ingest.Source, error) {
 	if scheme, rest, ok := strings.Cut(arg, "://"); ok {
 		switch scheme {
 		case "s3":
 		case "lookup":
 			return p.openHistory(ctx, arg, f, c, progress)
 		default:
-			return nil, hinted{usagef("source %q: no such kind of source", arg), sourceHint}
+			return nil, hinted{usagef("source %q: unknown kind of source", arg), sourceHint}
 		}
 		bucket, prefix, _ := strings.Cut(rest, "/")
 		if bucket == "" {
-			return nil, usagef("source %q names no bucket", arg)
+			return nil, usagef("source %q does not name a bucket", arg)
 		}
-		client, err := c.trailClient(ctx, bucket)
+		client, err := f.openBucket(ctx, c, bucket)
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", arg, err)
 		}

@@ -17,7 +17,7 @@ import (
 func newState(p *process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "state",
-		Short: "Show what an export has done and owes, and write off what it cannot read",
+		Short: "Show what an export has done and could not read, and write off unreadable log files",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -38,7 +38,7 @@ func newStateShow(p *process) *cobra.Command {
 			if err := out.check(p, cmd.Flags()); err != nil {
 				return err
 			}
-			location, err := p.openLocation(cmd.Context(), &lake, nil, &clients{flags: &aws})
+			location, err := p.openLocation(cmd.Context(), &lake, nil, aws.clients(0))
 			if err != nil {
 				return err
 			}
@@ -76,12 +76,11 @@ func newStateForgive(p *process) *cobra.Command {
 	var lock lockFlags
 	cmd := &cobra.Command{
 		Use:   "forgive KEY...",
-		Short: "Write off objects that cannot be read: no run will try them again",
-		Long: `Forgive writes off objects of the backlog, by their keys as trailgate state show prints
-them. No run reads them again: not if their day is listed once more, and not if they
-can be read by then. Their sign-ins will not be in the lake, unless the log file comes
-again under another key. State show lists what was written off. A new state knows
-nothing of it.`,
+		Short: "Write off objects that cannot be read, so that no run tries them again",
+		Long: `Forgive writes off objects of the backlog. Name them by their keys, as trailgate state
+show prints them. No run reads them again, even if they can be read later. Their
+sign-ins will not be in the lake, unless the log file comes again under another key.
+State show lists what was written off. A new state does not know of it.`,
 		Example: "  trailgate state forgive AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/01/111122223333_CloudTrail_eu-west-1_20260301T0005Z_UniqueString0001.json.gz --to lake",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -90,7 +89,7 @@ nothing of it.`,
 			if err := lock.validate(); err != nil {
 				return err
 			}
-			location, err := p.openLocation(cmd.Context(), &lake, &lock, &clients{flags: &aws})
+			location, err := p.openLocation(cmd.Context(), &lake, &lock, aws.clients(0))
 			if err != nil {
 				return err
 			}

@@ -16,8 +16,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"golang.org/x/sync/errgroup"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 )
 
 // maxOpening is how many accounts are entered at once.
@@ -93,7 +93,7 @@ func (s *Source) openAccount(ctx context.Context, a Account) *accountSession {
 		partition = s.Table.Partition(a.Config.Region)
 	}
 	if partition == "" {
-		partition = endpoint.AWS
+		partition = region.AWS
 	}
 	for _, r := range s.Table.Regions(partition) {
 		e.regions = append(e.regions, r.Name)

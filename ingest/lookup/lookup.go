@@ -17,8 +17,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 )
 
 // What LookupEvents is documented to hold to (CloudTrail API Reference,
@@ -70,7 +70,7 @@ type Source struct {
 	RegionTimeout time.Duration         // without a page that has anything new; zero: DefaultRegionTimeout
 	Rate          float64               // requests a second in one account and Region at the most; zero: Quota
 	Workers       int                   // Regions asked at once; zero: DefaultWorkers
-	Table         endpoint.Table        // the Regions to ask where an account may not list its own
+	Table         region.Table          // the Regions to ask where an account may not list its own
 	ResumeFile    string                // a file to go on from, with its pages beside it; empty: none is kept
 	Asked         string                // the window in the asker's words, such as "90d": a resume file is bound to them; empty: to its times
 	Progress      func(ingest.Progress) // called between events, from the goroutine that iterates; may be nil

@@ -9,8 +9,8 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 	"trailgate/report"
 	"trailgate/report/convert"
@@ -48,7 +48,7 @@ func TestDaysWithoutFiles(t *testing.T) {
 		"until after now": {ingest.Window{Until: day("2026-04-01")}, [2][]string{
 			{"2026-03-03", "2026-03-05"}, {"2026-03-02", "2026-03-04", "2026-03-05"}}},
 	} {
-		cov := convert.Coverage(&ingest.Coverage{Shards: shards}, c.w, day("2026-03-06").Add(time.Hour), endpoint.Table{})
+		cov := convert.Coverage(&ingest.Coverage{Shards: shards}, c.w, day("2026-03-06").Add(time.Hour), region.Table{})
 		for i, place := range cov.Places {
 			var got []string
 			for _, d := range place.DaysWithoutFiles {
@@ -75,7 +75,7 @@ func TestRegionsWithoutFiles(t *testing.T) {
 		"no trail at all": {"s3://example-trail", nil, false, 0},
 	} {
 		in := ingest.Coverage{Sources: []string{c.source}, Shards: c.shards}
-		got := convert.Coverage(&in, ingest.Window{}, day("2026-03-06"), endpoint.Table{})
+		got := convert.Coverage(&in, ingest.Window{}, day("2026-03-06"), region.Table{})
 		if (len(got.Absent) > 0) != c.absent || len(got.Remarks) != c.remarks {
 			t.Errorf("%s: absent %v, remarks %q", name, got.Absent, got.Remarks)
 		}
@@ -141,7 +141,7 @@ func TestEveryCauseHasWords(t *testing.T) {
 	for _, cause := range causes {
 		c.Skipped[cause] = 1
 	}
-	cov := convert.Coverage(&c, ingest.Window{}, day("2026-03-06"), endpoint.Table{})
+	cov := convert.Coverage(&c, ingest.Window{}, day("2026-03-06"), region.Table{})
 	for _, cause := range causes {
 		if words := cov.Meanings[string(cause)]; words == "" || words == string(cause) {
 			t.Errorf("cause %q has no words", cause)

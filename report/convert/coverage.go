@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/report"
 	"trailgate/report/row"
 )
@@ -13,7 +13,7 @@ import (
 // Coverage returns the coverage of a run over a window, with the days and Regions
 // that have no log files. If the window has no end, days are expected up to the day
 // before now. The Regions of a partition come from table.
-func Coverage(c *ingest.Coverage, w ingest.Window, now time.Time, table endpoint.Table) report.Coverage {
+func Coverage(c *ingest.Coverage, w ingest.Window, now time.Time, table region.Table) report.Coverage {
 	out := report.Coverage{
 		Complete: c.Complete(), Partial: c.Partial, Sources: c.Sources,
 		Objects: report.Objects{Listed: c.Listed, Read: c.Read, Skipped: ingest.Total(c.Skipped), Excluded: ingest.Total(c.Excluded),

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"trailgate/analyzer/endpoint"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/report"
 )
 
@@ -21,7 +21,7 @@ func asksForPartsOnly(sources []string) bool {
 
 // absentRegions names for each account the Regions of its partitions that have no
 // log files.
-func absentRegions(shards []ingest.Shard, table endpoint.Table) []report.Absence {
+func absentRegions(shards []ingest.Shard, table region.Table) []report.Absence {
 	var out []report.Absence
 	for _, account := range accountsOf(shards) {
 		has := regionsOf(shards, account)
@@ -44,7 +44,7 @@ func absentRegions(shards []ingest.Shard, table endpoint.Table) []report.Absence
 // Region only, although its partition has more. Its trail is probably a
 // single-Region trail. Sign-ins at the global endpoint are usually recorded in the
 // default Region of the partition, so only a trail of that Region shows them.
-func singleRegionRemarks(shards []ingest.Shard, table endpoint.Table) []string {
+func singleRegionRemarks(shards []ingest.Shard, table region.Table) []string {
 	var out []string
 	for _, account := range accountsOf(shards) {
 		has := regionsOf(shards, account)
@@ -85,7 +85,7 @@ func regionsOf(shards []ingest.Shard, account string) []string {
 
 // partitionsOf returns the partitions of an account's Regions. A Region counts even
 // if it has a folder and no log files.
-func partitionsOf(shards []ingest.Shard, account string, table endpoint.Table) []string {
+func partitionsOf(shards []ingest.Shard, account string, table region.Table) []string {
 	var out []string
 	for _, s := range shards {
 		if p := table.Partition(s.Region); s.Account == account && p != "" && !slices.Contains(out, p) {

@@ -29,7 +29,7 @@ func dialects() []ddl.Dialect {
 	return []ddl.Dialect{ddl.Athena, ddl.DuckDB, ddl.Spark}
 }
 
-// quoted finds names, quoted as they are in all dialects.
+// quoted matches the quoted names of columns in all dialects.
 var quoted = regexp.MustCompile("(?m)^  [`\"]([a-z_]+)[`\"]")
 
 func TestDDLHasEveryColumnOnce(t *testing.T) {
@@ -66,8 +66,8 @@ func TestDDLHasEveryColumnOnce(t *testing.T) {
 	}
 }
 
-// literals takes a statement apart as its engine does: where a backslash
-// escapes, and where a quote is doubled.
+// literals splits a statement as its engine does. In some engines a backslash escapes, in
+// others a quote is doubled.
 func literals(t *testing.T, text string, backslash bool) (all []string, rest string) {
 	t.Helper()
 	var out, cur strings.Builder
@@ -98,7 +98,7 @@ func literals(t *testing.T, text string, backslash bool) (all []string, rest str
 	return all, out.String()
 }
 
-// TestDDLLocation holds that nothing in a location leaves its literal.
+// TestDDLLocation proves that no location can end its literal early.
 func TestDDLLocation(t *testing.T) {
 	for _, location := range []string{
 		"s3://example-lake/it's", `s3://example-lake/'; DROP TABLE x; --`, `s3://example-lake/\`, `s3://example-lake/\'`, `s3://example-lake/a\\'b''c`,

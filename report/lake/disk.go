@@ -192,7 +192,7 @@ func (w *diskWalk) yieldError(key string, err error) bool {
 }
 
 // readFolder returns the entries of a folder in the order of their keys. In this order a
-// folder has a slash at its end. If the folder does not exist, there are no entries.
+// folder has a slash at its end. A folder that does not exist has no entries.
 func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
 	f, err := root.Open(filepath.FromSlash("./" + name))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

@@ -30,7 +30,7 @@ func TestDiskName(t *testing.T) {
 	}
 }
 
-// temporaries are the temporaries below a folder.
+// temporaries returns the temporary files below a folder.
 func temporaries(t *testing.T, root string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -45,8 +45,8 @@ func temporaries(t *testing.T, root string) (found []string) {
 	return found
 }
 
-// TestDiskFaults lets every step of every kind of write fail, once alone, as a
-// disk does, and once with all steps behind it, as a process does that dies.
+// TestDiskFaults lets every step of every kind of write fail. Once only that step fails, as
+// with a disk error. Once all later steps fail too, as in a process that dies.
 func TestDiskFaults(t *testing.T) {
 	large := strings.Repeat("new ", 700_000) // three pieces
 	kinds := map[string]struct {
@@ -128,12 +128,12 @@ func checkAfterFault(t *testing.T, root, key, old, new string, deleted, dies boo
 		t.Error(diff)
 	}
 	if _, err := os.Stat(root); err == nil && !dies {
-		// Only a fault of the removal itself leaves the temporary to be swept.
+		// A temporary file stays only if its removal failed.
 		if left := temporaries(t, root); len(left) > 1 {
 			t.Errorf("left: %q", left)
 		}
 	}
-	// The next writer is not in the way of what was left.
+	// What was left does not disturb the next writer.
 	put(t, after, key, "next")
 	wantContent(t, after, key, "next")
 }
@@ -229,7 +229,7 @@ func TestDiskLinks(t *testing.T) {
 	if err := d.Delete(t.Context(), "folder/secret"); err == nil {
 		t.Error("deleted through a link")
 	}
-	// An engine would follow it, so that it is not passed over in silence.
+	// An engine would follow the link, so it must not be ignored silently.
 	var last error
 	for _, last = range d.List(t.Context(), "", "") {
 	}
@@ -297,8 +297,8 @@ func TestDiskSweep(t *testing.T) {
 	}
 }
 
-// TestDiskWithoutLinksLocks has a second exclusive write begin when the first
-// has looked and not yet renamed.
+// TestDiskWithoutLinksLocks begins a second exclusive write after the first has checked
+// the name and before it has renamed its file.
 func TestDiskWithoutLinksLocks(t *testing.T) {
 	root := t.TempDir()
 	linkless := func(op, _ string) error {
@@ -330,7 +330,7 @@ func TestDiskWithoutLinksLocks(t *testing.T) {
 
 const holdEnv = "LAKE_TEST_HOLD"
 
-// TestDiskHold is no test but the process that TestDiskLockDies kills.
+// TestDiskHold is not a test. It is the process that TestDiskLockDies kills.
 func TestDiskHold(t *testing.T) {
 	root := os.Getenv(holdEnv)
 	if root == "" {
@@ -352,8 +352,8 @@ func TestDiskHold(t *testing.T) {
 	t.Error(err)
 }
 
-// TestDiskLockDies kills a process that holds ".lock": while it lives, others
-// wait; when it is dead, they go on.
+// TestDiskLockDies kills a process that has locked ".lock". As long as it lives, others
+// wait. After its death they continue.
 func TestDiskLockDies(t *testing.T) {
 	root := t.TempDir()
 	tag := put(t, lake.Disk{Root: root}, "k", "old")
@@ -393,7 +393,7 @@ func TestDiskLockDies(t *testing.T) {
 	}
 }
 
-// exited takes the end of a killed process as what was wanted.
+// exited accepts that a process was killed, because the test wants that.
 func exited(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

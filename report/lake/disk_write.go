@@ -61,7 +61,7 @@ type diskWrite struct {
 	path     string // of the file, below the root
 	folder   string // of the file
 	temp     *os.File
-	tempPath string    // "" if there is no temporary file any more
+	tempPath string    // "" after the file was renamed or deleted
 	begun    time.Time // when temp was created, by the clock of the file system
 }
 

@@ -22,7 +22,7 @@ const (
 	runB = "bbbbbbbbbbbb"
 )
 
-// part is the key of a file that a run adds.
+// part returns the key of a file that a run adds.
 func part(generation int64, run string) string {
 	return (&lake.Table{Name: "signins"}).Key(lake.Partition{Day: 20513}, generation, run)
 }
@@ -40,7 +40,7 @@ func all(t *testing.T, s lake.Store) []string {
 	return out
 }
 
-// What a run leaves that ends between two of its steps, and what is made of it.
+// A run may end between any two of its steps. Recover must clean up what it left.
 func TestRecover(t *testing.T) {
 	old, mine := part(1, runA), part(2, runB)
 	for _, c := range []struct {
@@ -137,8 +137,8 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// A damaged announcement is understood by its name; one that leads elsewhere
-// than to files of its run is not followed.
+// A damaged intent is rebuilt from its name. An intent with files that are not of its run
+// is an error.
 func TestRecoverDamaged(t *testing.T) {
 	const key = "intent-0000000002-" + runB + ".json"
 	mine := part(2, runB)
@@ -189,7 +189,7 @@ func FuzzRecover(f *testing.F) {
 		if _, err := state.Put(t.Context(), "intent-0000000002-"+runB+".json", body, lake.Absent()); err != nil {
 			t.Fatal(err)
 		}
-		// Whatever it says: what others have committed stays.
+		// Files that other runs have committed must stay in any case.
 		if _, err := lake.Recover(t.Context(), state, files, lake.Snapshot{Number: 1, From: 1, Run: runA}, nil); err != nil {
 			t.Log(err)
 		}
@@ -272,7 +272,7 @@ func FuzzMark(f *testing.F) {
 	})
 }
 
-// Remove passes over what is gone already.
+// Remove ignores files that do not exist.
 func TestRemove(t *testing.T) {
 	s := stored(t, part(1, runA), part(2, runB))
 	for range 2 {

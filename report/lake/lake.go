@@ -112,7 +112,7 @@ func (t *Table) Parse(key string) (File, bool) {
 }
 
 // Files lists the files of the table from the first to the last day, in the order of
-// their keys. Both days are included. If last is zero, there is no last day.
+// their keys. Both days are included. A zero last means every later day.
 func (t *Table) Files(ctx context.Context, first, last row.Date) ([]File, error) {
 	var out []File
 	beyond := ""

@@ -75,7 +75,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// The account of a record is not to be trusted, and must not come into a path.
+// The account of a record is not trusted, so it must not get into a path.
 func TestPlace(t *testing.T) {
 	day := date(t, "2026-03-01")
 	for account, want := range map[string]string{
@@ -94,7 +94,7 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-// Keys lie in the order of their partitions, and come back as they were.
+// Keys have the order of their partitions, and Parse returns what Key was given.
 func TestKeyOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, byAccount := range []bool{false, true} {
@@ -140,7 +140,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// listed is a store that counts its listings, and fails one.
+// listed is a store that counts its listings and lets one fail.
 type listed struct {
 	lake.Store
 	lists, taken int
@@ -163,7 +163,7 @@ func (s *listed) List(ctx ctx, prefix, after string) iter.Seq2[lake.Item, error]
 	}
 }
 
-// stored makes a store with these objects, of 3 bytes each.
+// stored returns a store with these objects of 3 bytes each.
 func stored(t testing.TB, keys ...string) *listed {
 	t.Helper()
 	s := &listed{Store: &memory{}}
@@ -231,8 +231,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// FilesOf gives the files of just these days, in no more listings than the days
-// lie apart.
+// FilesOf returns the files of exactly these days. It needs one listing for each group of
+// days that are close together.
 func TestFilesOf(t *testing.T) {
 	begin := date(t, "2026-01-01")
 	table := &lake.Table{Name: "signins"}

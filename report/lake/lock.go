@@ -95,7 +95,7 @@ func (r lockRecord) encode() ([]byte, error) {
 
 // Acquire takes the lock. It does so in one of these cases:
 //
-//   - there is no lock, or it was released
+//   - the lock does not exist, or it was released
 //   - it has expired by the clock of this run
 //   - it has not changed for a whole lease during this call
 //

@@ -12,10 +12,10 @@ import (
 	"trailgate/report/lake"
 )
 
-// world runs several jobs at one state, one operation of the store at a time,
-// in an order that a seed decides, with clocks that differ and are set, and
-// jobs that freeze between any two operations.
-type world struct {
+// jobScheduler runs several jobs on one state. It does one operation of the store at a
+// time, in an order that depends on a seed. The clocks of the jobs differ and are changed,
+// and jobs are paused between any two operations.
+type jobScheduler struct {
 	t                           *testing.T
 	random                      *rand.Rand
 	store                       *memory
@@ -33,14 +33,14 @@ type job struct {
 	over   bool
 }
 
-// pause gives the turn back to the world.
+// pause lets the scheduler choose the next job.
 func (j *job) pause() {
 	if !j.over && !j.yield(struct{}{}) {
 		j.over = true
 	}
 }
 
-func (w *world) run(j *job) iter.Seq[struct{}] {
+func (w *jobScheduler) run(j *job) iter.Seq[struct{}] {
 	return func(yield func(struct{}) bool) {
 		j.yield = yield
 		ctx, cancel := context.WithCancel(w.t.Context())
@@ -75,8 +75,8 @@ func (w *world) run(j *job) iter.Seq[struct{}] {
 	}
 }
 
-// work is what a job does while it holds the lock: read, renew, commit.
-func (w *world) work(ctx context.Context, run string, lease *lake.Lease) {
+// work is what a job does while it has the lock: read, renew, commit.
+func (w *jobScheduler) work(ctx context.Context, run string, lease *lake.Lease) {
 	log := &lake.Log{Store: w.store}
 	snap, err := log.Latest(ctx)
 	if told := w.made[snap.Number]; err == nil && told != "" && told != snap.Run {
@@ -111,19 +111,19 @@ func (w *world) work(ctx context.Context, run string, lease *lake.Lease) {
 	}
 }
 
-// TestLockInManyOrders is the property that everything rests on: of each
-// generation just one run is told that it has committed it, it goes on from
-// the one before, and at no moment do two leases stand.
+// TestLockInManyOrders proves the property on which everything depends. For each generation
+// exactly one run is told that it has committed it, and that run continued from the
+// generation before. Two leases never last at the same time.
 func TestLockInManyOrders(t *testing.T) {
 	var taken, lost, refused, stale, made int
 	for seed := range uint64(40) {
-		w := &world{t: t, random: rand.New(rand.NewPCG(seed, 1)), store: &memory{}, made: map[int64]string{},
+		w := &jobScheduler{t: t, random: rand.New(rand.NewPCG(seed, 1)), store: &memory{}, made: map[int64]string{},
 			now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
 		w.store.before = func() { w.current.pause() }
 		w.turn(2 + w.random.IntN(4))
 		w.store.before = nil
 		top, err := (&lake.Log{Store: w.store}).Latest(t.Context())
-		// A job may have been stopped before it was told of its commit.
+		// A job may have been stopped after its commit and before it got the answer.
 		if err != nil || top.Number < int64(len(w.made)) {
 			t.Errorf("seed %d: the log ends at %d (%v), %d commits were told", seed, top.Number, err, len(w.made))
 		}
@@ -138,8 +138,8 @@ func TestLockInManyOrders(t *testing.T) {
 	}
 }
 
-// turn lets jobs take turns until the world ends.
-func (w *world) turn(jobs int) {
+// turn runs the jobs in turn until all have ended.
+func (w *jobScheduler) turn(jobs int) {
 	var all []*job
 	var next []func() (struct{}, bool)
 	for i := range jobs {

@@ -13,7 +13,7 @@ import (
 
 const minute = time.Minute
 
-// clock is a simulated one: waiting moves it.
+// clock is simulated: it moves when somebody waits.
 type clock struct {
 	now   time.Time
 	waits int
@@ -156,8 +156,8 @@ func TestLockTakeover(t *testing.T) {
 	}
 }
 
-// TestLockWatchedWhileRenewed has a holder whose clock stands still: its
-// renewals must still be seen, also where the same content has the same tag.
+// TestLockWatchedWhileRenewed has a holder whose clock does not move. Others must still see
+// its renewals, even if the same content has the same tag.
 func TestLockWatchedWhileRenewed(t *testing.T) {
 	store, c, still := lake.Disk{Root: t.TempDir()}, noon(), noon()
 	lease := acquire(t, lockOf(store, "holder", still), 0)
@@ -216,7 +216,7 @@ func TestLockNeeds(t *testing.T) {
 	}
 }
 
-// careless is a store that passes over conditions of one kind.
+// careless is a store that ignores conditions of one kind.
 type careless struct {
 	*memory
 	absent bool
@@ -241,7 +241,7 @@ func TestLockFindsCarelessServer(t *testing.T) {
 	}
 }
 
-// deaf carries out writes and loses the answers, while it is told to.
+// deaf is a store that carries out writes and, if told to, loses the answers.
 type deaf struct {
 	*memory
 	lose bool

@@ -43,7 +43,7 @@ type Log struct {
 
 // Snapshot is the current content of a Log. The zero Snapshot is that of an empty Log.
 type Snapshot struct {
-	Number  int64    // the highest generation that exists; 0 if there is none
+	Number  int64    // the highest generation that exists; 0 for an empty Log
 	From    int64    // the generation of Run, Version and Body; lower than Number if later ones are damaged
 	Version int      // the version of Body
 	Run     string   // the run that committed it
@@ -184,7 +184,7 @@ func (l *Log) listNumbers(ctx context.Context, after int64) ([]int64, error) {
 	return all, nil
 }
 
-// Empty reports whether there are no generations.
+// Empty reports whether the Log has no generation, not even a damaged one.
 func (l *Log) Empty(ctx context.Context) (bool, error) {
 	all, err := l.listNumbers(ctx, 0)
 	return len(all) == 0, err

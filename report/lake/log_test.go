@@ -16,8 +16,8 @@ import (
 
 func generation(n int64) string { return fmt.Sprintf("generation-%010d.jsonl", n) }
 
-// stateFile is a generation by the words of Log's comment, for versions that
-// the program does not write.
+// stateFile returns a generation as the comment of Log describes it. It can make versions
+// that the program does not write.
 func stateFile(version int, number int64, run, body, more string) []byte {
 	head := fmt.Sprintf(`{"trailgate_state":%d,"generation":%d,"run":%q,"bytes":%d%s,"sha256":"`, version, number, run, len(body), more)
 	sum := sha256.Sum256([]byte(head + `"}` + "\n" + body))
@@ -54,7 +54,7 @@ func TestLog(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	// What the file looks like is a contract with the next version.
+	// The next version must be able to read the file, so its form is fixed.
 	if diff := cmp.Diff(string(stateFile(2, 2, "x", "one\n", "")), func() string {
 		other := &memory{}
 		commit(t, &lake.Log{Store: other}, 2, "x", "one\n")
@@ -64,7 +64,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// What an earlier version of the program wrote is read, and says what it is.
+// A state of an earlier version is read, and its version is returned.
 func TestLogReadsOlder(t *testing.T) {
 	store := &memory{}
 	l := &lake.Log{Store: store}
@@ -75,7 +75,7 @@ func TestLogReadsOlder(t *testing.T) {
 	}
 }
 
-// Empty tells nothing of the generations but whether there are any.
+// Empty reports whether there are generations, even if they are damaged.
 func TestLogEmpty(t *testing.T) {
 	store := &memory{}
 	l := &lake.Log{Store: store}
@@ -112,7 +112,7 @@ func TestLogPassesOverStrangeNames(t *testing.T) {
 	}
 }
 
-// TestLogNoticesEveryChange cuts a file at every length and flips every bit.
+// TestLogNoticesEveryChange cuts a file at every length and changes every bit.
 func TestLogNoticesEveryChange(t *testing.T) {
 	store := &memory{}
 	l := &lake.Log{Store: store}
@@ -179,7 +179,7 @@ func TestLogSaysHowItIsDamaged(t *testing.T) {
 	if !errors.As(err, &damaged) || len(damaged.Damaged) != 4 || damaged.Name != "memory:" {
 		t.Errorf("all damaged: %v", err)
 	}
-	// The next commit goes above what is damaged.
+	// The next commit gets a number above the damaged ones.
 	commit(t, l, 5, "run", "new")
 	if snap := latest(t, l); snap.From != 5 {
 		t.Errorf("%+v", snap)
@@ -201,7 +201,7 @@ func TestLogRefusesNewer(t *testing.T) {
 			if !errors.As(err, &newer) || newer.Name != "memory:"+generation(3) || newer.Version < 3 {
 				t.Fatalf("Latest: %v", err)
 			}
-			// Damaged newer state is damaged state.
+			// A damaged state of a newer version counts as damaged.
 			store.set(generation(3), file[:len(file)-1])
 			if snap := latest(t, l); snap.From != 2 {
 				t.Errorf("%+v", snap)
@@ -235,8 +235,8 @@ func TestCommit(t *testing.T) {
 	}
 }
 
-// TestCommitOfPrunedNumber is a run that was frozen so long that the number it
-// is about to make has been made by another, and pruned.
+// TestCommitOfPrunedNumber has a run that was paused for long. Meanwhile another run has
+// created the same generation, and deleted it again.
 func TestCommitOfPrunedNumber(t *testing.T) {
 	l := &lake.Log{Store: &memory{}}
 	for n := range int64(5) {

@@ -15,8 +15,8 @@ import (
 	"trailgate/report/lake"
 )
 
-// memory is a store for tests that need many operations or their order. It
-// passes the suite itself.
+// memory is a store for tests that need many operations, or the order of operations. It
+// passes storeSuite itself.
 type memory struct {
 	mu      sync.Mutex
 	objects map[string][]byte
@@ -76,7 +76,8 @@ func (m *memory) Put(ctx context.Context, key string, data []byte, when lake.Con
 	return m.tags[key], nil
 }
 
-// set stores without condition. The caller holds the mutex, or is alone.
+// set stores an object without a condition. The caller must have locked the mutex, or be
+// the only user.
 func (m *memory) set(key string, data []byte) {
 	if m.objects == nil {
 		m.objects, m.tags = map[string][]byte{}, map[string]lake.Tag{}

@@ -107,7 +107,7 @@ func (b S3) read(ctx context.Context, key string) (data []byte, tag Tag, err err
 	return data, tag, err
 }
 
-// lacks reports whether a listing shows that there is no such object. If the caller may not
+// lacks reports whether a listing shows that the object does not exist. If the caller may not
 // list the whole bucket, S3 answers GetObject for a missing key with "access denied" (Amazon
 // S3 API Reference, "GetObject").
 func (b S3) lacks(ctx context.Context, key string) bool {

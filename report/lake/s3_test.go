@@ -19,7 +19,8 @@ import (
 	"trailgate/report/lake"
 )
 
-// stand opens a bucket of a stand-in behind a handler that may interfere.
+// stand opens a bucket of an in-process server, behind a handler that can change requests
+// and answers.
 func stand(t *testing.T, attempts int, hook func(s3.Call) s3.Fault, between func(http.Handler) http.Handler) (lake.S3, *s3.Server) {
 	t.Helper()
 	server := &s3.Server{Hook: hook}
@@ -48,8 +49,8 @@ func TestS3Name(t *testing.T) {
 	}
 }
 
-// TestS3LostAnswer carries a conditional write out and loses the answer, so
-// that the attempt after it meets what the first one did.
+// TestS3LostAnswer carries out a conditional write and loses the answer. The next attempt
+// then finds the object of the first.
 func TestS3LostAnswer(t *testing.T) {
 	for _, attempts := range []int{1, 3} {
 		for name, when := range map[string]func(lake.Tag) lake.Condition{
@@ -88,8 +89,8 @@ func TestS3LostAnswer(t *testing.T) {
 	}
 }
 
-// TestS3SpuriousConflict answers as S3 does while another write is under way,
-// though the condition holds.
+// TestS3SpuriousConflict answers with a conflict although the condition holds. S3 does so
+// while another write is in progress.
 func TestS3SpuriousConflict(t *testing.T) {
 	for _, times := range []int32{1, 1000} {
 		var left atomic.Int32
@@ -121,7 +122,7 @@ func TestS3NoConditions(t *testing.T) {
 	if err == nil || errors.Is(err, lake.ErrConflict) || !strings.Contains(err.Error(), "knows no conditional writes") {
 		t.Errorf("says %v", err)
 	}
-	// One that passes conditions over is found by the lock.
+	// The lock finds a server that ignores conditions.
 	b, _ = stand(t, 3, nil, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r.Header.Del("If-Match")
@@ -134,7 +135,7 @@ func TestS3NoConditions(t *testing.T) {
 	}
 }
 
-// operations are the calls that a bucket may refuse.
+// operations are the calls that a bucket can refuse.
 func operations(ctx context.Context, b lake.S3) map[string]error {
 	_, _, get := b.Get(ctx, "k")
 	_, matches := b.Put(ctx, "k", nil, lake.Matches(`"x"`))
@@ -185,8 +186,8 @@ func TestS3Denied(t *testing.T) {
 	}
 }
 
-// TestS3DeniedForAbsent asks for what is absent a server that does not say so:
-// it lets nobody list but by the prefix.
+// TestS3DeniedForAbsent reads a missing object from a server that answers with "access
+// denied". The server allows listings only with the prefix.
 func TestS3DeniedForAbsent(t *testing.T) {
 	hide := func(lists bool) func(next http.Handler) http.Handler {
 		return func(next http.Handler) http.Handler {
@@ -235,7 +236,7 @@ func TestS3NoBucket(t *testing.T) {
 	}
 }
 
-// TestS3PassingFaults shows faults that are over at the second attempt.
+// TestS3PassingFaults has errors that do not occur again at the second attempt.
 func TestS3PassingFaults(t *testing.T) {
 	for name, rules := range map[string][]s3.Rule{
 		"clock set": {{Times: 1, Fault: s3.Fault{Code: "RequestTimeTooSkewed"}}},
@@ -285,7 +286,7 @@ func TestS3ListingIsLazyAndClean(t *testing.T) {
 	}
 }
 
-// TestS3WithoutStartAfter lists at a server that does not know the parameter.
+// TestS3WithoutStartAfter lists the objects of a server that ignores StartAfter.
 func TestS3WithoutStartAfter(t *testing.T) {
 	b, server := stand(t, 1, nil, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -36,7 +36,7 @@ func (e *cutError) Unwrap() error { return e.err }
 // absentError is the answer that an object does not exist.
 type absentError struct{ err error }
 
-func (e *absentError) Error() string { return "there is no such object" }
+func (e *absentError) Error() string { return "the object does not exist" }
 
 func (e *absentError) Unwrap() []error { return []error{fs.ErrNotExist, e.err} }
 
@@ -75,7 +75,7 @@ func said(err error) *saidError {
 	return s
 }
 
-// httpStatus returns the status of the answer, or 0 if there was no answer.
+// httpStatus returns the status of the answer, or 0 without an answer.
 func httpStatus(err error) int {
 	var answer interface{ HTTPStatusCode() int }
 	if errors.As(err, &answer) {

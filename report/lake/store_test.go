@@ -32,7 +32,7 @@ func TestDiskStore(t *testing.T) {
 	storeSuite(t, func(t *testing.T) lake.Store { return lake.Disk{Root: t.TempDir() + "/new/root"} })
 }
 
-// TestDiskStoreWithoutLinks runs the suite as on a file system that has none.
+// TestDiskStoreWithoutLinks runs the suite as on a file system without links.
 func TestDiskStoreWithoutLinks(t *testing.T) {
 	storeSuite(t, func(t *testing.T) lake.Store {
 		return &lake.Disk{Root: t.TempDir(), Step: func(op, _ string) error {
@@ -45,7 +45,7 @@ func TestDiskStoreWithoutLinks(t *testing.T) {
 }
 
 func TestStandInStore(t *testing.T) {
-	// Small pages, so that listings have several.
+	// With small pages a listing has several.
 	srv := httptest.NewServer(&s3.Server{MaxKeys: 3})
 	defer srv.Close()
 	storeSuite(t, bucketsOf(srv.URL))
@@ -68,7 +68,7 @@ func TestGatewayStore(t *testing.T) {
 	storeSuite(t, bucketsOf(g.URL.String()))
 }
 
-// bucketsOf opens stores in new buckets of a server, with and without prefix.
+// bucketsOf opens stores in new buckets of a server, with and without a prefix.
 func bucketsOf(server string) func(*testing.T) lake.Store {
 	n := 0
 	return func(t *testing.T) lake.Store {
@@ -95,8 +95,8 @@ func dial(server string, attempts int) *client.Client {
 	})
 }
 
-// storeSuite holds what is said of Store and When against a store.
-// open gives an empty one.
+// storeSuite checks that a store does what the comments of Store and Condition say. open
+// returns an empty store.
 func storeSuite(t *testing.T, open func(*testing.T) lake.Store) {
 	for name, test := range map[string]func(*testing.T, lake.Store){
 		"absent": suiteAbsent, "round trip": suiteRoundTrip, "keys": suiteKeys, "listing": suiteListing,
@@ -107,7 +107,7 @@ func storeSuite(t *testing.T, open func(*testing.T) lake.Store) {
 	}
 }
 
-// put makes or replaces an object, by whoever is alone.
+// put creates or replaces an object. Nobody else may write it at the same time.
 func put(t *testing.T, s lake.Store, key, data string) lake.Tag {
 	t.Helper()
 	when := lake.Absent()

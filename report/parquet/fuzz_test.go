@@ -15,7 +15,7 @@ import (
 	"trailgate/report/row"
 )
 
-// sound is a small file of each shape that the reader knows.
+// sound returns a small file of each form that the reader knows.
 func sound(t testing.TB) [][]byte {
 	t.Helper()
 	var all [][]byte
@@ -29,8 +29,8 @@ func sound(t testing.TB) [][]byte {
 	return all
 }
 
-// unsealed is the file without the checksums of its pages, which keep the
-// decoders from most damage: whoever means harm leaves them out.
+// unsealed returns the file without the checksums of its pages. The checksums protect the
+// decoders from most damage, but an attacker can leave them out.
 func unsealed(t testing.TB, file []byte) []byte {
 	t.Helper()
 	f, err := pq.OpenFile(bytes.NewReader(file), int64(len(file)))
@@ -53,7 +53,7 @@ func unsealed(t testing.TB, file []byte) []byte {
 				}
 				end := at + int64(in.BytesRead())
 				sum := binary.AppendVarint(nil, int64(h.CRC))
-				// Zero, written at the same length.
+				// This is zero in the same number of bytes.
 				none := append(bytes.Repeat([]byte{0x80}, len(sum)-1), 0)
 				copy(out[at:end], bytes.Replace(file[at:end], sum, none, 1))
 				at = end + int64(h.CompressedPageSize)
@@ -70,7 +70,7 @@ func unsealed(t testing.TB, file []byte) []byte {
 	return out
 }
 
-// survives reads a file of which nothing is known.
+// survives reads a file that may contain anything.
 func survives(t *testing.T, file []byte) {
 	t.Helper()
 	rows, err := readAll[row.SignIn](file)
@@ -102,8 +102,8 @@ func FuzzReadParquet(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file []byte) { survives(t, file) })
 }
 
-// FuzzReadParquetPatched changes sound files in two places: inputs stay small,
-// and get past the outermost checks.
+// FuzzReadParquetPatched changes sound files in two places. So the inputs stay small and
+// pass the first checks.
 func FuzzReadParquetPatched(f *testing.F) {
 	files := sound(f)
 	f.Add(uint8(2), uint16(40), []byte{0xff}, uint16(9000), []byte{0x15, 0x02})
@@ -116,8 +116,8 @@ func FuzzReadParquetPatched(f *testing.F) {
 	})
 }
 
-// TestReadParquetUnsealed turns bytes of a file that has no checksums. Anything
-// may come of it but a panic, or more rows than there were.
+// TestReadParquetUnsealed changes bytes of a file without checksums. The reader must not
+// panic, and must not return more rows than the file has.
 func TestReadParquetUnsealed(t *testing.T) {
 	file := unsealed(t, sound(t)[2])
 	for i := 0; i < len(file); i += 17 {

@@ -21,7 +21,7 @@ import (
 	"trailgate/report/row"
 )
 
-// lakeOptions are those of the files of a lake.
+// lakeOptions returns the options of the files of a lake.
 func lakeOptions() parquet.Options {
 	return parquet.Options{Version: "v0.1.0", RowGroup: 300, Bloom: []string{"event_id", "principal"}}
 }
@@ -48,7 +48,7 @@ func readIDs(file []byte) (all [][2]string, err error) {
 	return all, err
 }
 
-// anything fills every field of a row with something odd, or nothing.
+// anything fills every field of a row with an unusual value, or with none.
 func anything(rng *rand.Rand, v reflect.Value) {
 	parts := []string{"alice", "ボブ", "\x1b[0m", "\u202e", "\xff", "\xc3(", "é", "e\u0301", "\"", "\n", "😀", "\U0010ffff", "\x00", " ", "null", "\ufeff"}
 	text := func() string {
@@ -87,7 +87,7 @@ func anything(rng *rand.Rand, v reflect.Value) {
 	}
 }
 
-// asWritten is what a row comes back as: in UTC, to the millisecond, and UTF-8.
+// asWritten changes a row as writing and reading do: UTC, whole milliseconds, UTF-8.
 func asWritten(v reflect.Value) {
 	for i := range v.NumField() {
 		switch p := v.Field(i).Addr().Interface().(type) {
@@ -238,7 +238,7 @@ func TestReadParquetStops(t *testing.T) {
 	if n != 20 {
 		t.Errorf("%d rows", n)
 	}
-	// What panics in the reader's caller is not the file's fault.
+	// A panic of the caller must not become an error of the file.
 	defer func() {
 		if p := recover(); p != "mine" {
 			t.Errorf("panic %v", p)
@@ -261,7 +261,7 @@ func TestReadParquetEmpty(t *testing.T) {
 
 var errGone = errors.New("gone")
 
-// failing fails behind an offset.
+// failing is a reader that fails after an offset.
 type failing struct {
 	io.ReaderAt
 	from int64
@@ -313,8 +313,8 @@ func TestReadParquetErrors(t *testing.T) {
 	}
 }
 
-// TestReadParquetDamaged cuts a file and turns bits of it, all over: what comes
-// of it are the same rows or an error, and never a panic.
+// TestReadParquetDamaged cuts a file at many places and changes many of its bits. The reader
+// must return the same rows or an error, and must not panic.
 func TestReadParquetDamaged(t *testing.T) {
 	_, file := parquetFile(t, slices.Collect(rowtest.Many(12, 3)), parquet.Options{RowGroup: 8, Bloom: []string{"event_id"}})
 	for n := 0; n < len(file); n += 61 {

@@ -111,7 +111,7 @@ func TestParquetSchema(t *testing.T) {
 	if diff := cmp.Diff(wantSchema, f.Schema().String()); diff != "" {
 		t.Errorf("schema (-want +got):\n%s", diff)
 	}
-	// The columns that Columns states are those of the file, in that order.
+	// The file has the columns that row.Columns returns, in that order.
 	for _, c := range []struct {
 		kind   row.Kind
 		schema *pq.Schema
@@ -136,8 +136,8 @@ func TestParquetSchema(t *testing.T) {
 	}
 }
 
-// TestParquetNulls holds that what is absent is null and what is there is not,
-// in runs of all lengths, even if an empty text was cut out of another.
+// TestParquetNulls proves that exactly the absent values are null, in runs of all lengths.
+// An empty text that is a part of another text counts as absent too.
 func TestParquetNulls(t *testing.T) {
 	type nullable struct {
 		AccountID *string    `parquet:"account_id,optional"`
@@ -150,7 +150,7 @@ func TestParquetNulls(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for round := range 30 {
-		// Runs of one kind: one, another as long, and a long one; and any.
+		// Runs of equal values: short ones, a long one, and random ones.
 		var there []bool
 		for has, run := round%2 == 0, 0; len(there) < 150; has, run = !has, run+1 {
 			n := 1 + round/2
@@ -275,7 +275,7 @@ func TestParquetUnsorted(t *testing.T) {
 	}
 }
 
-// highWater counts bytes and now and then looks how much memory is in use.
+// highWater counts bytes and sometimes measures how much memory is in use.
 type highWater struct {
 	written, writes int
 	heap            uint64
@@ -296,8 +296,8 @@ func (h *highWater) look() {
 	h.heap = max(h.heap, m.HeapAlloc)
 }
 
-// TestParquetMemory holds that memory does not grow with the rows: several row
-// groups in, what is in use is still no more than one row group.
+// TestParquetMemory proves that the memory does not grow with the number of rows. After
+// several row groups it is still that of one.
 func TestParquetMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 300,000 rows")

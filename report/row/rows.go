@@ -14,14 +14,14 @@ type SignIn struct {
 	EventTime       time.Time `parquet:"event_time,timestamp(millisecond)" doc:"when it happened"`
 	EventID         string    `parquet:"event_id" doc:"CloudTrail eventID"`
 	OriginalEventID string    `parquet:"original_event_id,optional" doc:"eventID of the record that this one corrects or delivers again (addendum.originalEventID)"`
-	AccountID       string    `parquet:"account_id,optional,dict" doc:"account whose log holds it: recipientAccountId, else the identity's"`
+	AccountID       string    `parquet:"account_id,optional,dict" doc:"account whose log has the record: recipientAccountId, or else the account of the identity"`
 	RecordedRegion  string    `parquet:"recorded_region,optional,dict" doc:"awsRegion as written, global included"`
 	Partition       string    `parquet:"partition,optional,dict" doc:"aws, aws-cn, aws-us-gov, aws-eusc, aws-iso and so on"`
 	Scope           string    `parquet:"scope,dict" doc:"global, regional or unknown"`
 	Endpoint        string    `parquet:"endpoint,optional,dict" doc:"global or a Region; null when unknown"`
 	Basis           string    `parquet:"basis,dict" doc:"what the verdict rests on: host, marker, region, identity or none"`
 	Confidence      string    `parquet:"confidence,dict" doc:"certain, high or low"`
-	Notes           []string  `parquet:"notes,list" parquet-element:",dict" doc:"sorted: region-mismatch (host and awsRegion disagree), maybe-proxied (an IAM user at us-east-2, eu-north-1 or ap-southeast-2), account-host (the host's first label is an account), foreign-host (no AWS sign-in host), unknown-region (awsRegion is in no table), idc (an Identity Center role), malformed-field (a field had a JSON type that cannot be read)"`
+	Notes           []string  `parquet:"notes,list" parquet-element:",dict" doc:"sorted: region-mismatch (host and awsRegion disagree), maybe-proxied (an IAM user at us-east-2, eu-north-1 or ap-southeast-2), account-host (the host's first label is an account), foreign-host (not an AWS sign-in host), unknown-region (awsRegion is not in the table of Regions), idc (an Identity Center role), malformed-field (a field had a JSON type that cannot be read)"`
 	SigninHost      string    `parquet:"signin_host,optional,dict" doc:"tlsDetails.clientProvidedHostHeader"`
 	IdentityType    string    `parquet:"identity_type,optional,dict" doc:"IAMUser, Root, AssumedRole and so on, as recorded"`
 	Principal       string    `parquet:"principal,dict" doc:"stable key of the person: ACCOUNT/user/NAME, ACCOUNT/role/ROLE/SESSION, identity-center/SESSION, ACCOUNT/federated/NAME, ACCOUNT/root or ACCOUNT/unknown"`
@@ -56,7 +56,7 @@ type Finding struct {
 	Reason    string   `parquet:"reason,optional" doc:"the finding in words"`
 	Observed  string   `parquet:"observed,optional,dict" doc:"what was seen, such as the endpoint"`
 	Expected  []string `parquet:"expected,list" parquet-element:",dict" doc:"what was expected instead"`
-	Surprise  *float64 `parquet:"surprise,optional" doc:"bits of surprise; null where no baseline spoke"`
+	Surprise  *float64 `parquet:"surprise,optional" doc:"bits of surprise; null if no baseline was used"`
 	SignIn
 }
 
@@ -96,5 +96,5 @@ type Coverage struct {
 	FirstDay         Date   `parquet:"first_day,optional,date" doc:"first day with log files"`
 	LastDay          Date   `parquet:"last_day,optional,date" doc:"last day with log files"`
 	DaysWithFiles    int    `parquet:"days_with_files" doc:"days that have log files"`
-	DaysWithoutFiles []Date `parquet:"days_without_files,list" parquet-element:",date" doc:"days that have none although they were asked for"`
+	DaysWithoutFiles []Date `parquet:"days_without_files,list" parquet-element:",date" doc:"days in the window that have no log files"`
 }

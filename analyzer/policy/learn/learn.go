@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 
 	"trailgate/analyzer"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -29,7 +29,7 @@ const (
 // person whose name they type. Nor does one whose endpoint is not known, or
 // that nobody can be named for.
 type Learner struct {
-	Table endpoint.Table
+	Table region.Table
 
 	cells    map[evidenceKey]*evidence
 	accounts map[string]bool
@@ -206,7 +206,7 @@ func habitWord(key evidenceKey, c *evidence) string {
 	switch {
 	case c.verdict.Scope == analyzer.ScopeUnknown:
 		return ""
-	case key.kind == signin.TypeIAMUser && key.partition == endpoint.AWS && policy.ProxyClass(key.endpoint):
+	case key.kind == signin.TypeIAMUser && key.partition == region.AWS && policy.ProxyClass(key.endpoint):
 		return analyzer.Global
 	case c.verdict.Scope == analyzer.ScopeRegional && c.sample.Identity.IdentityCenter():
 		// Where the home is not known, idc-home keeps the sign-in unjudged.

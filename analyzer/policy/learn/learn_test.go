@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/analyzer"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/internal/samples"
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/policy/learn"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
@@ -28,7 +28,7 @@ func learnFrom(events []signin.Event) (learn.Draft, error) {
 // mustParse reads a policy that is meant to be right. The version is put in front.
 func mustParse(t testing.TB, text string) *policy.Policy {
 	t.Helper()
-	p, err := policy.Parse("policy.yaml", []byte("version: 1\n"+text), endpoint.Table{})
+	p, err := policy.Parse("policy.yaml", []byte("version: 1\n"+text), region.Table{})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -125,7 +125,7 @@ rules:
 	if d.Rules != strings.Count(rules, "- name:") {
 		t.Errorf("%d rules", d.Rules)
 	}
-	again, err := policy.Parse("again.yaml", d.YAML, endpoint.Table{})
+	again, err := policy.Parse("again.yaml", d.YAML, region.Table{})
 	if err != nil || len(again.Warnings()) > 0 {
 		t.Errorf("%v, %v", err, again.Warnings())
 	}
@@ -136,7 +136,7 @@ func TestLearnNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := policy.Parse("p.yaml", d.YAML, endpoint.Table{})
+	p, err := policy.Parse("p.yaml", d.YAML, region.Table{})
 	if err != nil || decide(p, samples.Event(samples.User(), "eu-west-1", "")).Judged {
 		t.Errorf("%v\n%s", err, d.YAML)
 	}
@@ -205,7 +205,7 @@ func TestLearnFlagsWhatItLeavesOut(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		p, err := policy.Parse("draft.yaml", d.YAML, endpoint.Table{})
+		p, err := policy.Parse("draft.yaml", d.YAML, region.Table{})
 		if err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, d.YAML)
 		}
@@ -282,7 +282,7 @@ func FuzzLearn(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := policy.Parse("draft.yaml", d.YAML, endpoint.Table{})
+		p, err := policy.Parse("draft.yaml", d.YAML, region.Table{})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, d.YAML)
 		}

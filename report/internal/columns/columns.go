@@ -32,7 +32,7 @@ const (
 const TimeLayout = "2006-01-02T15:04:05.000Z"
 
 // Date is a type whose values are days. AppendDate appends the day as
-// YYYY-MM-DD, or nothing if there is no day.
+// YYYY-MM-DD, or nothing if the value is not a day.
 type Date interface {
 	AppendDate(dst []byte) []byte
 }
@@ -114,9 +114,10 @@ func (f *Field) Text(row reflect.Value) string { return row.FieldByIndex(f.index
 // SetText sets the value of a column of type TypeText in an addressable row.
 func (f *Field) SetText(row reflect.Value, s string) { row.FieldByIndex(f.index).SetString(s) }
 
-// Plain returns a value of any type as text, exactly as the row has it. The
-// elements of a list are joined with sep. The text may be dangerous to show.
-func (f *Field) Plain(row reflect.Value, sep string) string {
+// Plain returns a value of any type as text, exactly as the row has it. The elements
+// of a list are joined with sep. The text may be dangerous to show. Plain may use the
+// memory of scratch up to its capacity, so that it allocates less.
+func (f *Field) Plain(row reflect.Value, sep string, scratch []byte) string {
 	switch f.Type {
 	case TypeText:
 		return f.Text(row)
@@ -125,8 +126,7 @@ func (f *Field) Plain(row reflect.Value, sep string) string {
 			return strings.Join(*p, sep)
 		}
 	}
-	var buf [64]byte
-	return string(f.appendPlain(buf[:0], row, sep))
+	return string(f.appendPlain(scratch[:0], row, sep))
 }
 
 // appendPlain appends a value that needs no quoting, so it is for every type

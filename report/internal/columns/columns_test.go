@@ -66,7 +66,7 @@ func TestValuesOfRows(t *testing.T) {
 	for v := range columns.Values(slices.Values(rows)) {
 		var texts []string
 		for i := range fields {
-			texts = append(texts, fields[i].Plain(v, "+"))
+			texts = append(texts, fields[i].Plain(v, "+", nil))
 		}
 		got = append(got, texts)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// StateView is what a state says to people.
+// StateView is the content of a state for people.
 type StateView struct {
 	State      string       `json:"state"`
 	Generation int64        `json:"generation"`
@@ -23,7 +23,7 @@ type StateView struct {
 	WrittenOff []WrittenOff `json:"written_off"`
 	Last       *Summary     `json:"last_run"`
 
-	Damaged []string `json:"-"` // what is damaged in the state, in words
+	Damaged []string `json:"-"` // damaged generations that were passed over, in words
 }
 
 // Show reads a state without taking the lock. The error is an *EmptyStateError, or
@@ -83,8 +83,7 @@ func WriteOff(ctx context.Context, l Location, keys []string) (done, left int, e
 	return len(names), len(state.owed), s.log.Prune(ctx, keptGenerations)
 }
 
-// backlogNames gives the names under which an object is owed: one for each source in
-// which it lies.
+// backlogNames gives the backlog keys of an object: one for each source that has it.
 func (s *State) backlogNames(key string) []string {
 	var names []string
 	for name, o := range s.owed {
@@ -95,7 +94,7 @@ func (s *State) backlogNames(key string) []string {
 	return names
 }
 
-// writeOff writes off what is owed under these names.
+// writeOff moves objects from the backlog to the written-off ones, by their backlog keys.
 func (s *State) writeOff(names []string, at time.Time) {
 	for _, name := range names {
 		o := s.owed[name]

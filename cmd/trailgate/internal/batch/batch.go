@@ -1,6 +1,6 @@
-// Package batch is the incremental export as a library. In come sources, a lake, a
-// state and options. Out come Parquet files in the lake, a new generation of the
-// state, and a Summary of the run. Each sign-in is stored once, however often a run
+// Package batch is the incremental export as a library. It takes sources, a lake, a
+// state and options. It writes Parquet files to the lake and a new generation of the
+// state, and returns a Summary of the run. Each sign-in is stored once, however often a run
 // is repeated, interrupted or killed. The package prints nothing, parses no flags,
 // and reads the clock only through Options.
 package batch
@@ -13,11 +13,11 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/analyzer/endpoint"
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
 	"trailgate/analyzer/text"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/region"
 	"trailgate/report"
 	"trailgate/report/convert"
 	"trailgate/report/lake"
@@ -28,13 +28,14 @@ import (
 // beginning.
 const FirstReach = 30 * 24 * time.Hour
 
-// Observer is told what a run meets, while it runs and from its own goroutine.
+// Observer receives what a run meets. The run calls it from its own goroutine.
 type Observer interface {
-	// Skipped is told what could not be read, once everything has been read.
+	// Skipped receives what could not be read. The run calls it once, after its commit.
 	Skipped(c *ingest.Coverage)
-	// Problems is told what is wrong with the exceptions of the policy.
+	// Problems receives the problems with the exceptions of the policy.
 	Problems(all policy.Problems)
-	// SourceFailed is told that a source failed as a whole. Others went on.
+	// SourceFailed receives the error of a source that failed as a whole. The run has
+	// used the other sources.
 	SourceFailed(err error)
 }
 
@@ -45,9 +46,9 @@ type Options struct {
 
 	Sources []ingest.Source
 	Window  ingest.Window // Since, Accounts and Regions; no Since: where the state begins
-	Until   time.Time     // read only what was delivered before; zero: no bound
+	Until   time.Time     // read only what was delivered before this time; zero: no bound
 
-	Regions  endpoint.Table
+	Regions  region.Table
 	Detector *detect.Detector // its Baseline comes from the state
 	Tally    *policy.Tally    // of the detector's policy, if there is one
 	FailOn   rule.Severity    // zero: no finding makes the status StatusFindings
@@ -61,10 +62,10 @@ type Options struct {
 	Observer Observer
 }
 
-// Run is one incremental export. It takes the lock, reads what is new, judges it,
-// writes files, and commits. The Summary says what was done, also after an error.
-// With an error nothing was committed, or, if Summary.Status is StatusInterrupted
-// and CommitUnknown is set, it is not known. The error is a *FilterChangedError, a
+// Run makes one incremental export. It takes the lock, reads what is new, judges it,
+// writes files, and commits. The Summary says what the run did, also after an error.
+// After an error nothing was committed. There is one exception: if CommitUnknown is set
+// in the Summary, the store did not answer, and the commit may have been made. The error is a *FilterChangedError, a
 // *PartitionMismatchError, an *OtherStateError, an *UnmarkedLakeError or a
 // *SameSourceError if the options do not fit the lake or the state; otherwise it is
 // that of a source, of the lake, or the context's.
@@ -141,8 +142,8 @@ func (x *exporter) run(ctx context.Context) error {
 	return nil
 }
 
-// now is the moment of the run. Nothing that is stamped later counts as the newest
-// that has come.
+// now is the time of the run. A delivery with a later time stamp does not count as the
+// newest one.
 func (x *exporter) now() time.Time {
 	if !x.Until.IsZero() && x.Until.Before(x.began) {
 		return x.Until
@@ -150,7 +151,7 @@ func (x *exporter) now() time.Time {
 	return x.began
 }
 
-// read merges what is new in all sources. It fails if nothing usable came.
+// read merges what is new in all sources. It fails if no source could be used.
 func (x *exporter) read(ctx context.Context) (*ingest.Merger, error) {
 	var sources []ingest.Source
 	for _, s := range x.sources {
@@ -162,7 +163,7 @@ func (x *exporter) read(ctx context.Context) (*ingest.Merger, error) {
 		return nil, context.Cause(ctx)
 	}
 	if failed != nil && m.Coverage.Read == 0 && m.Coverage.Skipped[ingest.CauseSource] == len(x.sources) {
-		return nil, failed // nothing usable; that nothing is new in another source is of use
+		return nil, failed // all sources failed; a source without news would have been useful
 	}
 	x.failed, x.readCoverage = failed, &m.Coverage
 	return m, nil
@@ -178,7 +179,7 @@ func (x *exporter) countRead(m *ingest.Merger) {
 	a.Remarks = append(a.Remarks, c.Remarks...)
 }
 
-// outcome is the status of a run that came to its end.
+// outcome is the status of a run that reached its end.
 func (x *exporter) outcome(c *ingest.Coverage) string {
 	for _, f := range x.changed {
 		if severity, err := rule.ParseSeverity(f.Severity); err == nil && x.FailOn != 0 && severity >= x.FailOn {
@@ -191,7 +192,7 @@ func (x *exporter) outcome(c *ingest.Coverage) string {
 	return StatusComplete
 }
 
-// setOutcome puts how a run ended into its summary.
+// setOutcome puts into a summary how the run ended.
 func (x *exporter) setOutcome(ctx context.Context, s *Summary, c *ingest.Coverage, err error) {
 	switch {
 	case err == nil:
@@ -204,12 +205,12 @@ func (x *exporter) setOutcome(ctx context.Context, s *Summary, c *ingest.Coverag
 	s.Seconds = x.Options.Location.Now().Sub(x.began).Seconds()
 }
 
-// addRemark keeps what the reader must know beside the figures.
+// addRemark adds a sentence that the reader needs beside the figures.
 func (x *exporter) addRemark(words string) {
 	x.summary.Remarks = append(x.summary.Remarks, words)
 }
 
-// resume reads the state, and puts in order what an earlier run has left.
+// resume reads the state. It also completes or undoes what an earlier run has left.
 func (x *exporter) resume(ctx context.Context) error {
 	a := &x.summary
 	var err error
@@ -224,7 +225,7 @@ func (x *exporter) resume(ctx context.Context) error {
 		return err
 	}
 	if len(x.rolledBack) > 0 {
-		x.addRemark(fmt.Sprintf("an earlier run ended before its commit: up to %s that it left in the lake were taken back", text.Count(len(x.rolledBack), "file")))
+		x.addRemark(fmt.Sprintf("an earlier run ended before its commit: up to %s that it left in the lake were removed", text.Count(len(x.rolledBack), "file")))
 	}
 	if err := x.begin(ctx); err != nil {
 		return err
@@ -233,8 +234,8 @@ func (x *exporter) resume(ctx context.Context) error {
 	return err
 }
 
-// begin decides from when on the lake holds sign-ins, and checks that this state is
-// the one that fills it.
+// begin decides the time from which the lake holds sign-ins. It also checks that the lake
+// belongs to this state.
 func (x *exporter) begin(ctx context.Context) error {
 	h := &x.state.head
 	x.window = x.Window

@@ -18,7 +18,7 @@ type Compaction struct {
 	Files  int // that were merged
 	Into   int // files
 	Rows   int
-	Twice  int   // rows that were there twice, and are there once now
+	Twice  int   // rows that were in two files, and are in one now
 	Before int64 // bytes
 	After  int64
 }

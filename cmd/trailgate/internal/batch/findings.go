@@ -20,13 +20,13 @@ import (
 	"trailgate/report/row"
 )
 
-// maxBacklogWait is how long history waits for what is owed before it closes over
-// it.
+// maxBacklogWait is how long history waits for an unread object. After that the settled
+// time passes the object, so that one broken file cannot stop the learning for ever.
 const maxBacklogWait = 7 * 24 * time.Hour
 
-// judge judges the new sign-ins, and again all since history was settled, in
-// order of time: so a sign-in that came late is judged, and learned, as if it
-// had come in time. Then history is settled up to a later moment.
+// judge judges the new sign-ins, and once more all sign-ins after the settled time, in
+// order of time. So a late sign-in is judged and learned as if it had come in time. Then
+// it moves the settled time forward.
 func (x *exporter) judge(arrivals []arrival, c *ingest.Coverage) error {
 	head := &x.state.head
 	detector := x.Detector
@@ -101,7 +101,8 @@ func (x *exporter) restoreSettledFindings(before, settled []detect.Finding) {
 	}
 }
 
-// mergeByTime yields what is to be judged, in order of time.
+// mergeByTime yields the pending sign-ins and the arrivals that are not judged yet, in
+// order of time.
 func mergeByTime(pending []signin.Event, arrivals []arrival) iter.Seq[*signin.Event] {
 	return func(yield func(*signin.Event) bool) {
 		i := 0
@@ -174,9 +175,9 @@ func laterOf(a, b time.Time) time.Time {
 	return a
 }
 
-// planFindings brings the table of findings in line with what holds now. What
-// was found after the moment up to which history had been settled is found
-// again by every run, so what is not found any more does not hold.
+// planFindings plans the changes to the table of findings. Every run judges all sign-ins
+// after the settled time again. So a finding after that time that was not made again is
+// withdrawn.
 func (x *exporter) planFindings(ctx context.Context, settled time.Time, changes *plan) error {
 	table := x.table(row.Findings)
 	want := map[lake.Partition][]row.Finding{}
@@ -275,7 +276,7 @@ func compareFindings(a, b row.Finding) int {
 	return cmp.Or(a.EventTime.Compare(b.EventTime), strings.Compare(a.EventID, b.EventID), strings.Compare(a.Rule, b.Rule), strings.Compare(a.FindingID, b.FindingID))
 }
 
-// sameFinding tells whether two rows of the same id say the same.
+// sameFinding reports whether two rows with the same id agree in all that may change.
 func sameFinding(a, b row.Finding) bool {
 	surprise := func(f row.Finding) float64 {
 		if f.Surprise == nil {

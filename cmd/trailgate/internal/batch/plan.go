@@ -12,20 +12,20 @@ import (
 	"trailgate/report/row"
 )
 
-// plan is what a run is about to change in the lake.
+// plan is the list of changes that a run will make in the lake.
 type plan struct {
 	add      []addition
 	replaced []string // keys
 }
 
-// addition is a file that is to be added to a table.
+// addition is a file that the run will add to a table.
 type addition struct {
 	table  *lake.Table
 	key    string
 	encode func() (encoded, error)
 }
 
-// keys are those of the files to add.
+// keys gives the keys of the files to add.
 func (p *plan) keys() []string {
 	var out []string
 	for _, a := range p.add {
@@ -39,7 +39,7 @@ func addToPlan[R row.Row](changes *plan, table *lake.Table, key, version string,
 	changes.add = append(changes.add, addition{table, key, func() (encoded, error) { return encodeRows(table.Name, version, withoutErrors(rows)) }})
 }
 
-// withoutErrors are rows that come without errors.
+// withoutErrors adds a nil error to each row.
 func withoutErrors[R any](rows iter.Seq[R]) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		for row := range rows {
@@ -61,7 +61,7 @@ func (x *exporter) writeLastManifest(ctx context.Context) error {
 	return nil
 }
 
-// apply writes the files and commits. If nothing has changed it does neither.
+// apply writes the files and commits. It does nothing if nothing has changed.
 func (x *exporter) apply(ctx context.Context, changes *plan) error {
 	after, err := x.state.encode(false)
 	if err != nil {
@@ -82,20 +82,20 @@ func (x *exporter) apply(ctx context.Context, changes *plan) error {
 	if err := x.writeAndCommit(ctx, changes); err != nil {
 		x.summary.Files = nil
 		if failed := x.rollBack(err, keys); failed != nil {
-			x.addRemark("what the run had written is left to the next: " + failed.Error())
+			x.addRemark("the files of this run could not be removed; the next run removes them: " + failed.Error())
 		}
 		if x.commitUnknown {
-			x.addRemark("no answer came to a write, which may yet be done; the next run waits until the lock has run out, and puts that in order")
+			x.addRemark("the store did not answer a write, which may still be done; the next run waits until the lock has expired, and then finds out")
 		}
 		return x.causeOf(ctx, err)
 	}
 	a := &x.summary
 	a.Generation, a.Committed, a.Replaced = x.snapshot.Number+1, true, changes.replaced
 	if err := x.cleanUp(changes.replaced, keys); err != nil {
-		x.addRemark("committed, but not all could be cleared away; the next run does it: " + err.Error())
+		x.addRemark("committed, but the replaced files could not all be removed; the next run removes them: " + err.Error())
 	}
 	if err := x.writeManifest(x.graceCtx, x.state.last); err != nil {
-		x.addRemark("committed, but the manifest could not be written; the next run does it: " + err.Error())
+		x.addRemark("committed, but the manifest could not be written; the next run writes it: " + err.Error())
 	}
 	return nil
 }
@@ -121,8 +121,9 @@ func (x *exporter) writeAndCommit(ctx context.Context, changes *plan) error {
 	return nil
 }
 
-// causeOf gives the reason for which a run was told to stop, if it was, or was
-// overtaken: files that are gone are a sign of that.
+// causeOf gives the reason behind an error. If the run was asked to stop, it is the
+// cause of the context. If files have vanished, another run may have taken the lock: it
+// is then lake.ErrLost.
 func (h *session) causeOf(ctx context.Context, err error) error {
 	switch {
 	case err == nil:

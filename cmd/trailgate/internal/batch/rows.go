@@ -19,7 +19,7 @@ type encoded struct {
 }
 
 // encodeRows makes a file of the rows of one partition, which must be in order
-// of event_time. An error among them makes none.
+// of event_time. After an error among the rows it does not make a file.
 func encodeRows[R row.Row](table, version string, rows iter.Seq2[R, error]) (encoded, error) {
 	var out encoded
 	var broken error
@@ -72,7 +72,7 @@ func rowsOf[R row.Row](ctx context.Context, t *lake.Table, f lake.File) iter.Seq
 }
 
 // forEachID hands each event id, and each original event id, that a file of a lake
-// holds to take.
+// holds to the function take.
 func forEachID(ctx context.Context, t *lake.Table, f lake.File, take func(id string)) error {
 	data, err := t.Read(ctx, f)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"trailgate/report/lake"
 )
 
-// Location is a lake and its state, and how to hold the lock on them.
+// Location says where a lake and its state are, and how a run holds the lock on them.
 type Location struct {
 	Lake      lake.Store // nil: only the state is used
 	LakeName  string     // as the user named it
@@ -33,19 +33,18 @@ type session struct {
 	runName       string
 	lease         *lake.Lease
 	snapshot      lake.Snapshot
-	commitUnknown bool            // a write of this run may yet be done
-	commitTried   bool            // of the present generation
-	rolledBack    map[string]bool // files that an earlier run left, and that were taken back
-	graceCtx      context.Context // lasts shutdownGrace longer than the run's
-	endGrace      func()
+	commitUnknown bool            // the store did not answer a write, which may still be done
+	commitTried   bool            // the commit of this generation was sent
+	rolledBack    map[string]bool // files of an earlier run that were removed
+	graceCtx      context.Context // ends shutdownGrace after the context of the run
+	endGrace      func()          // releases graceCtx
 }
 
-// keptGenerations is how many generations of the state are kept: the present
-// one, and those to fall back to when it is damaged.
+// keptGenerations is how many generations of the state are kept. The older ones are used
+// if the newest is damaged.
 const keptGenerations = 3
 
-// shutdownGrace is how long a run that is told to stop may take, in all, to put
-// things in order.
+// shutdownGrace is how long a run may take to clean up after it was asked to stop.
 const shutdownGrace = 8 * time.Second
 
 // withGrace gives a context that ends shutdownGrace after the given one.
@@ -61,14 +60,14 @@ func withGrace(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// openSession waits for the lock on a state. The run is its holder.
+// openSession waits for the lock on a state and takes it in the name of the run.
 func openSession(ctx context.Context, l *Location, runName string) (*session, error) {
 	s := newSession(l)
 	return s, s.acquire(ctx, runName)
 }
 
 // openFilled is openSession for work on what an export has committed. If nothing was
-// committed, it writes nothing, not even the lock.
+// committed, it fails before it writes anything, even the lock.
 func openFilled(ctx context.Context, l *Location) (*session, error) {
 	s := newSession(l)
 	empty, err := s.log.Empty(ctx)
@@ -83,7 +82,7 @@ func openFilled(ctx context.Context, l *Location) (*session, error) {
 
 func newSession(l *Location) *session { return &session{Location: l, log: lake.Log{Store: l.State}} }
 
-// acquire waits for the lock.
+// acquire waits for the lock and takes it.
 func (s *session) acquire(ctx context.Context, runName string) error {
 	s.runName = runName
 	host, err := os.Hostname()
@@ -107,8 +106,8 @@ func NewRunName() string {
 	return hex.EncodeToString(b[:])
 }
 
-// renewLease renews the lock while the run goes on. When it is lost the context
-// ends, and the cause says so.
+// renewLease renews the lock until the returned function is called. If the lock is lost,
+// it ends the returned context with the cause lake.ErrLost.
 func (s *session) renewLease(ctx context.Context) (context.Context, func()) {
 	inner, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
@@ -126,7 +125,7 @@ func (s *session) renewLease(ctx context.Context) (context.Context, func()) {
 				cancel(err)
 				return
 			case err != nil && inner.Err() == nil:
-				// The store may answer again before the lease has run out.
+				// The store may answer the next try before the lease has expired.
 				continue
 			}
 		}
@@ -137,21 +136,21 @@ func (s *session) renewLease(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// release lets go of the lock, also when the run was told to stop. Where a
-// write may yet come to be, the lock is left to run out: by then it has come or
-// never will.
+// release gives the lock back, also if the run was asked to stop. It keeps the lock if
+// the store did not answer a write. The lock then expires, and until then the store has
+// either done the write or dropped it.
 func (s *session) release() {
 	defer s.endGrace()
 	if s.commitUnknown {
 		return
 	}
 	if err := s.lease.Release(s.graceCtx); err != nil {
-		return // it runs out by itself
+		return // the lock expires
 	}
 }
 
-// load reads the state. The first run of all gives it its id, before anything
-// else is written.
+// load reads the state. The first run gives the state its id before it writes anything
+// else.
 func (s *session) load(ctx context.Context) (*State, error) {
 	state, err := s.latest(ctx)
 	if err != nil || state != nil {
@@ -161,7 +160,7 @@ func (s *session) load(ctx context.Context) (*State, error) {
 	return newState(id), err
 }
 
-// committed reads a state in which something has been committed.
+// committed reads the state, and fails if nothing was committed in it.
 func (s *session) committed(ctx context.Context) (*State, error) {
 	state, err := s.latest(ctx)
 	if err == nil && state == nil {
@@ -170,7 +169,7 @@ func (s *session) committed(ctx context.Context) (*State, error) {
 	return state, err
 }
 
-// latest reads what was committed last; nil where nothing was.
+// latest reads the newest generation of the state. It is nil if nothing was committed.
 func (s *session) latest(ctx context.Context) (*State, error) {
 	var err error
 	if s.snapshot, err = s.log.Latest(ctx); err != nil || s.snapshot.Number == 0 {
@@ -183,7 +182,8 @@ func (s *session) latest(ctx context.Context) (*State, error) {
 	return state, nil
 }
 
-// createID gives the id of a state that has no generation yet.
+// createID gives the id of a state without a generation. Of several runs that try at the
+// same time, the first one decides.
 func (s *session) createID(ctx context.Context) (string, error) {
 	const key = "job.json"
 	type identity struct {
@@ -207,8 +207,8 @@ func (s *session) createID(ctx context.Context) (string, error) {
 	return id.ID, nil
 }
 
-// checkOwnership makes sure that the lake belongs to this state, and is divided as the
-// options say.
+// checkOwnership checks that the lake belongs to this state, and that its tables are
+// divided by the columns of the options. It marks a new lake.
 func (x *exporter) checkOwnership(ctx context.Context) error {
 	mark, tag, err := lake.ReadInfo(ctx, x.Lake)
 	if err != nil {
@@ -231,10 +231,10 @@ func (x *exporter) checkOwnership(ctx context.Context) error {
 	return lake.WriteInfo(ctx, x.Lake, ours, lake.Matches(tag))
 }
 
-// commit makes the next generation of a state, in one step. After an error it
-// does not stand; but if commitUnknown is set, it may yet come to, and with
-// lake.ErrLost another run may have built on it: nothing that it names may then
-// be taken back.
+// commit writes the next generation of the state in one step. After an error the
+// generation does not exist. There are two exceptions. If commitUnknown is set, the store
+// may still write it. With lake.ErrLost another run may have continued from it. In both
+// cases no file that it names may be removed.
 func (s *session) commit(ctx context.Context, body []byte) error {
 	s.commitTried = false // of this generation
 	if err := s.lease.Renew(ctx); err != nil {
@@ -254,7 +254,7 @@ func (s *session) commit(ctx context.Context, body []byte) error {
 	return err
 }
 
-// recover puts in order what an earlier run has left.
+// recover completes or undoes what an earlier run has left.
 func (s *session) recover(ctx context.Context, replaced []string) error {
 	taken, err := lake.Recover(ctx, s.State, s.Lake, s.snapshot, replaced)
 	s.rolledBack = map[string]bool{}
@@ -264,8 +264,7 @@ func (s *session) recover(ctx context.Context, replaced []string) error {
 	return err
 }
 
-// cleanUp removes what a commit has made superfluous. None of it is needed: what
-// stays is removed by the next run.
+// cleanUp removes what is not needed after a commit. If it fails, the next run does it.
 func (s *session) cleanUp(replaced, added []string) error {
 	return errors.Join(
 		lake.Remove(s.graceCtx, s.Lake, replaced),
@@ -273,15 +272,15 @@ func (s *session) cleanUp(replaced, added []string) error {
 		s.log.Prune(s.graceCtx, keptGenerations))
 }
 
-// rollBack takes back the files of a run that did not come to its commit, for the
-// reason given. What may yet come to be is left to the next run.
+// rollBack removes the files of a run that failed before its commit, for the given reason.
+// If the commit may exist, it leaves the files to the next run.
 func (s *session) rollBack(reason error, added []string) error {
 	switch {
 	case s.commitUnknown:
-		return nil // a generation that may come to stand needs them
+		return nil // the generation needs them if the store still writes it
 	case s.commitTried && errors.Is(reason, lake.ErrLost):
-		// Another run is further. If it built on this one's generation, the
-		// files count; if not, it has taken them back, or the next one does.
+		// Another run has the lock. If it continued from this generation, the files
+		// are needed. Otherwise that run, or the next one, removes them.
 		return nil
 	case errors.Is(reason, lake.ErrOutcomeUnknown):
 		s.commitUnknown = true
@@ -290,8 +289,8 @@ func (s *session) rollBack(reason error, added []string) error {
 	return lake.ClearIntent(s.graceCtx, s.State, s.Lake, s.snapshot.Number+1, s.runName, added, false)
 }
 
-// writeManifest writes the manifest of the run that committed the present generation,
-// unless it is there.
+// writeManifest writes the manifest of the run that committed the newest generation. It
+// does nothing if the manifest exists.
 func (s *session) writeManifest(ctx context.Context, a *Summary) error {
 	key := fmt.Sprintf("%s/runs/%010d-%s.json", lake.Metadata, a.Generation, a.Run)
 	if _, _, err := s.Lake.Get(ctx, key); err == nil || !errors.Is(err, fs.ErrNotExist) {

@@ -13,16 +13,16 @@ import (
 	"trailgate/report/row"
 )
 
-// arrival is a sign-in of this run, and what is to become of it.
+// arrival is a sign-in of this run, and what the run must do with it.
 type arrival struct {
 	*signin.Event
-	isNew bool // the lake lacks it
-	judge bool // it has not been judged yet
+	isNew bool // it is not in the lake
+	judge bool // it was not judged yet
 }
 
-// splitNewAndKnown asks the lake which of the sign-ins it has. A sign-in that the lake
-// has and this state has not judged is judged: an older generation of the state is in
-// use then.
+// splitNewAndKnown looks up which of the sign-ins are in the lake. A sign-in can be in the
+// lake although this state has not judged it. That happens if an older generation of the
+// state is in use. Such a sign-in is judged as well.
 func (x *exporter) splitNewAndKnown(ctx context.Context, m *ingest.Merger) ([]arrival, error) {
 	events := m.Sorted()
 	held, err := x.idsInLake(ctx, events)
@@ -54,8 +54,8 @@ func (x *exporter) splitNewAndKnown(ctx context.Context, m *ingest.Merger) ([]ar
 	return out, nil
 }
 
-// idsInLake says which of the sign-ins' ids the lake has, in the partitions to which
-// they belong.
+// idsInLake says for each id of the sign-ins whether it is in the lake. It reads only the
+// days of the sign-ins.
 func (x *exporter) idsInLake(ctx context.Context, events []*signin.Event) (map[string]bool, error) {
 	held := map[string]bool{}
 	var days []row.Date

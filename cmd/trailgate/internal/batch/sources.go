@@ -9,19 +9,19 @@ import (
 	"trailgate/ingest"
 )
 
-// resumedSource is a source of a run. If it is resumable, it reads what the state
-// does not know and what is in the backlog. Other sources, files and standard input,
-// are read whole every time. The lake knows what it has.
+// resumedSource is a source of a run. A resumable source reads what is new to the state,
+// and the backlog. Other sources, such as files and standard input, are read whole every
+// time. Their sign-ins are still stored once, because the lake is searched for each.
 type resumedSource struct {
 	ingest.Source
 	name    string // in the state; empty: the source cannot be resumed
 	ability ingest.Resumable
 	from    ingest.ResumePoint
-	stream  ingest.ResumedStream // once it was opened
-	newest  time.Time            // delivery that was read
+	stream  ingest.ResumedStream // nil before Open
+	newest  time.Time            // newest delivery that was read
 }
 
-// Open continues where the state says.
+// Open continues from the checkpoint in the state.
 func (s *resumedSource) Open(ctx context.Context, w ingest.Window) ingest.Stream {
 	if s.ability == nil {
 		return s.Source.Open(ctx, w)
@@ -30,7 +30,7 @@ func (s *resumedSource) Open(ctx context.Context, w ingest.Window) ingest.Stream
 	return s.stream
 }
 
-// loadCheckpoints gives each source what the state knows of it.
+// loadCheckpoints gives each source its checkpoint and its backlog from the state.
 func (x *exporter) loadCheckpoints() error {
 	for _, source := range x.Sources {
 		s := &resumedSource{Source: source}
@@ -49,7 +49,7 @@ func (x *exporter) loadCheckpoints() error {
 	return nil
 }
 
-// resumePoint is what the state knows of a source.
+// resumePoint says from where a source continues.
 func (x *exporter) resumePoint(name string) ingest.ResumePoint {
 	from := ingest.ResumePoint{Checkpoint: x.state.checkpoints[name], LookBack: x.LookBack, Now: x.now(), Until: x.Until, WrittenOff: map[string]bool{}}
 	owed := map[string]bool{}
@@ -67,8 +67,8 @@ func (x *exporter) resumePoint(name string) ingest.ResumePoint {
 	return from
 }
 
-// saveCheckpoints takes into the state what became of each source: its checkpoint,
-// and what is in the backlog from now on.
+// saveCheckpoints puts the new checkpoint of each source into the state, and updates the
+// backlog.
 func (x *exporter) saveCheckpoints() {
 	for _, s := range x.sources {
 		if s.stream == nil {

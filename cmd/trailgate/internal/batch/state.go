@@ -28,28 +28,28 @@ import (
 // backlog about 400. 49 million objects a day, in 170,000 folders of 288, make about 71
 // MB of checkpoints, on the second day and after a year alike.
 type State struct {
-	head        stateHead
+	head        stateHead                    // the fields that exist once
 	checkpoints map[string]ingest.Checkpoint // by source
 	owed        map[string]OwedObject        // the backlog, by source and key
-	writtenOff  map[string]WrittenOff        // by source and key; none of them is in the backlog
-	baseline    json.RawMessage              // as of head.Settled; empty: it has learned nothing yet
-	pending     []signin.Event               // after head.Settled, in order of time and id
-	last        *Summary                     // of the run that committed it
+	writtenOff  map[string]WrittenOff        // by source and key; these keys are not in the backlog
+	baseline    json.RawMessage              // as of head.Settled; empty: nothing was learned yet
+	pending     []signin.Event               // the sign-ins after head.Settled, in order of time and id
+	last        *Summary                     // the summary of the run that committed the state
 }
 
-// stateHead is what there is one of.
+// stateHead holds the fields that exist once in a state.
 type stateHead struct {
 	ID       string    `json:"id"`
-	Since    time.Time `json:"since"`             // the lake holds sign-ins from then on
-	Settled  time.Time `json:"settled,omitzero"`  // the baseline has learned up to here
+	Since    time.Time `json:"since"`             // the lake holds sign-ins from this time on
+	Settled  time.Time `json:"settled,omitzero"`  // the baseline has learned all sign-ins up to this time
 	Newest   time.Time `json:"newest,omitzero"`   // newest delivery that was read
 	Accounts []string  `json:"accounts,omitzero"` // --account
 	Regions  []string  `json:"regions,omitzero"`  // --region
-	Grown    []string  `json:"grown,omitzero"`    // findings up to Settled to which sign-ins after it have been added
-	Replaced []string  `json:"replaced,omitzero"` // files of the lake to be removed: the last generation replaced them
+	Grown    []string  `json:"grown,omitzero"`    // ids of findings up to Settled that later sign-ins were added to
+	Replaced []string  `json:"replaced,omitzero"` // files of the lake that the last generation replaced, to be removed
 }
 
-// stateLine is one line of a state file: one of its members is there.
+// stateLine is one line of a state file. Exactly one of its members is set.
 type stateLine struct {
 	Job      *stateHead      `json:"job,omitempty"`
 	Run      *Summary        `json:"run,omitempty"`
@@ -68,8 +68,8 @@ type folderLine struct {
 	Page   json.RawMessage `json:"page"`
 }
 
-// WrittenOff is an object that was owed and that nobody wants any more. It stays
-// one, whatever becomes of it.
+// WrittenOff is an object of the backlog that the user has given up. No run reads it
+// again, even if it could be read later.
 type WrittenOff struct {
 	Key    string    `json:"key"`
 	Source string    `json:"source"`
@@ -93,7 +93,8 @@ func newState(id string) *State {
 	}
 }
 
-// backlogKey names what is owed: a key may lie in two buckets.
+// backlogKey gives the key of an object in the backlog. It has the source in it, because
+// two buckets may have the same object key.
 func backlogKey(source, key string) string { return source + "\x00" + key }
 
 // backlog lists the objects that could not be read, in order.
@@ -110,9 +111,9 @@ func sortedValues[V any](m map[string]V) []V {
 	return out
 }
 
-// encode writes a state as lines of JSON, the same state as the same bytes. With the
-// summary is the line about the last run, which says when it was and so is never the
-// same.
+// encode writes a state as lines of JSON. Equal states give equal bytes. The line with the
+// summary of the last run is optional, because it has the time of the run and so always
+// differs.
 func (s *State) encode(withSummary bool) ([]byte, error) {
 	var buf bytes.Buffer
 	out := json.NewEncoder(&buf)
@@ -154,8 +155,8 @@ func (s *State) encode(withSummary bool) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// decodeState reads what encode wrote. A checksum has shown that the bytes are as they
-// were written, so what is wrong with them was written by another program.
+// decodeState reads what encode wrote. The caller has compared the checksum, so the bytes
+// are as they were written. An error means that another program wrote them.
 func decodeState(body []byte) (*State, error) {
 	s := newState("")
 	lines := bufio.NewReader(bytes.NewReader(body))
@@ -172,13 +173,13 @@ func decodeState(body []byte) (*State, error) {
 		}
 	}
 	if s.head.ID == "" {
-		return nil, errors.New("read state: there is no job in it")
+		return nil, errors.New("read state: the line of the job is missing")
 	}
 	sortEvents(s.pending)
 	return s, nil
 }
 
-// addLine takes one line into the state.
+// addLine puts one line into the state.
 func (s *State) addLine(text []byte) error {
 	var line stateLine
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -187,7 +188,7 @@ func (s *State) addLine(text []byte) error {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows it")
+		return errors.New("there is more text after the JSON")
 	}
 	switch {
 	case line.Job != nil:
@@ -207,12 +208,12 @@ func (s *State) addLine(text []byte) error {
 	case line.Baseline != nil:
 		s.baseline = line.Baseline
 	default:
-		return errors.New("nothing that is known in it")
+		return errors.New("the line has no known member")
 	}
 	return nil
 }
 
-// addEntry takes one entry of a checkpoint into the state.
+// addEntry puts one entry of a checkpoint into the state.
 func (s *State) addEntry(source, key string, entry json.RawMessage) {
 	if s.checkpoints[source] == nil {
 		s.checkpoints[source] = ingest.Checkpoint{}

@@ -120,11 +120,11 @@ func TestStateRoundTrip(t *testing.T) {
 func TestDecodeStateRefuses(t *testing.T) {
 	const head = `{"job":{"id":"0123456789ab","since":"2026-03-01T00:00:00Z"}}` + "\n"
 	for _, c := range []struct{ name, body, want string }{
-		{"nothing", "", "there is no job in it"},
-		{"no head", `{"owed":{"key":"k","source":"s"}}` + "\n", "there is no job in it"},
+		{"nothing", "", "the line of the job is missing"},
+		{"no head", `{"owed":{"key":"k","source":"s"}}` + "\n", "the line of the job is missing"},
 		{"cut off", head + `{"owed":{"key":"k"`, "line 3: "},
 		{"another kind of line", head + `{"later":{}}` + "\n", `line 3: json: unknown field "later"`},
-		{"an empty object", head + "{}\n", "line 3: nothing that is known in it"},
+		{"an empty object", head + "{}\n", "line 3: the line has no known member"},
 		{"another member in a known line", head + `{"owed":{"key":"k","colour":"red"}}` + "\n", `unknown field "colour"`},
 		{"another member in what was written off", head + `{"written_off":{"key":"k","tries":1}}` + "\n", `unknown field "tries"`},
 		{"an empty line", head + "\n" + head, "line 3: "},

@@ -12,31 +12,32 @@ import (
 	"trailgate/ingest"
 )
 
-// ManifestVersion is the version of the account's form, in manifests.
+// ManifestVersion is the version of the form of a Summary in manifests.
 const ManifestVersion = 1
 
-// The ways a run of export ends, as the account says them.
+// The values of Summary.Status. They are in manifests and logs, so they do not change.
 const (
 	StatusComplete    = "complete"
-	StatusSkipped     = "skipped"     // done, but something was skipped or is owed
-	StatusFindings    = "findings"    // done, with findings at or above --fail-on; something may have been skipped as well
-	StatusFailed      = "failed"      // nothing usable
-	StatusInterrupted = "interrupted" // by a signal
+	StatusSkipped     = "skipped"     // done, but something was skipped or the backlog is not empty
+	StatusFindings    = "findings"    // done, with findings at or above Options.FailOn; something may have been skipped as well
+	StatusFailed      = "failed"      // nothing was committed
+	StatusInterrupted = "interrupted" // the context ended
 )
 
-// Summary is what one run of export did. Line, manifest and metrics are made of it and of nothing else.
+// Summary says what one run did. The line at the end of the log, the manifest and the
+// metrics are made from it alone, so that they agree.
 type Summary struct {
 	Manifest   int           `json:"manifest"`  // version of this form: 1
 	Trailgate  string        `json:"trailgate"` // version
 	Run        string        `json:"run"`
-	Generation int64         `json:"generation"` // the one committed, or that stands where nothing was
+	Generation int64         `json:"generation"` // the one that was committed; if none was, the newest
 	Committed  bool          `json:"committed"`
 	Status     string        `json:"status"` // complete, skipped, findings, failed, interrupted
 	Error      string        `json:"error,omitempty"`
 	Started    time.Time     `json:"started"`
 	Seconds    float64       `json:"seconds"`
-	Since      time.Time     `json:"since"`   // from when on the lake holds sign-ins
-	Settled    time.Time     `json:"settled"` // history is closed up to here
+	Since      time.Time     `json:"since"`   // the lake holds sign-ins from this time on
+	Settled    time.Time     `json:"settled"` // sign-ins up to this time are not judged again
 	Sources    []string      `json:"sources"`
 	Lake       string        `json:"lake"`
 	State      string        `json:"state"`
@@ -44,12 +45,12 @@ type Summary struct {
 	Records    RecordCounts  `json:"records"`
 	SignIns    SignInCounts  `json:"sign_ins"`
 	Findings   FindingCounts `json:"findings"`
-	Owed       []OwedObject  `json:"owed"`     // all that is owed after the run
-	Files      []AddedFile   `json:"files"`    // added
+	Owed       []OwedObject  `json:"owed"`     // the whole backlog after the run
+	Files      []AddedFile   `json:"files"`    // the files that were added
 	Replaced   []string      `json:"replaced"` // keys of files whose rows are in the added ones
 	Remarks    []string      `json:"remarks"`
 
-	CommitUnknown bool `json:"-"` // no answer came to the commit, which may yet be done
+	CommitUnknown bool `json:"-"` // the store did not answer the commit, which may still be done
 }
 
 // ObjectCounts counts objects: listed = read + skipped + excluded.
@@ -65,7 +66,7 @@ type ObjectCounts struct {
 }
 
 // RecordCounts counts sign-in records: seen = sign_ins + duplicates + outside
-// + filtered. Those that could not be read are counted apart, as skipped.
+// + filtered. Records that could not be read are not seen: they are in skipped.
 type RecordCounts struct {
 	Seen       int `json:"seen"`
 	SignIns    int `json:"sign_ins"`
@@ -75,23 +76,23 @@ type RecordCounts struct {
 	Skipped    int `json:"skipped"`
 }
 
-// SignInCounts counts what became of records.sign_ins = new + known.
+// SignInCounts divides the sign-ins of the run: records.sign_ins = new + known.
 type SignInCounts struct {
 	New   int `json:"new"`
-	Known int `json:"known"` // the lake already held them
-	Late  int `json:"late"`  // of the new ones, those that history had passed
+	Known int `json:"known"` // they were in the lake already
+	Late  int `json:"late"`  // new ones before the settled time
 }
 
-// FindingCounts counts what judging again has changed in the lake.
+// FindingCounts counts how the run changed the table of findings.
 type FindingCounts struct {
 	New        int            `json:"new"`
 	Changed    int            `json:"changed"`
 	Withdrawn  int            `json:"withdrawn"`
-	Standing   int            `json:"standing"`    // all that hold after the run, of those judged in it: new and changed ones included
-	BySeverity map[string]int `json:"by_severity"` // of new and changed ones
+	Standing   int            `json:"standing"`    // all findings that the run made, with the new and changed ones
+	BySeverity map[string]int `json:"by_severity"` // the new and changed ones
 }
 
-// OwedObject is one object that could not be read and will be tried again.
+// OwedObject is one object of the backlog: it could not be read, and each run tries again.
 type OwedObject struct {
 	Key    string    `json:"key"`
 	Source string    `json:"source"`
@@ -100,10 +101,10 @@ type OwedObject struct {
 	Since  time.Time `json:"since"`
 	Tries  int       `json:"tries"`
 
-	Origin string `json:"-"` // as skips name it; only of an object that this run could not read
+	Origin string `json:"-"` // the name of the object in skips; only if this run could not read it
 }
 
-// AddedFile is one file that was added to the lake.
+// AddedFile is one file that the run added to the lake.
 type AddedFile struct {
 	Table string `json:"table"`
 	Key   string `json:"key"`
@@ -111,9 +112,9 @@ type AddedFile struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// Check gives, in words, every equation that does not hold; none is the rule.
-// A run that ended before its commit need not have sorted its sign-ins into
-// new and known ones, nor have filed any.
+// Check names every equation between the numbers that is not satisfied. The result is
+// empty for a correct Summary. A run that ended before its commit may have stored nothing,
+// and may not have divided its sign-ins into new and known ones.
 func (a *Summary) Check() []string {
 	var c checks
 	c.checkNumbers(a)
@@ -123,25 +124,25 @@ func (a *Summary) Check() []string {
 	return c.wrong
 }
 
-// Ended tells whether the run came to its end, well or with something skipped.
+// Ended reports whether the run reached its end, with or without something skipped.
 func (a *Summary) Ended() bool {
 	return a.Status == StatusComplete || a.Status == StatusSkipped || a.Status == StatusFindings
 }
 
-// KnowsState tells whether the run got as far as to know what the state holds.
+// KnowsState reports whether the run has read the state.
 func (a *Summary) KnowsState() bool { return a.Ended() || a.Generation > 0 }
 
-// checks collects what does not hold.
+// checks collects the equations that are not satisfied.
 type checks struct{ wrong []string }
 
-// want notes an equation that does not hold.
+// want adds an equation unless it is satisfied.
 func (c *checks) want(ok bool, format string, args ...any) {
 	if !ok {
 		c.wrong = append(c.wrong, "does not add up: "+fmt.Sprintf(format, args...))
 	}
 }
 
-// checkNumbers checks that nothing is counted below zero.
+// checkNumbers checks that no number is negative.
 func (c *checks) checkNumbers(a *Summary) {
 	for _, f := range a.Figures() {
 		c.want(f.Value >= 0, "%s is %d", f.Name, f.Value)
@@ -191,7 +192,7 @@ func (c *checks) checkCounts(a *Summary) {
 	}
 }
 
-// checkStatus checks that the status is that of the rest.
+// checkStatus checks that the status agrees with the rest.
 func (c *checks) checkStatus(a *Summary) {
 	passed := a.Objects.Skipped + a.Records.Skipped + len(a.Owed)
 	switch a.Status {
@@ -210,11 +211,11 @@ func (c *checks) checkStatus(a *Summary) {
 	c.want(!a.Ended() || a.Error == "", "status %s, and no error (%q)", a.Status, a.Error)
 	c.want(a.Manifest == ManifestVersion, "manifest is version %d (%d)", ManifestVersion, a.Manifest)
 	c.want(!a.Committed || a.Generation > 0, "what is committed has a generation (%d)", a.Generation)
-	unborn := a.Run == "" && !a.Committed && !a.Ended() // it did not get as far as the lock
+	unborn := a.Run == "" && !a.Committed && !a.Ended() // it ended before it had a name
 	c.want(unborn || len(a.Run) == 12 && strings.Trim(a.Run, "0123456789abcdef") == "", "run %q has 12 hexadecimal digits", a.Run)
 }
 
-// checkLists checks that nothing is named twice, and that what is named is whole.
+// checkLists checks that no name is there twice, and that each entry is complete.
 func (c *checks) checkLists(a *Summary) {
 	seen := map[[3]string]bool{}
 	once := func(kind, source, key string) {
@@ -232,17 +233,17 @@ func (c *checks) checkLists(a *Summary) {
 		c.want(f.Rows > 0 && f.Bytes > 0, "file %q has rows (%d) and bytes (%d)", f.Key, f.Rows, f.Bytes)
 	}
 	for _, key := range a.Replaced {
-		once("file", "", key) // what is replaced is none of the added ones
+		once("file", "", key) // a replaced file cannot be one of the added files
 	}
 }
 
-// Figure is one number of an account, under the name that logs give it.
+// Figure is one number of a Summary under its name in logs.
 type Figure struct {
 	Name  string
 	Value int64
 }
 
-// Figures are the numbers of an account, in the order of its form.
+// Figures gives the numbers of a Summary in the order of its fields.
 func (a *Summary) Figures() []Figure {
 	o, r, s, f := &a.Objects, &a.Records, &a.SignIns, &a.Findings
 	rows, bytes := 0, int64(0)
@@ -265,7 +266,7 @@ func (a *Summary) Figures() []Figure {
 	}
 }
 
-// Line says all of a run in one line, for people and for grep.
+// Line describes the run in one line, for people and for grep.
 func (a *Summary) Line() string {
 	var b strings.Builder
 	o, r, s, f := &a.Objects, &a.Records, &a.SignIns, &a.Findings
@@ -282,8 +283,8 @@ func (a *Summary) Line() string {
 	return b.String()
 }
 
-// Encode gives the account as JSON: the run's manifest. What does not add up
-// is said in its remarks.
+// Encode gives the Summary as JSON, the manifest of the run. It adds to the remarks what
+// Check finds.
 func (a *Summary) Encode() ([]byte, error) {
 	whole := *a
 	whole.Sources = append([]string{}, a.Sources...)

@@ -11,18 +11,17 @@ import (
 	"trailgate/report/lake"
 )
 
-// How many files of a lake are on their way to it at once, each waiting for a
-// disk or a bucket, and how many of these are encoded at once, on the cores
-// there are.
+// maxWriters is how many files are written at the same time. They mostly wait for a disk
+// or a bucket. maxEncoders is how many of these are encoded at the same time, which takes
+// a core each.
 const (
 	maxWriters  = 8
 	maxEncoders = 4
 )
 
-// addFiles encodes and writes files, several at once, and gives their added in
-// the order of the files. After an error no further file is begun, and those
-// that are under way are waited for, so that what is to be taken back is
-// settled when it returns.
+// addFiles encodes and writes files, several at the same time. The result is in the order
+// of the files. After an error it starts no further file and waits for those that were
+// started. So when it returns, the caller knows what to remove.
 func addFiles(ctx context.Context, files []addition) ([]AddedFile, error) {
 	w := &fileWriters{files: files, added: make([]AddedFile, len(files)), errs: make([]error, len(files)),
 		encoders: make(chan struct{}, min(maxEncoders, runtime.GOMAXPROCS(0)))}
@@ -40,7 +39,7 @@ func addFiles(ctx context.Context, files []addition) ([]AddedFile, error) {
 	return w.added, nil
 }
 
-// fileWriters write files at the same time; each file is one writer's.
+// fileWriters write files at the same time. One writer works on each file.
 type fileWriters struct {
 	files    []addition
 	added    []AddedFile
@@ -50,7 +49,7 @@ type fileWriters struct {
 	encoders chan struct{}
 }
 
-// writeFiles writes files until there are no more.
+// writeFiles is one writer. It writes files until all are done or one has failed.
 func (w *fileWriters) writeFiles(ctx context.Context) {
 	for !w.failed.Load() && ctx.Err() == nil {
 		i := int(w.next.Add(1)) - 1
@@ -78,8 +77,8 @@ func (w *fileWriters) addFile(ctx context.Context, a *addition) (AddedFile, erro
 	return AddedFile{Table: a.table.Name, Key: a.key, Rows: file.rows, Bytes: int64(len(file.data))}, err
 }
 
-// firstError is the first error in the order of the files; but before all one of a
-// write that may yet be done, since that is what undoing has to know.
+// firstError is the first error in the order of the files. An error of a write that may
+// still be done comes before all others, because rollBack must know of it.
 func (w *fileWriters) firstError() error {
 	var first error
 	for _, err := range w.errs {

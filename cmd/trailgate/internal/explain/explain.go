@@ -15,6 +15,7 @@ import (
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
 	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/record"
 	"trailgate/ingest/signin"
 	"trailgate/report"
@@ -68,7 +69,7 @@ var ErrNoSignIn = errors.New("it does not hold a console sign-in")
 // comes with the explanations of the rest. The error is ErrNoSignIn if the document can
 // be read and holds none, and the context's if that ended. The detector may be nil. If it
 // is not, the reasons also say what is expected of the person.
-func Records(ctx context.Context, r io.Reader, origin string, table endpoint.Table, detector *detect.Detector) ([]Explanation, error) {
+func Records(ctx context.Context, r io.Reader, origin string, table region.Table, detector *detect.Detector) ([]Explanation, error) {
 	classify := analyzer.Classifier{Table: table}
 	var out []Explanation
 	var failed error

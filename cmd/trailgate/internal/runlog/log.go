@@ -1,6 +1,6 @@
-// Package runlog tells of a run of the batch job: as records of slog, as plain lines,
-// and as metrics in Prometheus' text format. In come summaries, skips and messages,
-// out goes text to the writer that it is given. It decides nothing about the run.
+// Package runlog reports a run of the batch job: as records of slog, as plain lines, and
+// as metrics in the Prometheus text format. It takes summaries, skips and messages, and
+// writes text to the writer that it is given. It does not decide anything about the run.
 package runlog
 
 import (
@@ -25,17 +25,17 @@ func Formats() []string { return []string{"auto", "text", "json"} }
 // MaxSkipLines is how many skips are named if not all are wanted.
 const MaxSkipLines = 10
 
-// Log is where a job tells of its run. Messages may come from several goroutines. The
-// summary comes at the end, from one.
+// Log reports the run of a job. Say, Complain, Hint and Fail may be called from several
+// goroutines. The other methods are for one goroutine.
 type Log struct {
 	out     io.Writer
 	records *slog.Logger    // nil: plain lines
 	quiet   bool            // only errors
-	named   map[string]bool // the origins of objects whose skip was named
+	named   map[string]bool // the origins of the objects that Skips has named
 }
 
 // New makes a log that writes to a writer. The clock gives records their time. A quiet
-// log tells of errors only. The error is about the format.
+// log writes errors only. The error says that the format is unknown.
 func New(out io.Writer, format string, quiet bool, now func() time.Time) (*Log, error) {
 	l := &Log{out: out, quiet: quiet, named: map[string]bool{}}
 	switch format {
@@ -60,15 +60,16 @@ func New(out io.Writer, format string, quiet bool, now func() time.Time) (*Log, 
 // Structured reports whether the log writes records instead of plain lines.
 func (l *Log) Structured() bool { return l.records != nil }
 
-// Line writes one plain line to a writer: in the form in which the command speaks, and
-// harmless for a terminal. A writer that fails leaves nobody to tell.
+// Line writes one plain line to a writer, with the name of the command before it. It
+// removes characters that could control a terminal. It ignores an error of the writer,
+// because there is no other place to report it.
 func Line(out io.Writer, text string) {
 	if _, err := fmt.Fprintln(out, "trailgate: "+report.Clean(text)); err != nil {
 		return
 	}
 }
 
-// withTime gives a record the time of the process' own clock, in UTC.
+// withTime gives a record the time of the clock, in UTC.
 func withTime(now func() time.Time, groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && a.Key == slog.TimeKey {
 		a.Value = slog.TimeValue(now().UTC())
@@ -76,15 +77,15 @@ func withTime(now func() time.Time, groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// escapeInvisible writes JSON in which no character is invisible or moves a cursor:
-// those that JSON does not escape by itself are escaped as well, so that a
-// parser gets the text as it was and a terminal only what can be seen. It
-// relies on slog's handing over whole records.
+// escapeInvisible writes JSON without characters that are invisible or move a cursor. It
+// escapes those that the JSON encoder leaves as they are. So a parser reads the same text,
+// and a terminal is safe. It needs a whole record in each Write, as slog gives it.
 type escapeInvisible struct{ to io.Writer }
 
+// Write writes one record.
 func (v escapeInvisible) Write(record []byte) (int, error) {
 	var out []byte
-	done := 0 // so much of the record is in out
+	done := 0 // this many bytes of the record are in out
 	for i := 0; i < len(record); {
 		r, size := utf8.DecodeRune(record[i:])
 		if r > '~' && !unicode.IsPrint(r) {
@@ -105,8 +106,8 @@ func (v escapeInvisible) Write(record []byte) (int, error) {
 	return len(record), nil
 }
 
-// Say tells one thing: as a plain line, or as a record with a message and the
-// attributes of slog.
+// Say writes one message: as a plain line, or as a record with a message and the
+// attributes of slog. A quiet log writes it only at the level of errors.
 func (l *Log) Say(level slog.Level, plain, message string, attributes ...any) {
 	switch {
 	case l.quiet && level < slog.LevelError:
@@ -121,7 +122,7 @@ func (l *Log) Say(level slog.Level, plain, message string, attributes ...any) {
 	}
 }
 
-// Complain tells one thing that is not as it should be.
+// Complain writes a warning. A line that begins with "error: " is written as an error.
 func (l *Log) Complain(line string) {
 	if words, ok := strings.CutPrefix(line, "error: "); ok {
 		l.Fail(words, "")
@@ -130,12 +131,12 @@ func (l *Log) Complain(line string) {
 	l.Say(slog.LevelWarn, line, line)
 }
 
-// Hint says what would help with something that has been told.
+// Hint writes what would help with the message before it.
 func (l *Log) Hint(words string) {
 	l.Say(slog.LevelWarn, "hint: "+words, "hint", slog.String("hint", words))
 }
 
-// Fail tells of an error and of what would help.
+// Fail writes an error and, if the hint is not empty, what would help.
 func (l *Log) Fail(words, hint string) {
 	if l.records == nil {
 		Line(l.out, "error: "+words)
@@ -151,9 +152,9 @@ func (l *Log) Fail(words, hint string) {
 	l.records.Error("failed", attributes...)
 }
 
-// Run says how a run ended: a line for each object of the backlog that was not named
-// as skipped, the remarks, what does not add up, and one line that says everything.
-// With all, every object is named.
+// Run writes how a run ended. It names the objects of the backlog that Skips has not
+// named, at most MaxSkipLines unless all is set. Then come the remarks, the equations that
+// are not satisfied, and one line with all figures.
 func (l *Log) Run(a *batch.Summary, all bool) {
 	l.nameBacklog(a, all)
 	for _, remark := range a.Remarks {
@@ -192,7 +193,7 @@ func attributesOf(a *batch.Summary) []any {
 	return append(out, slog.Float64("seconds", a.Seconds), slog.String("lake", a.Lake))
 }
 
-// Skips names what was skipped, at most MaxSkipLines unless all are wanted.
+// Skips names what was skipped, at most MaxSkipLines unless all is set.
 func (l *Log) Skips(c *ingest.Coverage, all bool) {
 	for i, s := range c.Skips {
 		if i == MaxSkipLines && !all {
@@ -213,7 +214,7 @@ func SkipLine(s *ingest.SkipError) string {
 	return fmt.Sprintf("skipped: %q: %s: %v", s.Origin, s.Cause, s.Err)
 }
 
-// nameBacklog names the objects of the backlog that were not named as skipped.
+// nameBacklog names the objects of the backlog that Skips has not named.
 func (l *Log) nameBacklog(a *batch.Summary, all bool) {
 	lines, more := 0, 0
 	for _, o := range a.Owed {
@@ -231,6 +232,7 @@ func (l *Log) nameBacklog(a *batch.Summary, all bool) {
 	l.countMore("owed", more)
 }
 
+// countTries gives a number of tries in words.
 func countTries(n int) string {
 	if n == 1 {
 		return "1 try"
@@ -238,6 +240,7 @@ func countTries(n int) string {
 	return fmt.Sprintf("%d tries", n)
 }
 
+// countMore says how many more objects there are that were not named.
 func (l *Log) countMore(what string, n int) {
 	if n > 0 {
 		l.Say(slog.LevelWarn, fmt.Sprintf("%s: and %d more; --verbose names them", what, n), what, slog.Int("more", n), slog.String("hint", "--verbose names them"))

@@ -24,16 +24,16 @@ const metricPrefix = "trailgate_export_"
 // lastSuccess is the one metric that outlives a run that fails.
 const lastSuccess = metricPrefix + "last_success_timestamp_seconds"
 
-// maxMetricsFile bounds what is read back of an earlier run's file; one that
-// this command wrote has a twentieth of it.
+// maxMetricsFile is the most that is read of the file of an earlier run, in bytes. A file
+// that WriteMetrics wrote has a twentieth of it.
 const maxMetricsFile = 1 << 18
 
-// WriteMetrics writes the metrics of a run to a file, whole or not at all, in
-// the Prometheus text format (version 0.0.4), for node exporter's textfile
-// collector: gauges about the last run, all labelled with the lake, so that
-// the files of several jobs can lie in one folder. A run that did not come to
-// its end keeps the time of the last one that did, which is 0 where none has:
-// an alert on the age of the last success is to go off then as well.
+// WriteMetrics writes the metrics of a run to a file, whole or not at all. The format is
+// the Prometheus text format (version 0.0.4), for the textfile collector of node exporter.
+// The metrics are gauges about the last run. All have the lake as a label, so that the
+// files of several jobs may be in one folder. The time of the last success is kept from
+// the old file if this run did not reach its end. It is 0 if no run has succeeded yet, so
+// that an alert on its age fires then as well.
 func WriteMetrics(path string, a *batch.Summary, exitStatus int, now time.Time) error {
 	now = now.UTC()
 	success := now
@@ -54,9 +54,9 @@ func WriteMetrics(path string, a *batch.Summary, exitStatus int, now time.Time) 
 	return nil
 }
 
-// readLastSuccess finds in the file of an earlier run when a run came to its
-// end last; the zero time where none is said. A file that is damaged or not
-// ours says nothing, since the run at hand is to be told of all the same.
+// readLastSuccess reads the time of the last success from the file of an earlier run. It
+// is the zero time if the file does not have one. A damaged or foreign file counts as
+// empty, because the metrics of this run must be written in any case.
 func readLastSuccess(path, lake string) (time.Time, error) {
 	h, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -93,7 +93,7 @@ type exposition struct {
 	lake string
 }
 
-// sample is one value of a metric, of the label that tells it from the others.
+// sample is one value of a metric, with the value of its label.
 type sample struct {
 	label string
 	value float64
@@ -105,14 +105,14 @@ func (x *exposition) addOne(name, help string, value float64) {
 	x.addLine(name, labelText("lake", x.lake), value)
 }
 
-// addTime writes a metric that is a moment; none where there was no such moment.
+// addTime writes a metric that is a time. It writes nothing for the zero time.
 func (x *exposition) addTime(name, help string, t time.Time) {
 	if !t.IsZero() {
 		x.addOne(name, help, unixSeconds(t))
 	}
 }
 
-// unixSeconds is a moment as metrics give it; 0 for none.
+// unixSeconds gives a time as metrics have it: in seconds, and 0 for the zero time.
 func unixSeconds(t time.Time) float64 {
 	if t.IsZero() {
 		return 0
@@ -136,9 +136,9 @@ func (x *exposition) addLine(name, labels string, value float64) {
 	fmt.Fprintf(&x.out, "%s%s%s %s\n", metricPrefix, name, labels, strconv.FormatFloat(value, 'f', -1, 64))
 }
 
-// labelText writes pairs of a label's name and value. Of a value, backslash, quote
-// and line feed are escaped, as the format asks, and what is no UTF-8, which it
-// does not allow, is replaced.
+// labelText writes pairs of the name and the value of a label. It escapes backslash, quote
+// and line feed in values, as the format requires. It replaces bytes that are not UTF-8,
+// which the format does not allow.
 func labelText(pairs ...string) string {
 	var b strings.Builder
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
@@ -152,10 +152,9 @@ func labelText(pairs ...string) string {
 	return b.String() + "}"
 }
 
-// metricsOf gives the metrics of a run. Every value of a label is there
-// in every run, so that a rate or an alert does not meet a gap. What the state
-// holds is left out of a run that ended before it had read the state: nothing
-// owed would be a claim.
+// metricsOf gives the metrics of a run. Every value of a label is there after every run,
+// so that a rate or an alert does not meet a gap. If the run ended before it had read the
+// state, the metrics of the state are left out. A backlog of 0 would then be wrong.
 func metricsOf(a *batch.Summary, exitStatus int, now, success time.Time) []byte {
 	x := &exposition{lake: a.Lake}
 	o, r, s, f := &a.Objects, &a.Records, &a.SignIns, &a.Findings
@@ -163,13 +162,13 @@ func metricsOf(a *batch.Summary, exitStatus int, now, success time.Time) []byte 
 
 	x.addByLabel("build_info", "version", "Version of the trailgate that wrote this file.", n(a.Trailgate, 1))
 	x.addTime("last_run_timestamp_seconds", "When the last run ended.", now)
-	x.addOne("last_success_timestamp_seconds", "When a run last came to its end, with or without something skipped; 0 where none has yet.", unixSeconds(success))
+	x.addOne("last_success_timestamp_seconds", "When a run last reached its end, with or without something skipped; 0 if none has.", unixSeconds(success))
 	x.addOne("last_run_duration_seconds", "How long the last run took.", a.Seconds)
 	x.addOne("last_run_exit_status", "Exit status of the last run: 0 complete, 1 failed, 3 something skipped, 4 findings, 130 interrupted.", float64(exitStatus))
 	if a.KnowsState() {
 		x.addOne("generation", "Generation of the lake that is committed.", float64(a.Generation))
 	}
-	x.addTime("settled_timestamp_seconds", "Up to when history is closed.", a.Settled)
+	x.addTime("settled_timestamp_seconds", "Sign-ins up to this time are not judged again.", a.Settled)
 
 	x.addByLabel("objects", "outcome", "Objects listed by the last run, by what became of them.",
 		n("read", o.Read), n("skipped", o.Skipped), n("excluded", o.Excluded))
@@ -185,12 +184,12 @@ func metricsOf(a *batch.Summary, exitStatus int, now, success time.Time) []byte 
 	x.addByLabel("findings", "severity", "Findings that the last run added or changed, by severity.", severitySamples(f.BySeverity)...)
 	x.addByLabel("finding_changes", "change", "What the last run did to findings.",
 		n("new", f.New), n("changed", f.Changed), n("withdrawn", f.Withdrawn))
-	x.addOne("standing_findings", "Findings that hold after the last run, of those that it judged.", float64(f.Standing))
+	x.addOne("standing_findings", "Findings that the last run made, with the new and changed ones.", float64(f.Standing))
 
 	if a.KnowsState() {
-		x.addOne("owed_objects", "Objects that could not be read so far and are tried again by each run.", float64(len(a.Owed)))
+		x.addOne("owed_objects", "Objects that could not be read yet; each run tries them again.", float64(len(a.Owed)))
 	}
-	x.addTime("owed_oldest_timestamp_seconds", "Since when the oldest owed object is owed; absent where nothing is.", oldestSince(a.Owed))
+	x.addTime("owed_oldest_timestamp_seconds", "When the oldest unread object could not be read for the first time; absent if the backlog is empty.", oldestSince(a.Owed))
 	rows, added := map[string]int{}, map[string]int{}
 	for _, file := range a.Files {
 		rows[file.Table] += file.Rows
@@ -211,7 +210,7 @@ func severitySamples(by map[string]int) []sample {
 	return out
 }
 
-// oldestSince is the earliest beginning of what is owed.
+// oldestSince is the earliest time at which an object of the backlog could not be read.
 func oldestSince(owed []batch.OwedObject) time.Time {
 	var t time.Time
 	for _, o := range owed {

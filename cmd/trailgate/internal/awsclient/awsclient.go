@@ -1,4 +1,7 @@
-package main
+// Package awsclient builds the clients of AWS services. It takes what the user may say
+// about AWS: a profile, another endpoint, and roles. Everything else comes from the
+// configuration of the SDK. It sends no request except to find the Region of a bucket.
+package awsclient
 
 import (
 	"context"
@@ -14,17 +17,30 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// clients builds the clients of AWS services from the SDK's own configuration and
-// the flags. It reads the configuration when the first client is needed. It is for
-// one goroutine.
-type clients struct {
-	flags   *awsFlags
-	workers int // requests in flight, as the user asks; zero: the default
-	config  *aws.Config
+// Clients builds clients. It reads the configuration of the SDK when the first client is
+// needed, and then keeps it. It is for one goroutine. The clients are for many.
+type Clients struct {
+	Profile     string // of the shared configuration; empty: the SDK's default
+	EndpointURL string // used instead of the endpoints of AWS; empty: those of AWS
+	Workers     int    // requests at the same time; zero: the default of the sources
+
+	config *aws.Config
 }
 
+// NoBucketError says that a bucket does not exist.
+type NoBucketError struct {
+	Bucket string
+	Err    error // the answer of S3
+}
+
+// Error gives the answer of S3.
+func (e *NoBucketError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the answer of S3.
+func (e *NoBucketError) Unwrap() error { return e.Err }
+
 // load reads the configuration of the SDK, once.
-func (c *clients) load(ctx context.Context) (aws.Config, error) {
+func (c *Clients) load(ctx context.Context) (aws.Config, error) {
 	if c.config != nil {
 		return *c.config, nil
 	}
@@ -33,23 +49,24 @@ func (c *clients) load(ctx context.Context) (aws.Config, error) {
 		config.WithDefaultRegion("us-east-1"),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(c.transport)),
 	}
-	if c.flags.profile != "" {
-		options = append(options, config.WithSharedConfigProfile(c.flags.profile))
+	if c.Profile != "" {
+		options = append(options, config.WithSharedConfigProfile(c.Profile))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return cfg, err
 	}
-	if c.flags.endpointURL != "" {
-		cfg.BaseEndpoint = aws.String(c.flags.endpointURL)
+	if c.EndpointURL != "" {
+		cfg.BaseEndpoint = aws.String(c.EndpointURL)
 	}
 	c.config = &cfg
 	return cfg, nil
 }
 
-// withRole gives the configuration for calls with an assumed role. For an empty role
-// the calls are made with the caller's own credentials.
-func (c *clients) withRole(ctx context.Context, role string) (aws.Config, error) {
+// Config gives the configuration for calls with an assumed role. For an empty role the
+// calls are made with the caller's own credentials. The error is that of reading the
+// configuration: the role is assumed at the first call.
+func (c *Clients) Config(ctx context.Context, role string) (aws.Config, error) {
 	cfg, err := c.load(ctx)
 	if err != nil || role == "" {
 		return cfg, err
@@ -60,25 +77,11 @@ func (c *clients) withRole(ctx context.Context, role string) (aws.Config, error)
 	return cfg, nil
 }
 
-// trailClient gives a client that reads a trail bucket. It assumes the role of
-// --role-arn if the flag is given.
-func (c *clients) trailClient(ctx context.Context, bucket string) (*s3.Client, error) {
-	role := ""
-	switch len(c.flags.roles) {
-	case 0:
-	case 1:
-		role = c.flags.roles[0]
-	default:
-		return nil, usagef("--role-arn is given several times: a bucket is read with one role")
-	}
-	return c.bucketClient(ctx, role, bucket)
-}
-
-// bucketClient gives a client for the Region of the bucket. With --endpoint-url the
-// bucket is addressed by path, and the Region is the one that the SDK is configured
-// for.
-func (c *clients) bucketClient(ctx context.Context, role, bucket string) (*s3.Client, error) {
-	cfg, err := c.withRole(ctx, role)
+// Bucket gives a client for the Region of a bucket, with the role of Config. With an
+// EndpointURL the bucket is addressed by path, and the Region is the one that the SDK is
+// configured for. The error is a *NoBucketError if the bucket does not exist.
+func (c *Clients) Bucket(ctx context.Context, role, bucket string) (*s3.Client, error) {
+	cfg, err := c.Config(ctx, role)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +117,7 @@ func bucketRegion(ctx context.Context, client *s3.Client, bucket string) (string
 		return "", err
 	}
 	if said.HTTPStatusCode() == http.StatusNotFound {
-		return "", hinted{err, "check the bucket's name; aws cloudtrail describe-trails prints the names of trail buckets"}
+		return "", &NoBucketError{Bucket: bucket, Err: err}
 	}
 	return said.Response.Header.Get("X-Amz-Bucket-Region"), nil
 }

@@ -1,4 +1,4 @@
-package main
+package awsclient
 
 import (
 	"context"
@@ -18,8 +18,8 @@ const idleTimeout = time.Minute
 // transport sets up the HTTP transport of the AWS clients. It keeps as many idle
 // connections as there are requests at once, so that connections are used again. It
 // also gives each connection the idle timeout.
-func (c *clients) transport(t *http.Transport) {
-	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(2*trail.DefaultWorkers, lookup.DefaultWorkers, c.workers)
+func (c *Clients) transport(t *http.Transport) {
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, max(2*trail.DefaultWorkers, lookup.DefaultWorkers, c.Workers)
 	t.DialContext = withIdleTimeout(t.DialContext, idleTimeout)
 }
 

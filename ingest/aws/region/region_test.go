@@ -1,4 +1,4 @@
-package endpoint_test
+package region_test
 
 import (
 	"slices"
@@ -7,11 +7,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"trailgate/analyzer/endpoint"
+	"trailgate/ingest/aws/region"
 )
 
 func TestPartitions(t *testing.T) {
-	var table endpoint.Table
+	var table region.Table
 	tests := []struct {
 		partition, home string
 		regions         int
@@ -33,7 +33,7 @@ func TestPartitions(t *testing.T) {
 			if len(regions) != test.regions {
 				t.Errorf("%d Regions, want %d", len(regions), test.regions)
 			}
-			if !slices.IsSortedFunc(regions, func(a, b endpoint.Region) int { return strings.Compare(a.Name, b.Name) }) {
+			if !slices.IsSortedFunc(regions, func(a, b region.Region) int { return strings.Compare(a.Name, b.Name) }) {
 				t.Errorf("not sorted: %v", regions)
 			}
 			if home := table.Default(test.partition); home != test.home || table.Partition(home) != test.partition {
@@ -44,10 +44,10 @@ func TestPartitions(t *testing.T) {
 				if !ok || got != r {
 					t.Errorf("Region(%q) = %v, %v, want %v", r.Name, got, ok, r)
 				}
-				if !endpoint.RegionLike(r.Name) {
-					t.Errorf("%q is not RegionLike", r.Name)
+				if !region.HasShape(r.Name) {
+					t.Errorf("%q does not have the shape of a Region", r.Name)
 				}
-				if guessed, err := endpoint.ParseTable([]byte(r.Name)); err != nil || len(guessed.Regions(test.partition)) != test.regions {
+				if guessed, err := region.ParseTable([]byte(r.Name)); err != nil || len(guessed.Regions(test.partition)) != test.regions {
 					t.Errorf("the prefix of %q does not tell its partition: %v", r.Name, err)
 				}
 			}
@@ -62,21 +62,21 @@ func TestPartitions(t *testing.T) {
 }
 
 func TestRegion(t *testing.T) {
-	var table endpoint.Table
+	var table region.Table
 	tests := []struct {
 		in   string
-		want endpoint.Region
+		want region.Region
 	}{
-		{"eu-west-1", endpoint.Region{Name: "eu-west-1", Partition: "aws"}},
-		{" EU-West-1\n", endpoint.Region{Name: "eu-west-1", Partition: "aws"}},
-		{"af-south-1", endpoint.Region{Name: "af-south-1", Partition: "aws", OptIn: true}},
-		{"us-west-2", endpoint.Region{Name: "us-west-2", Partition: "aws"}},
-		{"cn-north-1", endpoint.Region{Name: "cn-north-1", Partition: "aws-cn"}},
-		{"eu-west-2r", endpoint.Region{}},
-		{"eu-prod-1", endpoint.Region{}},
-		{"aws-global", endpoint.Region{}},
-		{"global", endpoint.Region{}},
-		{"", endpoint.Region{}},
+		{"eu-west-1", region.Region{Name: "eu-west-1", Partition: "aws"}},
+		{" EU-West-1\n", region.Region{Name: "eu-west-1", Partition: "aws"}},
+		{"af-south-1", region.Region{Name: "af-south-1", Partition: "aws", OptIn: true}},
+		{"us-west-2", region.Region{Name: "us-west-2", Partition: "aws"}},
+		{"cn-north-1", region.Region{Name: "cn-north-1", Partition: "aws-cn"}},
+		{"eu-west-2r", region.Region{}},
+		{"eu-prod-1", region.Region{}},
+		{"aws-global", region.Region{}},
+		{"global", region.Region{}},
+		{"", region.Region{}},
 	}
 	for _, test := range tests {
 		got, ok := table.Region(test.in)
@@ -86,26 +86,13 @@ func TestRegion(t *testing.T) {
 	}
 }
 
-func TestProxied(t *testing.T) {
-	var got []string
-	var table endpoint.Table
-	for _, r := range table.Regions(endpoint.AWS) {
-		if endpoint.Proxied(r.Name) {
-			got = append(got, r.Name)
-		}
-	}
-	if diff := cmp.Diff(endpoint.ProxiedRegions(), got); diff != "" {
-		t.Errorf("ProxiedRegions and Proxied disagree (-want +got):\n%s", diff)
-	}
-}
-
 func TestParseTable(t *testing.T) {
 	file := "\ufeff# our additions\r\n\r\naws ap-newland-9 # announced\r\nCN-Far-1\neu-west-1\nus-isof-moon-2\naws-eusc eusc-fr-west-1\nap-newland-9\n"
-	table, err := endpoint.ParseTable([]byte(file))
+	table, err := region.ParseTable([]byte(file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]endpoint.Region{
+	want := map[string]region.Region{
 		"ap-newland-9":   {Name: "ap-newland-9", Partition: "aws", OptIn: true},
 		"cn-far-1":       {Name: "cn-far-1", Partition: "aws-cn"},
 		"us-isof-moon-2": {Name: "us-isof-moon-2", Partition: "aws-iso-f"},
@@ -116,13 +103,9 @@ func TestParseTable(t *testing.T) {
 		if got, _ := table.Region(name); got != r {
 			t.Errorf("Region(%q) = %+v, want %+v", name, got, r)
 		}
-		if n := len(slices.DeleteFunc(table.Regions(r.Partition), func(x endpoint.Region) bool { return x != r })); n != 1 {
+		if n := len(slices.DeleteFunc(table.Regions(r.Partition), func(x region.Region) bool { return x != r })); n != 1 {
 			t.Errorf("%q is listed %d times", name, n)
 		}
-	}
-	host := table.ParseHost("ap-newland-9.signin.aws.amazon.com")
-	if host.Class != endpoint.Regional || host.Region != "ap-newland-9" {
-		t.Errorf("host of an added Region: %+v", host)
 	}
 }
 
@@ -140,7 +123,7 @@ func TestParseTableErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := endpoint.ParseTable([]byte(test.file))
+			_, err := region.ParseTable([]byte(test.file))
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -155,9 +138,9 @@ func FuzzParseTable(f *testing.F) {
 	f.Add([]byte("aws ap-newland-9\n# comment\ncn-far-1"))
 	f.Add([]byte("\ufeffeu-west-1 us-east-1 x"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		table, err := endpoint.ParseTable(data)
+		table, err := region.ParseTable(data)
 		if err != nil {
-			if diff := cmp.Diff(endpoint.Table{}.Regions("aws"), table.Regions("aws")); diff != "" {
+			if diff := cmp.Diff(region.Table{}.Regions("aws"), table.Regions("aws")); diff != "" {
 				t.Errorf("an error left additions behind:\n%s", diff)
 			}
 			return
@@ -165,7 +148,7 @@ func FuzzParseTable(f *testing.F) {
 		for _, p := range table.Partitions() {
 			seen := ""
 			for _, r := range table.Regions(p) {
-				if got, ok := table.Region(r.Name); !ok || got != r || !endpoint.RegionLike(r.Name) || r.Name <= seen {
+				if got, ok := table.Region(r.Name); !ok || got != r || !region.HasShape(r.Name) || r.Name <= seen {
 					t.Errorf("%+v: found as %+v, %v, after %q", r, got, ok, seen)
 				}
 				seen = r.Name
