@@ -19,7 +19,7 @@ type verdictCase struct {
 	want  analyzer.Verdict
 }
 
-func run(t *testing.T, tests []verdictCase) {
+func classifyCases(t *testing.T, tests []verdictCase) {
 	t.Helper()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -30,25 +30,25 @@ func run(t *testing.T, tests []verdictCase) {
 	}
 }
 
-func global(b analyzer.Basis, c analyzer.Confidence, n ...analyzer.Note) analyzer.Verdict {
+func globalVerdict(b analyzer.Basis, c analyzer.Confidence, n ...analyzer.Note) analyzer.Verdict {
 	return analyzer.Verdict{Scope: analyzer.ScopeGlobal, Endpoint: "global", Basis: b, Confidence: c, Notes: n, Partition: "aws"}
 }
 
-func regional(r string, b analyzer.Basis, c analyzer.Confidence, n ...analyzer.Note) analyzer.Verdict {
+func regionalVerdict(r string, b analyzer.Basis, c analyzer.Confidence, n ...analyzer.Note) analyzer.Verdict {
 	return analyzer.Verdict{Scope: analyzer.ScopeRegional, Endpoint: r, Basis: b, Confidence: c, Notes: n, Partition: "aws"}
 }
 
-func unknown(n ...analyzer.Note) analyzer.Verdict {
+func unknownVerdict(n ...analyzer.Note) analyzer.Verdict {
 	return analyzer.Verdict{Notes: n, Partition: "aws"}
 }
 
-func in(partition string, v analyzer.Verdict) analyzer.Verdict {
+func inPartition(partition string, v analyzer.Verdict) analyzer.Verdict {
 	v.Partition = partition
 	return v
 }
 
-// TestObserved has a record of our own making for every pair of host and
-// Region that has been seen in published records.
+// TestObserved tests every pair of host and Region that published records show.
+// The records are made for the test.
 func TestObserved(t *testing.T) {
 	const (
 		host    = analyzer.BasisHost
@@ -66,33 +66,34 @@ func TestObserved(t *testing.T) {
 	saml.Version, saml.SAMLProvider = "1.05", "arn:aws:iam::111122223333:saml-provider/idp"
 	denied := samples.Event(samples.User(), "us-east-1", samples.UnprefixedHost)
 	denied.Outcome, denied.ErrorCode, denied.Version = signin.Failure, "AccessDenied", "1.11"
-	run(t, []verdictCase{
-		{"user at the Region's host of the default Region", samples.Event(samples.User(), "us-east-1", regionalHost("us-east-1")), regional("us-east-1", host, certain)},
-		{"the same, failed", failed, regional("us-east-1", host, certain)},
-		{"user at the un-prefixed host", samples.Event(samples.User(), "us-east-1", samples.UnprefixedHost), global(host, certain)},
-		{"root", samples.Event(samples.Root(), "us-east-1", samples.UnprefixedHost), global(host, certain)},
-		{"root on the way to another Region's console", toSydney, global(host, certain)},
-		{"role by the federation endpoint", samples.Event(samples.Role(), "us-east-1", regionalHost("us-east-1")), regional("us-east-1", host, certain)},
-		{"user, perhaps proxied", samples.Event(samples.User(), "us-east-2", regionalHost("us-east-2")), regional("us-east-2", host, certain, analyzer.MaybeProxied)},
-		{"identity center at its home", samples.Event(samples.IdentityCenterRole("us-west-2/"), "us-west-2", regionalHost("us-west-2")), regional("us-west-2", host, certain, analyzer.IdentityCenter)},
-		{"identity center without host", samples.Event(samples.IdentityCenterRole("us-east-2/"), "us-east-2", ""), regional("us-east-2", analyzer.BasisRegion, high, analyzer.IdentityCenter)},
-		{"role from a user's session, without host", samples.Event(samples.Role(), "us-east-1", ""), unknown()},
-		{"user in Seoul", samples.Event(samples.User(), "ap-northeast-2", regionalHost("ap-northeast-2")), regional("ap-northeast-2", host, certain)},
-		{"root of 2022, recorded elsewhere", samples.Event(samples.Root(), "ap-northeast-2", samples.UnprefixedHost), global(host, high, analyzer.RegionMismatch)},
-		{"saml of 2019", saml, unknown()},
-		{"user in Stockholm, without host", samples.Event(samples.User(), "eu-north-1", ""), regional("eu-north-1", analyzer.BasisRegion, high, analyzer.MaybeProxied)},
+	classifyCases(t, []verdictCase{
+		{"user at the Region's host of the default Region", samples.Event(samples.User(), "us-east-1", regionalHost("us-east-1")), regionalVerdict("us-east-1", host, certain)},
+		{"the same, failed", failed, regionalVerdict("us-east-1", host, certain)},
+		{"user at the un-prefixed host", samples.Event(samples.User(), "us-east-1", samples.UnprefixedHost), globalVerdict(host, certain)},
+		{"root", samples.Event(samples.Root(), "us-east-1", samples.UnprefixedHost), globalVerdict(host, certain)},
+		{"root on the way to another Region's console", toSydney, globalVerdict(host, certain)},
+		{"role by the federation endpoint", samples.Event(samples.Role(), "us-east-1", regionalHost("us-east-1")), regionalVerdict("us-east-1", host, certain)},
+		{"user, perhaps proxied", samples.Event(samples.User(), "us-east-2", regionalHost("us-east-2")), regionalVerdict("us-east-2", host, certain, analyzer.MaybeProxied)},
+		{"identity center at its home", samples.Event(samples.IdentityCenterRole("us-west-2/"), "us-west-2", regionalHost("us-west-2")), regionalVerdict("us-west-2", host, certain, analyzer.IdentityCenter)},
+		{"identity center without host", samples.Event(samples.IdentityCenterRole("us-east-2/"), "us-east-2", ""), regionalVerdict("us-east-2", analyzer.BasisRegion, high, analyzer.IdentityCenter)},
+		{"role from a user's session, without host", samples.Event(samples.Role(), "us-east-1", ""), unknownVerdict()},
+		{"user in Seoul", samples.Event(samples.User(), "ap-northeast-2", regionalHost("ap-northeast-2")), regionalVerdict("ap-northeast-2", host, certain)},
+		{"root of 2022, recorded elsewhere", samples.Event(samples.Root(), "ap-northeast-2", samples.UnprefixedHost), globalVerdict(host, high, analyzer.RegionMismatch)},
+		{"saml of 2019", saml, unknownVerdict()},
+		{"user in Stockholm, without host", samples.Event(samples.User(), "eu-north-1", ""), regionalVerdict("eu-north-1", analyzer.BasisRegion, high, analyzer.MaybeProxied)},
 		{"user in Sydney, from the account's URL", samples.Event(samples.User(), "ap-southeast-2", regionalHost("ap-southeast-2")),
-			regional("ap-southeast-2", host, certain, analyzer.MaybeProxied)},
-		{"user by ?region=", samples.Event(samples.User(), "us-west-1", ""), regional("us-west-1", analyzer.BasisRegion, high)},
-		{"unknown user name from a script", hidden, global(host, certain)},
-		{"denied by policy", denied, global(host, certain)},
-		{"anonymised Region", samples.Event(samples.User(), "eu-west-2r", samples.UnprefixedHost), global(host, high, analyzer.RegionMismatch, analyzer.UnknownRegion)},
-		{"marker, root", samples.Event(samples.Root(), "global", ""), global(analyzer.BasisMarker, high)},
-		{"marker, role", samples.Event(samples.Role(), "global", samples.UnprefixedHost), global(host, certain)},
+			regionalVerdict("ap-southeast-2", host, certain, analyzer.MaybeProxied)},
+		{"user by ?region=", samples.Event(samples.User(), "us-west-1", ""), regionalVerdict("us-west-1", analyzer.BasisRegion, high)},
+		{"unknown user name from a script", hidden, globalVerdict(host, certain)},
+		{"denied by policy", denied, globalVerdict(host, certain)},
+		{"anonymised Region", samples.Event(samples.User(), "eu-west-2r", samples.UnprefixedHost), globalVerdict(host, high, analyzer.RegionMismatch, analyzer.UnknownRegion)},
+		{"marker, root", samples.Event(samples.Root(), "global", ""), globalVerdict(analyzer.BasisMarker, high)},
+		{"marker, role", samples.Event(samples.Role(), "global", samples.UnprefixedHost), globalVerdict(host, certain)},
 	})
 }
 
-// TestModel has the combinations of host and Region, seen or not.
+// TestModel tests combinations of host and Region that published records need not
+// show.
 func TestModel(t *testing.T) {
 	const (
 		host    = analyzer.BasisHost
@@ -107,45 +108,45 @@ func TestModel(t *testing.T) {
 	loginTo := samples.Event(samples.User(), "us-east-1", "")
 	loginTo.LoginTo = "https://eu-west-1.console.aws.amazon.com/console/home?region=eu-west-1"
 	federated := signin.Identity{Type: "FederatedUser", Account: "111122223333", ARN: "arn:aws:sts::111122223333:federated-user/dave"}
-	run(t, []verdictCase{
-		{"no event at all", signin.Event{}, unknown()},
-		{"global host, no Region", samples.Event(samples.User(), "", samples.UnprefixedHost), global(host, certain)},
-		{"global host, spelled otherwise", samples.Event(samples.User(), " US-EAST-1 ", "SIGNIN.aws.amazon.com.:443"), global(host, certain)},
-		{"global host, other Region", samples.Event(samples.Role(), "eu-west-1", samples.UnprefixedHost), global(host, high, analyzer.RegionMismatch)},
-		{"global host, proxied Region", samples.Event(samples.User(), "eu-north-1", samples.UnprefixedHost), global(host, high, analyzer.MaybeProxied, analyzer.RegionMismatch)},
-		{"global host, other partition", samples.Event(samples.User(), "cn-northwest-1", samples.UnprefixedHost), global(host, high, analyzer.RegionMismatch)},
-		{"regional host, no Region", samples.Event(samples.User(), "", "eu-west-1."+samples.UnprefixedHost), regional("eu-west-1", host, certain)},
-		{"regional host, other Region", samples.Event(samples.Role(), "eu-west-2", "eu-west-1."+samples.UnprefixedHost), regional("eu-west-1", host, high, analyzer.RegionMismatch)},
+	classifyCases(t, []verdictCase{
+		{"no event at all", signin.Event{}, unknownVerdict()},
+		{"global host, no Region", samples.Event(samples.User(), "", samples.UnprefixedHost), globalVerdict(host, certain)},
+		{"global host, spelled otherwise", samples.Event(samples.User(), " US-EAST-1 ", "SIGNIN.aws.amazon.com.:443"), globalVerdict(host, certain)},
+		{"global host, other Region", samples.Event(samples.Role(), "eu-west-1", samples.UnprefixedHost), globalVerdict(host, high, analyzer.RegionMismatch)},
+		{"global host, proxied Region", samples.Event(samples.User(), "eu-north-1", samples.UnprefixedHost), globalVerdict(host, high, analyzer.MaybeProxied, analyzer.RegionMismatch)},
+		{"global host, other partition", samples.Event(samples.User(), "cn-northwest-1", samples.UnprefixedHost), globalVerdict(host, high, analyzer.RegionMismatch)},
+		{"regional host, no Region", samples.Event(samples.User(), "", "eu-west-1."+samples.UnprefixedHost), regionalVerdict("eu-west-1", host, certain)},
+		{"regional host, other Region", samples.Event(samples.Role(), "eu-west-2", "eu-west-1."+samples.UnprefixedHost), regionalVerdict("eu-west-1", host, high, analyzer.RegionMismatch)},
 		{"regional host, proxied Region", samples.Event(samples.User(), "us-east-2", "us-west-1."+samples.UnprefixedHost),
-			regional("us-west-1", host, high, analyzer.MaybeProxied, analyzer.RegionMismatch)},
-		{"regional host, marker", samples.Event(samples.Role(), "global", "eu-west-1."+samples.UnprefixedHost), regional("eu-west-1", host, high, analyzer.RegionMismatch)},
+			regionalVerdict("us-west-1", host, high, analyzer.MaybeProxied, analyzer.RegionMismatch)},
+		{"regional host, marker", samples.Event(samples.Role(), "global", "eu-west-1."+samples.UnprefixedHost), regionalVerdict("eu-west-1", host, high, analyzer.RegionMismatch)},
 		{"regional host, unknown Region", samples.Event(samples.Role(), "moon-1", "eu-west-1."+samples.UnprefixedHost),
-			regional("eu-west-1", host, high, analyzer.RegionMismatch, analyzer.UnknownRegion)},
-		{"role at a proxied Region", samples.Event(samples.Role(), "us-east-2", "us-east-2."+samples.UnprefixedHost), regional("us-east-2", host, certain)},
-		{"root at a Region", samples.Event(samples.Root(), "eu-west-1", ""), regional("eu-west-1", region, high)},
-		{"root in the default Region", samples.Event(samples.Root(), "us-east-1", ""), global(analyzer.BasisIdentity, high)},
-		{"root, nothing else", samples.Event(samples.Root(), "", ""), unknown()},
-		{"user in the default Region", samples.Event(samples.User(), "us-east-1", ""), unknown()},
-		{"user in the default Region with LoginTo", loginTo, unknown()},
-		{"federated user in the default Region", samples.Event(federated, "us-east-1", ""), unknown()},
-		{"identity center in the default Region", samples.Event(samples.IdentityCenterRole(""), "us-east-1", ""), unknown(analyzer.IdentityCenter)},
-		{"identity center, home elsewhere", samples.Event(samples.IdentityCenterRole("eu-west-1/"), "us-east-1", ""), unknown(analyzer.IdentityCenter)},
-		{"marker, spelled otherwise", samples.Event(samples.User(), " Global ", ""), global(analyzer.BasisMarker, high)},
-		{"unknown Region", samples.Event(samples.User(), "eu-prod-1", ""), unknown(analyzer.UnknownRegion)},
-		{"unknown Region, root", samples.Event(samples.Root(), "moon-1", ""), unknown(analyzer.UnknownRegion)},
-		{"pseudo Region", samples.Event(samples.User(), "aws-global", ""), unknown(analyzer.UnknownRegion)},
-		{"blank Region", samples.Event(samples.User(), "  ", ""), unknown()},
-		{"account host, Region", samples.Event(samples.Role(), "eu-west-1", "acme."+samples.UnprefixedHost), regional("eu-west-1", region, high, analyzer.AccountHost)},
-		{"account host like a Region", samples.Event(samples.Role(), "us-east-1", "eu-prod-1."+samples.UnprefixedHost), unknown(analyzer.AccountHost)},
-		{"account host, marker", samples.Event(samples.Role(), "global", "111122223333."+samples.UnprefixedHost), global(analyzer.BasisMarker, high, analyzer.AccountHost)},
-		{"account host, root", samples.Event(samples.Root(), "us-east-1", "acme."+samples.UnprefixedHost), global(analyzer.BasisIdentity, high, analyzer.AccountHost)},
-		{"foreign host, Region", samples.Event(samples.Role(), "eu-west-1", "signin.evil.example"), regional("eu-west-1", region, high, analyzer.ForeignHost)},
-		{"foreign host, default Region", samples.Event(samples.Role(), "us-east-1", samples.UnprefixedHost+".evil.example"), unknown(analyzer.ForeignHost)},
-		{"foreign host, user information", samples.Event(samples.Role(), "us-east-1", "us-east-1@"+samples.UnprefixedHost), unknown(analyzer.ForeignHost)},
+			regionalVerdict("eu-west-1", host, high, analyzer.RegionMismatch, analyzer.UnknownRegion)},
+		{"role at a proxied Region", samples.Event(samples.Role(), "us-east-2", "us-east-2."+samples.UnprefixedHost), regionalVerdict("us-east-2", host, certain)},
+		{"root at a Region", samples.Event(samples.Root(), "eu-west-1", ""), regionalVerdict("eu-west-1", region, high)},
+		{"root in the default Region", samples.Event(samples.Root(), "us-east-1", ""), globalVerdict(analyzer.BasisIdentity, high)},
+		{"root, nothing else", samples.Event(samples.Root(), "", ""), unknownVerdict()},
+		{"user in the default Region", samples.Event(samples.User(), "us-east-1", ""), unknownVerdict()},
+		{"user in the default Region with LoginTo", loginTo, unknownVerdict()},
+		{"federated user in the default Region", samples.Event(federated, "us-east-1", ""), unknownVerdict()},
+		{"identity center in the default Region", samples.Event(samples.IdentityCenterRole(""), "us-east-1", ""), unknownVerdict(analyzer.IdentityCenter)},
+		{"identity center, home elsewhere", samples.Event(samples.IdentityCenterRole("eu-west-1/"), "us-east-1", ""), unknownVerdict(analyzer.IdentityCenter)},
+		{"marker, spelled otherwise", samples.Event(samples.User(), " Global ", ""), globalVerdict(analyzer.BasisMarker, high)},
+		{"unknown Region", samples.Event(samples.User(), "eu-prod-1", ""), unknownVerdict(analyzer.UnknownRegion)},
+		{"unknown Region, root", samples.Event(samples.Root(), "moon-1", ""), unknownVerdict(analyzer.UnknownRegion)},
+		{"pseudo Region", samples.Event(samples.User(), "aws-global", ""), unknownVerdict(analyzer.UnknownRegion)},
+		{"blank Region", samples.Event(samples.User(), "  ", ""), unknownVerdict()},
+		{"account host, Region", samples.Event(samples.Role(), "eu-west-1", "acme."+samples.UnprefixedHost), regionalVerdict("eu-west-1", region, high, analyzer.AccountHost)},
+		{"account host like a Region", samples.Event(samples.Role(), "us-east-1", "eu-prod-1."+samples.UnprefixedHost), unknownVerdict(analyzer.AccountHost)},
+		{"account host, marker", samples.Event(samples.Role(), "global", "111122223333."+samples.UnprefixedHost), globalVerdict(analyzer.BasisMarker, high, analyzer.AccountHost)},
+		{"account host, root", samples.Event(samples.Root(), "us-east-1", "acme."+samples.UnprefixedHost), globalVerdict(analyzer.BasisIdentity, high, analyzer.AccountHost)},
+		{"foreign host, Region", samples.Event(samples.Role(), "eu-west-1", "signin.evil.example"), regionalVerdict("eu-west-1", region, high, analyzer.ForeignHost)},
+		{"foreign host, default Region", samples.Event(samples.Role(), "us-east-1", samples.UnprefixedHost+".evil.example"), unknownVerdict(analyzer.ForeignHost)},
+		{"foreign host, user information", samples.Event(samples.Role(), "us-east-1", "us-east-1@"+samples.UnprefixedHost), unknownVerdict(analyzer.ForeignHost)},
 		{"portal host", samples.Event(samples.IdentityCenterRole("eu-west-1/"), "eu-west-1", "eu-west-1.signin.aws"),
-			regional("eu-west-1", region, high, analyzer.ForeignHost, analyzer.IdentityCenter)},
-		{"malformed field", malformed, global(host, certain, analyzer.MalformedField)},
-		{"many notes", everything, regional("eu-north-1", region, high, analyzer.AccountHost, analyzer.MalformedField, analyzer.MaybeProxied)},
+			regionalVerdict("eu-west-1", region, high, analyzer.ForeignHost, analyzer.IdentityCenter)},
+		{"malformed field", malformed, globalVerdict(host, certain, analyzer.MalformedField)},
+		{"many notes", everything, regionalVerdict("eu-north-1", region, high, analyzer.AccountHost, analyzer.MalformedField, analyzer.MaybeProxied)},
 	})
 }
 
@@ -170,32 +171,32 @@ func TestPartitions(t *testing.T) {
 			bare = certain
 		}
 		tests = append(tests,
-			verdictCase{p + " global", samples.Event(samples.InPartition(samples.Role(), p), home, domains[p]), in(p, global(host, bare))},
-			verdictCase{p + " marker", samples.Event(samples.InPartition(samples.Role(), p), "global", ""), in(p, global(analyzer.BasisMarker, analyzer.High))},
-			verdictCase{p + " default Region", samples.Event(samples.InPartition(samples.Role(), p), home, ""), in(p, unknown())},
-			verdictCase{p + " nothing but an ARN", samples.Event(samples.InPartition(samples.Role(), p), "", ""), in(p, unknown())},
-			verdictCase{p + " account host", samples.Event(signin.Identity{}, "", "acme."+domains[p]), in(p, unknown(analyzer.AccountHost))},
+			verdictCase{p + " global", samples.Event(samples.InPartition(samples.Role(), p), home, domains[p]), inPartition(p, globalVerdict(host, bare))},
+			verdictCase{p + " marker", samples.Event(samples.InPartition(samples.Role(), p), "global", ""), inPartition(p, globalVerdict(analyzer.BasisMarker, analyzer.High))},
+			verdictCase{p + " default Region", samples.Event(samples.InPartition(samples.Role(), p), home, ""), inPartition(p, unknownVerdict())},
+			verdictCase{p + " nothing but an ARN", samples.Event(samples.InPartition(samples.Role(), p), "", ""), inPartition(p, unknownVerdict())},
+			verdictCase{p + " account host", samples.Event(signin.Identity{}, "", "acme."+domains[p]), inPartition(p, unknownVerdict(analyzer.AccountHost))},
 		)
 		inference := low
 		if p == "aws" {
 			inference = analyzer.High
 		}
-		tests = append(tests, verdictCase{p + " root", samples.Event(samples.InPartition(samples.Root(), p), home, ""), in(p, global(analyzer.BasisIdentity, inference))})
+		tests = append(tests, verdictCase{p + " root", samples.Event(samples.InPartition(samples.Root(), p), home, ""), inPartition(p, globalVerdict(analyzer.BasisIdentity, inference))})
 		for _, r := range table.Regions(p) {
-			tests = append(tests, verdictCase{p + " host of " + r.Name, samples.Event(samples.InPartition(samples.Role(), p), r.Name, r.Name+"."+domains[p]), in(p, regional(r.Name, host, certain))})
+			tests = append(tests, verdictCase{p + " host of " + r.Name, samples.Event(samples.InPartition(samples.Role(), p), r.Name, r.Name+"."+domains[p]), inPartition(p, regionalVerdict(r.Name, host, certain))})
 			if r.Name != home {
-				tests = append(tests, verdictCase{p + " in " + r.Name, samples.Event(samples.InPartition(samples.Role(), p), r.Name, ""), in(p, regional(r.Name, analyzer.BasisRegion, inference))})
+				tests = append(tests, verdictCase{p + " in " + r.Name, samples.Event(samples.InPartition(samples.Role(), p), r.Name, ""), inPartition(p, regionalVerdict(r.Name, analyzer.BasisRegion, inference))})
 			}
 		}
 	}
 	tests = append(tests,
-		verdictCase{"fips", samples.Event(samples.InPartition(samples.User(), "aws-us-gov"), "us-gov-west-1", "signin-fips.amazonaws-us-gov.com"), in("aws-us-gov", global(host, certain))},
-		verdictCase{"host before ARN", samples.Event(samples.InPartition(samples.Role(), "aws-cn"), "", samples.UnprefixedHost), global(host, certain)},
-		verdictCase{"Region before ARN", samples.Event(samples.InPartition(samples.Role(), "aws-cn"), "us-east-1", ""), unknown()},
-		verdictCase{"Region before account host", samples.Event(samples.Role(), "us-east-1", "acme.signin.amazonaws.cn"), unknown(analyzer.AccountHost)},
-		verdictCase{"partition that does not exist", samples.Event(samples.InPartition(samples.Role(), "aws-moon"), "global", ""), global(analyzer.BasisMarker, analyzer.High)},
+		verdictCase{"fips", samples.Event(samples.InPartition(samples.User(), "aws-us-gov"), "us-gov-west-1", "signin-fips.amazonaws-us-gov.com"), inPartition("aws-us-gov", globalVerdict(host, certain))},
+		verdictCase{"host before ARN", samples.Event(samples.InPartition(samples.Role(), "aws-cn"), "", samples.UnprefixedHost), globalVerdict(host, certain)},
+		verdictCase{"Region before ARN", samples.Event(samples.InPartition(samples.Role(), "aws-cn"), "us-east-1", ""), unknownVerdict()},
+		verdictCase{"Region before account host", samples.Event(samples.Role(), "us-east-1", "acme.signin.amazonaws.cn"), unknownVerdict(analyzer.AccountHost)},
+		verdictCase{"partition that does not exist", samples.Event(samples.InPartition(samples.Role(), "aws-moon"), "global", ""), globalVerdict(analyzer.BasisMarker, analyzer.High)},
 	)
-	run(t, tests)
+	classifyCases(t, tests)
 }
 
 func TestTableOfOnesOwn(t *testing.T) {
@@ -215,8 +216,8 @@ func TestTableOfOnesOwn(t *testing.T) {
 	}
 }
 
-// hold checks what is true of every verdict.
-func hold(t *testing.T, e signin.Event, v analyzer.Verdict) {
+// checkInvariants checks what must be true of every verdict.
+func checkInvariants(t *testing.T, e signin.Event, v analyzer.Verdict) {
 	t.Helper()
 	var table region.Table
 	ok := true
@@ -242,7 +243,8 @@ func hold(t *testing.T, e signin.Event, v analyzer.Verdict) {
 	if diff := cmp.Diff(v, analyzer.Classify(e)); diff != "" {
 		t.Errorf("a second verdict differs:\n%s", diff)
 	}
-	// An account's or a stranger's host is as good as none.
+	// An account host or a foreign host must give the same verdict as a missing
+	// host.
 	if v.Has(analyzer.ForeignHost) {
 		e.Host = ""
 		v.Notes = slices.DeleteFunc(slices.Clone(v.Notes), func(n analyzer.Note) bool { return n == analyzer.ForeignHost })
@@ -269,8 +271,8 @@ func TestInvariants(t *testing.T) {
 		e := samples.Event(id, pick(regions...), host)
 		e.Malformed = r.IntN(4) == 0
 		v := analyzer.Classify(e)
-		hold(t, e, v)
-		wording(t, e, v)
+		checkInvariants(t, e, v)
+		checkWording(t, e, v)
 	}
 }
 
@@ -284,8 +286,8 @@ func FuzzClassify(f *testing.F) {
 			Identity: signin.Identity{Type: kind, ARN: arn, IssuerARN: issuer}, Region: region, Host: host, Version: version, Malformed: malformed,
 		}
 		v := analyzer.Classify(e)
-		hold(t, e, v)
-		wording(t, e, v)
+		checkInvariants(t, e, v)
+		checkWording(t, e, v)
 	})
 }
 

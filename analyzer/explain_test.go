@@ -82,13 +82,13 @@ func TestExplain(t *testing.T) {
 					t.Errorf("says %q:\n%s", s, all)
 				}
 			}
-			wording(t, test.event, v)
+			checkWording(t, test.event, v)
 		})
 	}
 }
 
-// wording holds what is true of every explanation.
-func wording(t *testing.T, e signin.Event, v analyzer.Verdict) {
+// checkWording checks what must be true of every explanation.
+func checkWording(t *testing.T, e signin.Event, v analyzer.Verdict) {
 	t.Helper()
 	out := analyzer.Explain(e, v)
 	if len(out) < 2 {

@@ -246,3 +246,22 @@ func TestFindingIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestRelatedRules checks which pairs of rules are further evidence when they meet.
+func TestRelatedRules(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{rule.RootSignin, rule.RootRegional, true},
+		{rule.EndpointNew, rule.EndpointFirstInAccount, true},
+		{rule.EndpointIDCHome, rule.EndpointNew, true},
+		{rule.EndpointNew, rule.EndpointHop, false},
+		{rule.AuthSpray, rule.AuthBruteforce, false},
+		{rule.RootSignin, rule.EndpointForeignHost, false},
+	} {
+		if relatedRules(c.a, c.b) != c.want || relatedRules(c.b, c.a) != c.want {
+			t.Errorf("%s and %s: want %v", c.a, c.b, c.want)
+		}
+	}
+}

@@ -6,16 +6,16 @@ import (
 	"trailgate/ingest/aws/region"
 )
 
-// Class says what a host is to a console sign-in.
+// Class says what role a host has in a console sign-in.
 type Class uint8
 
 // The classes of a host.
 const (
-	Absent   Class = iota // no host was named
-	Global                // the un-prefixed sign-in host of a partition, or its FIPS twin
+	Absent   Class = iota // the record names no host
+	Global                // the un-prefixed sign-in host of a partition, or its FIPS form
 	Regional              // the sign-in host of a Region in the table
-	Account               // below a sign-in domain, by account id, alias or anything else that is no Region
-	Foreign               // under no partition's sign-in domain
+	Account               // below a sign-in domain, with an account id, an alias or another label that is not a Region
+	Foreign               // not under the sign-in domain of any partition
 )
 
 // String gives the class as a word.
@@ -33,15 +33,15 @@ func (c Class) String() string {
 	return "absent"
 }
 
-// Service says what AWS is known to use a host for. It lets a Foreign host of
-// AWS's be told from a stranger's.
+// Service says what AWS uses a host for. It separates the Foreign hosts of AWS
+// from those of others.
 type Service uint8
 
 // The services.
 const (
-	NoService Service = iota // not known to be AWS's
+	NoService Service = iota // not known as a host of AWS
 	SignIn                   // console sign-in: Global, Regional and Account hosts
-	Console                  // the console itself, where a sign-in leads
+	Console                  // the console itself, which opens after a sign-in
 	Portal                   // the Identity Center access portal and its sign-in pages
 	OAuth                    // token and control-plane hosts of AWS Sign-In
 )
@@ -61,22 +61,23 @@ func (s Service) String() string {
 	return "none"
 }
 
-// Host is a host name, taken apart. The zero Host is Absent.
+// Host is a parsed host name. The zero Host is Absent.
 type Host struct {
 	Class     Class
 	Service   Service
-	Name      string // small letters, no port, no trailing dot; as given where it is no host name at all
-	Partition string // of Global, Regional and Account
-	Region    string // of Regional
-	Label     string // of Account: what stands before the sign-in domain; may have dots
-	FIPS      bool   // of Global and Regional: the FIPS name
+	Name      string // small letters, no port, no trailing dot; unchanged if it is not a host name
+	Partition string // set for Global, Regional and Account
+	Region    string // set for Regional
+	Label     string // set for Account: the text before the sign-in domain; may have dots
+	FIPS      bool   // set for Global and Regional: the host is the FIPS name
 }
 
-// ParseHost classifies the value of a Host header: a name with or without
-// port and trailing dot, in any letter case. It is total. The Region label is
-// matched against the table's list and never by its shape, since an account
-// alias may look like a Region. What is no host name (spaces, user
-// information, empty labels, letters outside ASCII) is Foreign.
+// ParseHost classifies the value of a Host header. This is a name in any letter
+// case, which may have a port and a trailing dot. Every text has a class. The
+// Region label is looked up in the table, not recognised by its shape, because an
+// account alias may look like a Region. A text that is not a host name is
+// Foreign: one with spaces, user information, empty labels or letters outside
+// ASCII.
 func ParseHost(t region.Table, s string) Host {
 	if s == "" {
 		return Host{}
@@ -100,7 +101,8 @@ func ParseHost(t region.Table, s string) Host {
 	return Host{Class: Foreign, Name: name, Service: knownService(t, name)}
 }
 
-// classifyBelowRoot classifies what stands before a partition's root domain.
+// classifyBelowRoot classifies the part of a name before a partition's root
+// domain.
 func classifyBelowRoot(t region.Table, p *signInDomain, rest string) (Host, bool) {
 	label, service := "", rest
 	if i := strings.LastIndexByte(rest, '.'); i >= 0 {
@@ -121,8 +123,9 @@ func classifyBelowRoot(t region.Table, p *signInDomain, rest string) (Host, bool
 	return Host{Class: Account, Service: SignIn, Partition: p.partition, Label: label}, true
 }
 
-// parseFallbackHost recognises signin.REGION.SUFFIX and signin-fips.REGION.SUFFIX, the
-// form that the SDK's endpoint rules fall back to.
+// parseFallbackHost recognises signin.REGION.SUFFIX and
+// signin-fips.REGION.SUFFIX. The endpoint rules of the SDK use this form as a
+// fallback.
 func parseFallbackHost(t region.Table, name string) (Host, bool) {
 	service, rest, _ := strings.Cut(name, ".")
 	if service != "signin" && service != "signin-fips" {
@@ -139,9 +142,9 @@ func parseFallbackHost(t region.Table, name string) (Host, bool) {
 	}, true
 }
 
-// knownService recognises hosts of AWS's that a user meets around a sign-in and
-// that are no console sign-in endpoints (AWS Sign-In User Guide, the list of
-// domains to allow; the SDK's endpoint rules for the sign-in service).
+// knownService recognises hosts of AWS that belong to a sign-in but are not
+// console sign-in endpoints (AWS Sign-In User Guide, the list of domains to
+// allow; the SDK's endpoint rules for the sign-in service).
 func knownService(t region.Table, name string) Service {
 	if rest, ok := strings.CutPrefix(name, "signin."); ok {
 		label, suffix, _ := strings.Cut(rest, ".")
@@ -163,14 +166,14 @@ func knownService(t region.Table, name string) Service {
 	return NoService
 }
 
-// isWithinDomain tells whether a host is a domain or below it.
+// isWithinDomain tells whether a host is a domain or a name below it.
 func isWithinDomain(name, domain string) bool {
 	rest, ok := strings.CutSuffix(name, domain)
 	return ok && (rest == "" || strings.HasSuffix(rest, "."))
 }
 
-// normalizeHost strips port and trailing dot and folds the letters. It is false
-// for what is no host name.
+// normalizeHost removes the port and the trailing dot and makes letters small. It
+// returns false if the text is not a host name.
 func normalizeHost(s string) (string, bool) {
 	if name, port, ok := strings.Cut(s, ":"); ok {
 		if len(port) > 5 || strings.ContainsFunc(port, func(c rune) bool { return c < '0' || c > '9' }) {

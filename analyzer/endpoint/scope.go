@@ -1,6 +1,6 @@
 package endpoint
 
-// Scope says whether an endpoint is the global one or a Region's.
+// Scope says whether an endpoint is the global one or that of a Region.
 type Scope uint8
 
 // The values of the scope column.
@@ -21,17 +21,17 @@ func (s Scope) String() string {
 	return "unknown"
 }
 
-// GlobalName is what the endpoint column says of the global endpoint.
+// GlobalName is the value of the endpoint column for the global endpoint.
 const GlobalName = "global"
 
-// Confidence says how far a statement carries.
+// Confidence says how reliable a statement is.
 type Confidence uint8
 
 // The values of the confidence column, rising.
 const (
-	Low     Confidence = iota // cannot be told, or rests on what nobody has observed
+	Low     Confidence = iota // not known, or based on an assumption that nobody has observed
 	High                      // documented or observed, with known exceptions
-	Certain                   // the record says so itself, and nothing in it disagrees
+	Certain                   // the record says so, and no field disagrees
 )
 
 // String gives the word of the confidence column.

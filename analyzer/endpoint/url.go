@@ -12,27 +12,27 @@ import (
 )
 
 // URL is what a sign-in URL promises: the endpoint that a person who opens it
-// is expected to come through, and where the record will lie.
+// will probably use, and where the record will be.
 type URL struct {
 	Host       Host
-	Partition  string     // as Host.Partition
-	Scope      Scope      // ScopeUnknown where the URL does not tell
-	Endpoint   string     // GlobalName or a Region; empty where AWS chooses the Region, or nothing can be told
-	RecordedIn []string   // Regions in which CloudTrail may file the record, sorted; none where nothing can be told
-	Historical bool       // the rule that decided is documented, but for a console that has changed since
-	Confidence Confidence // never Certain: a URL is a promise, only a record is a fact
+	Partition  string     // same as Host.Partition
+	Scope      Scope      // ScopeUnknown if the URL does not show it
+	Endpoint   string     // GlobalName or a Region; empty if AWS chooses the Region or the endpoint is not known
+	RecordedIn []string   // Regions in which CloudTrail may file the record, sorted; empty if not known
+	Historical bool       // AWS documents the rule that decided, but the console has changed since
+	Confidence Confidence // never Certain, because only a record is certain
 	Reasons    []string   // in words; never empty
 }
 
-// ParseURL applies the documented rules to a sign-in URL, or to a bare host,
-// with or without scheme. It reads the URL as the server would: user
-// information and fragment play no part, though their presence is remarked
-// on. An error means that it is no http or https URL with a host; a host that
-// has nothing to do with AWS is no error but a Foreign Host with ScopeUnknown.
+// ParseURL applies the documented rules to a sign-in URL, or to a bare host with
+// or without a scheme. It reads the URL as the server would. So user information
+// and the fragment have no effect, but Reasons mentions them. The error means
+// that the text is not an http or https URL with a host. For a host outside AWS
+// there is no error: the result has a Foreign Host and ScopeUnknown.
 //
-// The rules are those of the IAM User Guide ("How IAM users sign in to your
-// AWS account") and of the CloudTrail User Guide ("AWS Management Console
-// sign-in events"); Reasons says where they are old or contradicted.
+// The rules are those of the IAM User Guide ("How IAM users sign in to your AWS
+// account") and of the CloudTrail User Guide ("AWS Management Console sign-in
+// events"). Reasons says which rules are old or contradicted.
 func ParseURL(t region.Table, s string) (URL, error) {
 	in, err := parseAddress(s)
 	if err != nil {
@@ -58,7 +58,7 @@ func ParseURL(t region.Table, s string) (URL, error) {
 	return u, nil
 }
 
-// parseAddress parses s as a browser's address bar would, but strictly.
+// parseAddress parses s like the address bar of a browser, but strictly.
 func parseAddress(s string) (*url.URL, error) {
 	s = strings.TrimSpace(s)
 	switch {
@@ -86,8 +86,8 @@ func parseAddress(s string) (*url.URL, error) {
 	return in, nil
 }
 
-// hasScheme tells whether s starts with a scheme. The slashes are looked for
-// ahead of the path only, since a query may hold a whole URL.
+// hasScheme tells whether s starts with a scheme. It looks only before the path,
+// because a query may hold a whole URL.
 func hasScheme(s string) bool {
 	if i := strings.IndexAny(s, "/?#"); i > 0 {
 		return s[i-1] == ':' && strings.HasPrefix(s[i:], "//")
@@ -99,9 +99,9 @@ func hasScheme(s string) bool {
 type urlReading struct {
 	*URL
 	table        region.Table
-	path         string        // cleaned, with a leading slash
-	queryRegions string        // the region parameter as given, several joined; empty: none
-	queryRegion  region.Region // the one it names, where it names one of this partition
+	path         string        // clean path with a leading slash
+	queryRegions string        // the region parameters, joined; empty if there are none
+	queryRegion  region.Region // the Region that they name, if it is in this partition
 }
 
 func (v *urlReading) addReason(format string, args ...any) {
@@ -134,14 +134,15 @@ func (v *urlReading) readQuery(query url.Values) {
 type siteEntry uint8
 
 const (
-	console    siteEntry = iota // the entry of IAM users and root: /console, and / that leads there
+	console    siteEntry = iota // for IAM users and root: /console, and / which leads there
 	saml                        // assertion consumer service
 	federation                  // federation endpoint: GetSigninToken and the login behind it
-	switchRole                  // switching roles, which is no sign-in
+	switchRole                  // switching roles, which is not a sign-in
 	other
 )
 
-// siteEntry tells where the path leads, and for the console the rest of the path.
+// siteEntry returns where the path leads. For the console it also returns the
+// rest of the path.
 func (v *urlReading) siteEntry() (siteEntry, string) {
 	first, rest, _ := strings.Cut(v.path[1:], "/")
 	switch first {
@@ -161,8 +162,8 @@ func (v *urlReading) siteEntry() (siteEntry, string) {
 	return other, rest
 }
 
-// decideByQuery settles a console URL whose query names a Region. It is false
-// where the query names none.
+// decideByQuery decides about a console URL whose query names a Region. It
+// returns false if the query names none.
 func (v *urlReading) decideByQuery() bool {
 	switch {
 	case v.queryRegions == "":
@@ -288,7 +289,7 @@ func (v *urlReading) readAccountHost() {
 	v.admitInference()
 }
 
-// describeLabel says what the label of an account host is taken for.
+// describeLabel says how the label of an account host is understood.
 func (v *urlReading) describeLabel() {
 	switch label := v.Host.Label; {
 	case isAccountID(label):
@@ -335,7 +336,7 @@ func (v *urlReading) rootCaveat() {
 	}
 }
 
-// admitInference owns up to what is carried over from the commercial partition.
+// admitInference says that a statement is inferred from the commercial partition.
 func (v *urlReading) admitInference() {
 	if v.Partition != region.AWS && v.Scope != ScopeUnknown {
 		v.addReason("No sign-in record of partition %s has been published. These statements assume that it works like the commercial "+
@@ -343,7 +344,8 @@ func (v *urlReading) admitInference() {
 	}
 }
 
-// expectedTo qualifies what is documented for the commercial partition only.
+// expectedTo returns the words before a statement that AWS documents for the
+// commercial partition only.
 func (v *urlReading) expectedTo() string {
 	if v.Partition == region.AWS {
 		return ""
@@ -358,7 +360,7 @@ func (v *urlReading) liesOrShould() string {
 	return "is expected to be"
 }
 
-// noteIgnoredParts names the parts of the URL that were left out of account.
+// noteIgnoredParts names the parts of the URL that were not used.
 func (v *urlReading) noteIgnoredParts(in *url.URL) {
 	if in.User != nil {
 		v.addReason("The text before the @ is user information, not the host. The browser goes to %+.300q.", v.Host.Name)
@@ -368,8 +370,9 @@ func (v *urlReading) noteIgnoredParts(in *url.URL) {
 	}
 }
 
-// hadNoRegion names the consoles that had no Region of their own when the rule
-// about them was written. S3 is the guide's example, the others follow from it.
+// hadNoRegion tells whether a console had no Region when the rule about such
+// consoles was written. S3 is the example of the guide. The other services follow
+// from the same rule.
 func hadNoRegion(service string) bool {
 	switch service {
 	case "s3", "iam", "route53", "cloudfront", "billing", "organizations":

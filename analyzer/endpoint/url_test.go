@@ -119,7 +119,7 @@ func TestParseURL(t *testing.T) {
 			if all := strings.Join(u.Reasons, "\n"); !strings.Contains(all, test.says) {
 				t.Errorf("ParseURL(%q) does not say %q:\n%s", test.in, test.says, all)
 			}
-			check(t, test.in, u)
+			checkURL(t, test.in, u)
 		})
 	}
 }
@@ -151,8 +151,8 @@ func TestParseURLErrors(t *testing.T) {
 	}
 }
 
-// check holds what is true of every URL.
-func check(t *testing.T, in string, u endpoint.URL) {
+// checkURL checks what must be true of every URL.
+func checkURL(t *testing.T, in string, u endpoint.URL) {
 	t.Helper()
 	var table region.Table
 	switch u.Scope {
@@ -203,6 +203,6 @@ func FuzzParseURL(f *testing.F) {
 			}
 			return
 		}
-		check(t, s, u)
+		checkURL(t, s, u)
 	})
 }

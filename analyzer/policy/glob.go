@@ -7,8 +7,8 @@ import "strings"
 // quoted, because no name in AWS holds them.
 type glob string
 
-// matchesText tells whether the glob fits the whole text. Its time is bounded by the
-// product of the lengths, whatever the pattern.
+// matchesText tells whether the glob matches the whole text. Its time is bounded
+// by the product of the lengths for every pattern.
 func (g glob) matchesText(s string) bool {
 	n := g.literalPrefix()
 	if n == len(g) || len(s) < n || string(g[:n]) != s[:n] {
@@ -66,8 +66,8 @@ func (g glob) matchesFold(s string) bool {
 
 func (g glob) hasWildcard() bool { return g.literalPrefix() < len(g) }
 
-// coversGlob tells whether every text that other fits, g fits too. It says so only
-// if it is certain: false may mean that it cannot tell.
+// coversGlob tells whether g matches every text that other matches. It returns
+// true only if that is certain.
 func (g glob) coversGlob(other glob) bool {
 	const (
 		anything = '*'

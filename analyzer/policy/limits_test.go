@@ -11,9 +11,9 @@ import (
 	"trailgate/ingest/aws/region"
 )
 
-// hungry makes policies of about n bytes that a parser of YAML may choke on, by
-// their kind.
-func hungry(n int) map[string]string {
+// expensivePolicies makes policies of about n bytes that are expensive for a YAML
+// parser. The key is the kind of policy.
+func expensivePolicies(n int) map[string]string {
 	const head = "version: 1\nrules:\n"
 	run := func(begin, unit, end string) string {
 		return head + begin + strings.Repeat(unit, max(0, n-len(head+begin+end))/len(unit)) + end
@@ -52,14 +52,14 @@ func hungry(n int) map[string]string {
 	}
 }
 
-// TestHungryPolicies: whatever is in a file, reading it costs no more than this
-// much memory, and what is wrong with it is told within bounds.
-func TestHungryPolicies(t *testing.T) {
+// TestExpensivePolicies checks that no file makes the reader use more than this
+// much memory, and that the number of problems is bounded.
+func TestExpensivePolicies(t *testing.T) {
 	size := 100_000
 	if testing.Short() {
 		size = 30_000
 	}
-	for name, text := range hungry(size) {
+	for name, text := range expensivePolicies(size) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)

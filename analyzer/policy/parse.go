@@ -301,7 +301,7 @@ func IdentityTypes() []string {
 		"IdentityCenterUser", "Role", "Directory", "AWSAccount", "AWSService", "Unknown"}
 }
 
-// outcomeWords are the words that every sign-in has one of.
+// outcomeWords lists the values of the outcome.
 func outcomeWords() []string {
 	return []string{signin.Success.String(), signin.Failure.String(), signin.OutcomeUnknown.String()}
 }

@@ -16,7 +16,7 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// TestMistakes makes each mistake once, in a policy that is right otherwise.
+// TestMistakes makes one mistake at a time in a policy that is otherwise right.
 func TestMistakes(t *testing.T) {
 	const head = "version: 1\nrules:\n"
 	for _, c := range []struct{ name, policy, want string }{
@@ -48,7 +48,7 @@ func TestMistakes(t *testing.T) {
 				`it redirects the browser and is not an endpoint itself. The query asks for region "eu-wset-1", which is not one Region of partition aws in the table, ` +
 				"so the behaviour of the sign-in site is not known."},
 		{"no URL", head + "  - signin_url: ftp://example.com\n", `p.yaml:3:17: parse sign-in url "ftp://example.com": scheme "ftp": want https`},
-		{"replica that is no Region", head + "  - allow: [\"idc-home+[eu-west-11]\"]\n", `p.yaml:3:13: unknown Region "eu-west-11": did you mean "eu-west-1"?`},
+		{"replica that is not a Region", head + "  - allow: [\"idc-home+[eu-west-11]\"]\n", `p.yaml:3:13: unknown Region "eu-west-11": did you mean "eu-west-1"?`},
 		{"home misspelt", head + "  - allow: [idc-hme]\n", `p.yaml:3:13: unknown Region "idc-hme": did you mean "idc-home"?`},
 		{"account", head + "  - {match: {account: 1234}, allow: [global]}\n", `p.yaml:3:23: account "1234": an account id has 12 digits`},
 		{"identity", head + "  - {match: {identity: IamUsr}, allow: [global]}\n", `p.yaml:3:24: identity "IamUsr" is not a value that CloudTrail records: did you mean "IAMUser"?`},
@@ -107,8 +107,8 @@ func TestMistakes(t *testing.T) {
 		{"one blank too many", head + "  - name: a\n     allow: [global]\n", "p.yaml:3:11: not YAML: there is a colon after a value: put the text in quotes, or write the next key on a new line"},
 		{"a colon in a text", head + "  - name: a: b\n    allow: [global]\n", "p.yaml:3:11: not YAML: there is a colon after a value: put the text in quotes, or write the next key on a new line"},
 		{"an equals sign", "version = 1\nrules: []\n", "p.yaml:1:1: want KEY: VALUE here; a comment begins with #"},
-		{"a threshold where there is none", "version: 1\ndetections:\n  mfa.absent: {threshold: 3}\n", `p.yaml:3:16: unknown key "threshold" in mfa.absent: want one of enabled, severity, window`},
-		{"a count where there is none", "version: 1\ndetections:\n  endpoint.policy: {count: 3}\n", `p.yaml:3:21: unknown key "count" in endpoint.policy: want one of enabled, severity, window`},
+		{"a threshold for a rule without one", "version: 1\ndetections:\n  mfa.absent: {threshold: 3}\n", `p.yaml:3:16: unknown key "threshold" in mfa.absent: want one of enabled, severity, window`},
+		{"a count for a rule without one", "version: 1\ndetections:\n  endpoint.policy: {count: 3}\n", `p.yaml:3:21: unknown key "count" in endpoint.policy: want one of enabled, severity, window`},
 		{"a count beyond what is remembered", "version: 1\ndetections:\n  auth.spray: {count: 1001}\n", "p.yaml:3:23: count 1001: auth.spray counts up to 1000"},
 		{"more people than are remembered", "version: 1\ndetections:\n  endpoint.idc-home: {count: 101}\n", "p.yaml:3:30: count 101: endpoint.idc-home counts up to 100"},
 		{"a window beyond what is remembered", "version: 1\ndetections:\n  auth.bruteforce: {window: 8d}\n", `p.yaml:3:29: window "8d": auth.bruteforce looks back 7 days at most`},
@@ -120,13 +120,13 @@ func TestMistakes(t *testing.T) {
 				t.Fatalf("%v, %v", p, err)
 			}
 			if len(problems) != 1 || err.Error() != c.want {
-				t.Errorf(" got %s\nwant %s", errors.Join(each(problems)...), c.want)
+				t.Errorf(" got %s\nwant %s", errors.Join(splitProblems(problems)...), c.want)
 			}
 		})
 	}
 }
 
-func each(problems policy.Problems) []error {
+func splitProblems(problems policy.Problems) []error {
 	var out []error
 	for _, p := range problems {
 		out = append(out, p)
@@ -238,8 +238,8 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestSchemaHasTheSameKeys asks the parser which keys it knows, by giving it
-// one that it does not.
+// TestSchemaHasTheSameKeys compares the keys of the schema with those of the
+// parser. The message about an unknown key lists the known keys.
 func TestSchemaHasTheSameKeys(t *testing.T) {
 	b, err := policy.Schema()
 	if err != nil {
@@ -279,7 +279,7 @@ func TestSchemaHasTheSameKeys(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := policy.Parse("p.yaml", []byte("version: 1\n"+c.policy), region.Table{})
-			found := regexp.MustCompile(`unknown key "zzzzzz" in [^:]*: want one of ([^\n]*)`).FindStringSubmatch(errorsOf(err))
+			found := regexp.MustCompile(`unknown key "zzzzzz" in [^:]*: want one of ([^\n]*)`).FindStringSubmatch(joinErrors(err))
 			if found == nil {
 				t.Fatalf("%v", err)
 			}
@@ -300,16 +300,16 @@ func TestSchemaHasTheSameKeys(t *testing.T) {
 	}
 }
 
-func errorsOf(err error) string {
+func joinErrors(err error) string {
 	var problems policy.Problems
 	if !errors.As(err, &problems) {
 		return ""
 	}
-	return errors.Join(each(problems)...).Error()
+	return errors.Join(splitProblems(problems)...).Error()
 }
 
-// FuzzPolicy must not panic, must say where a mistake is, and must warn of a
-// dead rule only if it is dead.
+// FuzzPolicy checks that the reader does not panic and shows the place of a
+// mistake. A warning about a dead rule must be true.
 func FuzzPolicy(f *testing.F) {
 	f.Add([]byte("version: 1\n"+sample), "alice", "AWSReservedSSO_x", "eu-west-1")
 	for _, s := range []string{"version: 1\nrules: [{match: {user: \"a*\"}, allow: [\"*\"]}, {match: {user: [ab, \"a?c\"]}, allow: [idc-home]}]",
@@ -317,7 +317,7 @@ func FuzzPolicy(f *testing.F) {
 		"detections: {auth.spray: {count: 1001, window: 8d}}"} {
 		f.Add([]byte(s), "abc", "r", "us-east-2")
 	}
-	for _, s := range hungry(200) {
+	for _, s := range expensivePolicies(200) {
 		f.Add([]byte(s), "abc", "r", "us-east-2")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, name, role, place string) {
@@ -343,7 +343,7 @@ func FuzzPolicy(f *testing.F) {
 		for _, id := range []signin.Identity{samples.NamedUser(name), {Type: "IAMUser", Account: "111122223333", UserName: name},
 			{Type: "AssumedRole", Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/" + role + "/" + name}, samples.Root()} {
 			e := samples.Event(id, place, "")
-			d := judge(p, e)
+			d := decideOn(p, e)
 			if d.Allowed && !d.Judged || d.Judged == (d.Why != "") || d.Judged && (d.Rule == "" || d.Severity == 0) {
 				t.Errorf("%+v", d)
 			}
@@ -357,14 +357,14 @@ func FuzzPolicy(f *testing.F) {
 	})
 }
 
-// onlyRuleAt tells whether a line surely holds one rule at most.
+// onlyRuleAt tells whether a line certainly holds at most one rule.
 func onlyRuleAt(data []byte, line int) bool {
 	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data)), "\n")
 	return line <= len(lines) && strings.Count(lines[line-1], "{")+strings.Count(lines[line-1], "allow") <= 1
 }
 
-// FuzzGlob holds the matcher against regular expressions, and what is said of
-// dead rules against the matcher.
+// FuzzGlob compares globs with regular expressions, and warnings about dead rules
+// with the globs.
 func FuzzGlob(f *testing.F) {
 	f.Add("a*b?c", "aXbYc", "a*")
 	f.Add("***", "", "?")
@@ -386,7 +386,7 @@ func FuzzGlob(f *testing.F) {
 		case matches(other):
 			want = "second"
 		}
-		if d := judge(p, samples.Event(samples.NamedUser(name), "eu-west-1", "")); d.Rule != want {
+		if d := decideOn(p, samples.Event(samples.NamedUser(name), "eu-west-1", "")); d.Rule != want {
 			t.Errorf("%q by %q and %q: %+v, want rule %q", name, glob, other, d, want)
 		}
 		if want == "second" && len(p.Warnings()) > 0 {

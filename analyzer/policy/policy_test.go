@@ -15,7 +15,7 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// mustParse reads a policy that is meant to be right. The version is put in front.
+// mustParse reads a policy that must be right. It puts the version in front.
 func mustParse(t testing.TB, text string) *policy.Policy {
 	t.Helper()
 	p, err := policy.Parse("policy.yaml", []byte("version: 1\n"+text), region.Table{})
@@ -25,7 +25,7 @@ func mustParse(t testing.TB, text string) *policy.Policy {
 	return p
 }
 
-func judge(p *policy.Policy, e signin.Event) policy.Decision {
+func decideOn(p *policy.Policy, e signin.Event) policy.Decision {
 	return p.Decide(&e, analyzer.Classify(e))
 }
 
@@ -109,7 +109,7 @@ func TestJudge(t *testing.T) {
 		{"replicas of identity center", samples.Event(mobile, "eu-west-1", ""), line("identity-center", 4, high, false, us)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, judge(p, c.event), equateEmpty()); diff != "" {
+			if diff := cmp.Diff(c.want, decideOn(p, c.event), equateEmpty()); diff != "" {
 				t.Errorf("decision (-want +got):\n%s", diff)
 			}
 		})
@@ -154,13 +154,13 @@ func TestJudgeOne(t *testing.T) {
 		{"by outcome", "rules: [{match: {outcome: Failure}, allow: [ap-south-1]}]", samples.UserAt("/x", "ap-south-1"), false, false, "no rule of the policy matches this person"},
 		{"identity in any letter case", "rules: [{match: {identity: iamuser}, allow: [ap-south-1]}]", samples.UserAt("/x", "ap-south-1"), true, true, ""},
 		{"names in their own letter case", "rules: [{match: {user: X}, allow: [ap-south-1]}]", samples.UserAt("/x", "ap-south-1"), false, false, "no rule of the policy matches this person"},
-		{"account with leading zeros", "rules: [{match: {account: 012345678901}, allow: [ap-south-1]}]", in012(samples.UserAt("/x", "ap-south-1")), true, true, ""},
+		{"account with leading zeros", "rules: [{match: {account: 012345678901}, allow: [ap-south-1]}]", inAccount012(samples.UserAt("/x", "ap-south-1")), true, true, ""},
 		{"one character", "rules: [{match: {session: \"b?b\"}, allow: [ap-south-1]}]", samples.Event(samples.Role(), "ap-south-1", ""), true, true, ""},
 		{"a star is all endpoints", `defaults: {allow: "*"}`, samples.Event(samples.Role(), "us-east-1", samples.UnprefixedHost), true, true, ""},
 		{"historical URL", "defaults: {signin_url: \"https://example.signin.aws.amazon.com/console/s3\"}", samples.Event(samples.User(), "us-east-1", samples.UnprefixedHost), true, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := judge(mustParse(t, c.policy), c.event)
+			d := decideOn(mustParse(t, c.policy), c.event)
 			if d.Judged != c.judged || d.Allowed != c.ok || d.Why != c.why {
 				t.Errorf("%+v", d)
 			}
@@ -168,14 +168,14 @@ func TestJudgeOne(t *testing.T) {
 	}
 }
 
-func in012(e signin.Event) signin.Event {
+func inAccount012(e signin.Event) signin.Event {
 	e.Account = "012345678901"
 	return e
 }
 
 func TestNoPolicy(t *testing.T) {
 	var p *policy.Policy
-	if d := judge(p, samples.Event(samples.User(), "eu-west-1", "")); d.Judged || d.Why == "" {
+	if d := decideOn(p, samples.Event(samples.User(), "eu-west-1", "")); d.Judged || d.Why == "" {
 		t.Errorf("%+v", d)
 	}
 	if d := p.Detection("root.signin"); d != (policy.Detection{}) || p.Warnings() != nil || p.String() != "no policy" {
@@ -214,7 +214,7 @@ exceptions:
 		samples.UserAt("/alice", "eu-west-1"), samples.UserAt("/alice", "ap-south-2"), samples.UserAt("/bob", "ca-central-1"),
 		samples.Event(samples.User(), "us-east-1", ""), samples.FailedWithoutARN(samples.UserAt("/eve", "us-west-2")),
 	} {
-		tally.Add(&e, judge(p, e))
+		tally.Add(&e, decideOn(p, e))
 	}
 	if got, want := tally.String(), "5 sign-ins: 3 allowed, 1 not allowed, 1 not judged"; got != want {
 		t.Errorf("%q, want %q", got, want)

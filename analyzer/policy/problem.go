@@ -80,7 +80,7 @@ func (p Problems) Error() string {
 	return fmt.Sprintf("%s (and %d more)", p[0].Error(), len(p)-1)
 }
 
-// sortedByPlace orders problems by place, then text, and drops repetitions.
+// sortedByPlace orders problems by place, then text, and drops duplicates.
 func (p Problems) sortedByPlace() Problems {
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		if a.Line != b.Line {

@@ -13,7 +13,8 @@ import (
 	"trailgate/ingest/aws/region"
 )
 
-// jsonSchema judges by the part of JSON Schema that the schema of policies uses.
+// jsonSchema checks values against the part of JSON Schema that the schema of
+// policies uses.
 type jsonSchema struct{ defs map[string]any }
 
 func (s jsonSchema) takes(schema map[string]any, v any) bool {
@@ -54,7 +55,7 @@ func (s jsonSchema) takes(schema map[string]any, v any) bool {
 	return true
 }
 
-// within holds a value against a keyword that speaks of one type only.
+// within checks a keyword that applies to one type only.
 func (s jsonSchema) within(schema map[string]any, key string, want, v any) bool {
 	switch v := v.(type) {
 	case string:
@@ -98,8 +99,8 @@ func isA(v any, kind string) bool {
 	return kind == "null"
 }
 
-// TestSchemaTakesTheSame: what an editor marks by the schema, the parser
-// refuses, and the other way round.
+// TestSchemaTakesTheSame checks that the schema and the parser accept and refuse
+// the same files.
 func TestSchemaTakesTheSame(t *testing.T) {
 	b, err := policy.Schema()
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// findTypos warns of globs that are likely to be something else than was meant.
+// findTypos warns about globs that probably mean something else.
 func (p *Policy) findTypos(m *matcher) Problems {
 	var out Problems
 	for _, t := range [...]MatchKey{KeyUser, KeyRole, KeySession} {
@@ -19,8 +19,8 @@ func (p *Policy) findTypos(m *matcher) Problems {
 	return out
 }
 
-// typoHint says what is odd about a glob of names, or nothing. Names out of records
-// may hold anything, so one in quotes is left alone as far as it can be.
+// typoHint says what is strange about a glob of names, or returns "". A name in a
+// record may hold any character. So a quoted glob gets fewer warnings.
 func (p *pattern) typoHint(t MatchKey) string {
 	const list = "several names are a list, [one, other]"
 	switch text := p.text; {

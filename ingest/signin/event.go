@@ -1,19 +1,19 @@
-// Package signin holds one decoded console sign-in. In comes nothing: it is
-// the leaf of the house, standard library only, no I/O and no JSON. Out go the
-// facts of a CloudTrail ConsoleLogin record as recorded, and the key of the
-// person behind it. What the facts mean is the analyzer's business.
+// Package signin holds one decoded console sign-in. It stores the facts of a
+// CloudTrail ConsoleLogin record and computes the key of the person behind it. It
+// imports only the standard library and does no I/O and no JSON. Package analyzer
+// interprets the facts.
 package signin
 
 import "time"
 
 // Event is one ConsoleLogin record, decoded. Text fields hold what the record
-// says, unaltered; an empty string, a zero time and the zero of an
-// enumeration mean that the record does not say. An Event owns its strings:
-// none aliases a read buffer, so it may be kept and shared between goroutines
-// as long as nobody writes to it.
+// says, unchanged. An empty string, a zero time and the zero value of an
+// enumeration mean that the record does not say. An Event owns its strings: none
+// of them shares memory with a read buffer. So it may be kept, and shared between
+// goroutines while nobody writes to it.
 type Event struct {
 	ID         string    // eventID
-	OriginalID string    // addendum.originalEventID of a redelivered or updated record
+	OriginalID string    // addendum.originalEventID of a record that was delivered again or updated
 	Updated    bool      // addendum.reason is UPDATED_DATA: this copy corrects the original
 	Time       time.Time // eventTime, UTC
 	Version    string    // eventVersion
@@ -42,10 +42,10 @@ type Event struct {
 	Malformed bool   // a field had a JSON type that cannot be read; the rest was kept
 }
 
-// Outcome is what became of the attempt.
+// Outcome is the result of the attempt.
 type Outcome uint8
 
-// The outcomes, as responseElements.ConsoleLogin tells them.
+// The outcomes, from responseElements.ConsoleLogin.
 const (
 	OutcomeUnknown Outcome = iota
 	Success
@@ -63,9 +63,9 @@ func (o Outcome) String() string {
 	return "unknown"
 }
 
-// MFA tells whether AWS saw a second factor. It stays MFAUnknown for federated
-// principals: their identity provider asks for it, out of AWS's sight, and
-// CloudTrail is documented to write "No" (CloudTrail User Guide, "AWS
+// MFA tells whether AWS saw a second factor. It is always MFAUnknown for
+// federated principals. Their identity provider asks for the second factor and
+// AWS cannot see it, so CloudTrail writes "No" (CloudTrail User Guide, "AWS
 // Management Console sign-in events").
 type MFA uint8
 
@@ -97,7 +97,7 @@ const (
 	No
 )
 
-// Carrier is the form in which a record reached us.
+// Carrier is the form in which a record was read.
 type Carrier uint8
 
 // The carriers, in the order in which Merge prefers equal copies.

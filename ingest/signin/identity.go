@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Hidden is what CloudTrail writes in place of a user name that does not
-// exist, since the text may be a password typed into the wrong field
-// (CloudTrail User Guide, "AWS Management Console sign-in events").
+// Hidden is what CloudTrail writes in place of a user name that does not exist.
+// The text may be a password that was typed into the wrong field (CloudTrail User
+// Guide, "AWS Management Console sign-in events").
 const Hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
-// The identity types that Trailgate treats apart, as CloudTrail spells them.
+// The identity types that Trailgate distinguishes, as CloudTrail spells them.
 const (
 	TypeIAMUser       = "IAMUser"
 	TypeRoot          = "Root"
@@ -18,15 +18,15 @@ const (
 	TypeFederatedUser = "FederatedUser"
 )
 
-// idcPath is the path of the roles that IAM Identity Center makes, and
-// idcName the prefix of their names (IAM Identity Center User Guide,
-// "Referencing permission sets in resource policies").
+// idcPath is the path of the roles that IAM Identity Center creates. idcName is
+// the prefix of their names (IAM Identity Center User Guide, "Referencing
+// permission sets in resource policies").
 const (
 	idcPath = "aws-reserved/sso.amazonaws.com/"
 	idcName = "AWSReservedSSO_"
 )
 
-// Identity is userIdentity as recorded.
+// Identity holds userIdentity as recorded.
 type Identity struct {
 	Type        string
 	Account     string // accountId
@@ -36,7 +36,8 @@ type Identity struct {
 	IssuerARN   string // sessionContext.sessionIssuer.arn: the role, path included
 }
 
-// RoleName is the name of the assumed role, without its path, or empty.
+// RoleName returns the name of the assumed role without its path. It returns ""
+// if there is no role.
 func (id Identity) RoleName() string {
 	if role, _, ok := id.assumedRole(); ok {
 		return role
@@ -47,8 +48,8 @@ func (id Identity) RoleName() string {
 	return afterLast(arnResource(id.IssuerARN, "role/"), '/')
 }
 
-// SessionName is the name of the role session, or empty. The ARN tells it;
-// without one the principal id does, which is ROLEID:SESSION.
+// SessionName returns the name of the role session, or "". It comes from the ARN.
+// Without an ARN it comes from the principal id, which is ROLEID:SESSION.
 func (id Identity) SessionName() string {
 	if _, session, ok := id.assumedRole(); ok {
 		return session
@@ -60,9 +61,9 @@ func (id Identity) SessionName() string {
 	return session
 }
 
-// IdentityCenter tells whether the role is one that IAM Identity Center made.
-// The session issuer's ARN, which has the role's path, decides; where the
-// record has none, the reserved prefix of the name does.
+// IdentityCenter tells whether IAM Identity Center created the role. The path in
+// the session issuer's ARN decides. If the record has no such ARN, the reserved
+// prefix of the name decides.
 func (id Identity) IdentityCenter() bool {
 	if id.Type != TypeAssumedRole {
 		return false
@@ -73,10 +74,10 @@ func (id Identity) IdentityCenter() bool {
 	return strings.HasPrefix(id.RoleName(), idcName)
 }
 
-// IdentityCenterHome is the Region that an Identity Center role's path names,
-// or empty where the record has no path or the path no Region. Identity Center
-// leaves the Region out when it lives in us-east-1 (IAM Identity Center User
-// Guide, "Referencing permission sets in resource policies").
+// IdentityCenterHome returns the Region in the path of an Identity Center role.
+// It returns "" if the record has no path or the path has no Region. The path has
+// no Region if the home is us-east-1 (IAM Identity Center User Guide,
+// "Referencing permission sets in resource policies").
 func (id Identity) IdentityCenterHome() string {
 	rest, ok := strings.CutPrefix(arnResource(id.IssuerARN, "role/"), idcPath)
 	if !ok {
@@ -89,11 +90,11 @@ func (id Identity) IdentityCenterHome() string {
 	return region
 }
 
-// HomeRegion gives the home Region of an Identity Center role, or "" where the
-// record does not tell it. The partition is that of the sign-in ("aws", "aws-cn").
-// A path without a Region means us-east-1 (IAM Identity Center User Guide,
-// "Referencing permission sets in resource policies"). The guide says so for the
-// commercial partition only.
+// HomeRegion returns the home Region of an Identity Center role, or "" if the
+// record does not show it. The partition is that of the sign-in ("aws",
+// "aws-cn"). A path without a Region means us-east-1 (IAM Identity Center User
+// Guide, "Referencing permission sets in resource policies"). The guide says so
+// for the commercial partition only.
 func (id Identity) HomeRegion(partition string) string {
 	if home := id.IdentityCenterHome(); home != "" {
 		return home
@@ -104,11 +105,11 @@ func (id Identity) HomeRegion(partition string) string {
 	return "us-east-1"
 }
 
-// Federated tells whether somebody other than IAM's own password check let
-// the person in, so that AWS cannot see their second factor.
+// Federated tells whether the password was checked outside IAM. AWS cannot see
+// the second factor of such a person.
 func (id Identity) Federated() bool { return id.Type != TypeIAMUser && id.Type != TypeRoot }
 
-// Partition is the partition that the ARNs name, or empty.
+// Partition returns the partition in the ARNs, or "".
 func (id Identity) Partition() string {
 	for _, arn := range [...]string{id.ARN, id.IssuerARN} {
 		if strings.HasPrefix(arn, "arn:") && strings.Count(arn, ":") > 1 {
@@ -118,7 +119,7 @@ func (id Identity) Partition() string {
 	return ""
 }
 
-// ownerAccount is the account that the identity belongs to, or empty.
+// ownerAccount returns the account of the identity, or "".
 func (id Identity) ownerAccount() string {
 	if id.Account != "" {
 		return id.Account
@@ -126,28 +127,29 @@ func (id Identity) ownerAccount() string {
 	return cmp.Or(arnPart(id.ARN, 4), arnPart(id.IssuerARN, 4))
 }
 
-// assumedRole takes an assumed-role ARN apart. Session names have no slash.
+// assumedRole splits an assumed-role ARN. Session names have no slash.
 func (id Identity) assumedRole() (role, session string, ok bool) {
 	rest := arnResource(id.ARN, "assumed-role/")
 	role, session, ok = strings.Cut(rest, "/")
 	return role, session, ok && role != ""
 }
 
-// Principal is the key of the person, the same for successes and failures:
+// Principal returns the key of the person. It is the same for successes and
+// failures:
 //
-//	ACCOUNT/user/NAME            an IAM user, the path left out: names are unique in an account
+//	ACCOUNT/user/NAME            an IAM user, without the path: names are unique in an account
 //	ACCOUNT/role/ROLE/SESSION    a role session
-//	identity-center/SESSION      an Identity Center user, whatever the account
+//	identity-center/SESSION      an Identity Center user, the same in all accounts
 //	ACCOUNT/federated/NAME       a federated user
 //	ACCOUNT/root                 the root user
-//	ACCOUNT/unknown              hidden or absent: nobody to name
+//	ACCOUNT/unknown              the name is hidden or absent
 func (e Event) Principal() string {
 	key, _ := e.principalKey()
 	return key
 }
 
-// Named tells whether there is a principal to name, so that sign-ins of the
-// same key are the same person's.
+// Named tells whether the record names a person. Sign-ins with the same key then
+// belong to the same person.
 func (e Event) Named() bool {
 	_, named := e.principalKey()
 	return named
@@ -186,8 +188,8 @@ func (e Event) principalKey() (key string, named bool) {
 	return account + "/unknown", false
 }
 
-// federatedName is the name of a federated user: from the ARN, else from
-// userName, which SAMLUser and WebIdentityUser have instead.
+// federatedName returns the name of a federated user. It comes from the ARN, else
+// from the principal id. SAMLUser and WebIdentityUser have it in userName.
 func (id Identity) federatedName() string {
 	switch id.Type {
 	case TypeFederatedUser, "SAMLUser", "WebIdentityUser":
@@ -203,7 +205,7 @@ func (id Identity) federatedName() string {
 	return id.UserName
 }
 
-// arnResource is what follows kind in an ARN's resource part, or empty.
+// arnResource returns the text after kind in the resource part of an ARN, or "".
 func arnResource(arn, kind string) string {
 	rest, ok := strings.CutPrefix(arnPart(arn, 5), kind)
 	if !ok {
@@ -212,8 +214,8 @@ func arnResource(arn, kind string) string {
 	return rest
 }
 
-// arnPart is the nth part of an ARN, counted from 0; the fifth, the resource,
-// is the last and may have colons of its own. Empty if there is none.
+// arnPart returns the nth part of an ARN, counted from 0, or "" if it is missing.
+// The fifth part is the resource. It is the last one and may contain colons.
 func arnPart(arn string, n int) string {
 	for range n {
 		_, rest, ok := strings.Cut(arn, ":")

@@ -91,7 +91,8 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// FuzzIdentity must not panic, and a principal always names its account.
+// FuzzIdentity checks that nothing panics and that a principal always has an
+// account.
 func FuzzIdentity(f *testing.F) {
 	f.Add("AssumedRole", "arn:aws:sts::1:assumed-role/a/b", "x:y", "n", "arn:aws:iam::1:role/p/a")
 	f.Add("IAMUser", "arn:aws:iam::1:user/", "", "", "")

@@ -6,7 +6,8 @@ import (
 	"trailgate/analyzer/internal/samples"
 )
 
-// TestPrincipals holds the samples against the keys that the tests rely on.
+// TestPrincipals checks the keys of the samples, because other tests rely on
+// them.
 func TestPrincipals(t *testing.T) {
 	for want, event := range map[string]string{
 		"111122223333/user/alice":        samplePrincipal("user"),

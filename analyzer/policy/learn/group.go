@@ -8,25 +8,25 @@ import (
 	"strings"
 )
 
-// fewSignIns is how little of a person has to be known for a habit that is
-// part of the group's to count as the same.
+// fewSignIns is the number of sign-ins below which a person gets the habit of the
+// group, if the person's own habit is a part of it.
 const fewSignIns = 5
 
-// draft is one rule that was learned.
+// draft is one learned rule.
 type draft struct {
 	personGroup
 	name     string
 	accounts []string
 	roles    []string
-	people   []string // by name; none: all of the group
+	people   []string // by name; empty: the whole group
 	allow    []string
-	members  map[string]bool // whose habit it is, across accounts
-	whole    map[string]bool // the roles by account that it is about, whoever has them
+	members  map[string]bool // the people with this habit, in all accounts
+	whole    map[string]bool // accounts and roles that the rule covers completely
 	seen     evidence
 }
 
-// draftRules makes rules of habits: first those about people by name, who differ
-// from the others of their group, then those about whole groups.
+// draftRules makes rules of the habits. Rules about people by name come first,
+// because these people differ from their group. Rules about whole groups follow.
 func (l *Learner) draftRules() []*draft {
 	groups := l.collectPeople()
 	var out []*draft
@@ -57,7 +57,7 @@ func (l *Learner) draftRules() []*draft {
 	return out
 }
 
-// splitGroup parts a group into the people of the common habit and the others.
+// splitGroup separates the people with the common habit from the others.
 func (l *Learner) splitGroup(g personGroup, members []*person) []*draft {
 	habits := map[string][]*person{}
 	key := func(habit []string) string { return strings.Join(habit, " ") }
@@ -110,8 +110,8 @@ func (l *Learner) splitGroup(g personGroup, members []*person) []*draft {
 	return out
 }
 
-// coversWholeGroup tells whether a rule may speak of a whole group, of whom some have the
-// habit: people unknown so far will come under it.
+// coversWholeGroup tells whether a rule may cover a whole group if some of its
+// people have the habit. New people of the group will then match the rule.
 func coversWholeGroup(g personGroup, some, all int) bool {
 	switch g.folk {
 	case folkRoot:
@@ -126,10 +126,10 @@ func containsAll(part, all []string) bool {
 	return !slices.ContainsFunc(part, func(s string) bool { return !slices.Contains(all, s) })
 }
 
-// mergeDrafts makes one rule of those with the same key: of their roles if they are
-// about whole roles of an account, else of their accounts. No two rules of a
-// key differ in anything but that, so nobody comes under a rule that was not
-// their own.
+// mergeDrafts joins the rules with the same key. It joins their roles if they
+// cover whole roles of an account, and their accounts otherwise. Rules with the
+// same key do not differ in anything else. So nobody gets a rule that differs
+// from their own.
 func mergeDrafts(in []*draft, key func(*draft) string, roles bool) []*draft {
 	var out []*draft
 	first := map[string]*draft{}
@@ -153,9 +153,9 @@ func mergeDrafts(in []*draft, key func(*draft) string, roles bool) []*draft {
 	return out
 }
 
-// blendDrafts makes one rule of rules for the same habit in several accounts. Such a
-// rule is about each of its people, or roles, in each of its accounts, so two
-// are made one only if nobody with another habit would come under it.
+// blendDrafts joins rules for the same habit in several accounts. A joined rule
+// covers each of its people, or roles, in each of its accounts. So two rules are
+// joined only if the result does not cover anybody with another habit.
 func blendDrafts(in []*draft, groups map[personGroup]map[string]*person) []*draft {
 	var out []*draft
 next:
@@ -175,7 +175,7 @@ next:
 	return out
 }
 
-// canBlend tells whether one rule can stand for both.
+// canBlend tells whether one rule can replace both.
 func (d *draft) canBlend(o *draft, groups map[personGroup]map[string]*person) bool {
 	named := len(d.people) > 0
 	switch {
@@ -208,7 +208,8 @@ func unionOf(a, b []string) []string {
 	return slices.Compact(out)
 }
 
-// nameDrafts gives each rule a name of its own that says whom and what it is about.
+// nameDrafts gives each rule a unique name, which says who and what the rule is
+// about.
 func nameDrafts(all []*draft) {
 	taken := map[string]int{}
 	for _, d := range all {

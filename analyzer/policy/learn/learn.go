@@ -14,20 +14,20 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// A habit of a person is left out of a draft if it rests on no more than
-// rareCount sign-ins and on less than one in rareShare of that person's.
+// A habit of a person is rare if it has at most rareCount sign-ins and less than
+// one in rareShare of that person's sign-ins. A draft does not allow rare habits.
 const (
 	rareCount = 2
 	rareShare = 20
 )
 
-// Learner drafts a policy from history. Set Table before the first Add; the
-// zero Table is the embedded one. The order in which sign-ins are added does
-// not matter to the draft. It is for one goroutine.
+// Learner drafts a policy from past sign-ins. Set Table before the first Add; the
+// zero Table is the embedded one. The draft does not depend on the order in which
+// sign-ins are added. A Learner is for one goroutine.
 //
-// A failed sign-in teaches nothing, since whoever tries a password is not the
-// person whose name they type. Nor does one whose endpoint is not known, or
-// that nobody can be named for.
+// A failed sign-in is not learned, because the person who types a password may
+// not be the person whose name they type. A sign-in is not learned either if its
+// endpoint is not known or the record does not name a person.
 type Learner struct {
 	Table region.Table
 
@@ -35,7 +35,7 @@ type Learner struct {
 	accounts map[string]bool
 }
 
-// evidenceKey is all of a sign-in that a drafted rule can tell apart.
+// evidenceKey holds all that a drafted rule can distinguish in a sign-in.
 type evidenceKey struct {
 	account, kind, principal string
 	arn, issuer              string
@@ -43,11 +43,11 @@ type evidenceKey struct {
 	failed                   bool
 }
 
-// evidence is what was seen of one habit.
+// evidence is what was seen of one habit or one person.
 type evidence struct {
 	signins     int
 	first, last time.Time
-	sample      signin.Event // of a cell: any of its sign-ins, as far as a policy looks at it
+	sample      signin.Event // one of its sign-ins, with the fields that a policy compares
 	verdict     analyzer.Verdict
 }
 
@@ -57,7 +57,8 @@ func (v *evidence) addEvidence(o *evidence) {
 	analyzer.WidenPeriod(&v.first, &v.last, o.last)
 }
 
-// Add takes one sign-in and the verdict on it.
+// Add learns one sign-in. v is the verdict on it. Add keeps no pointer to the
+// event.
 func (l *Learner) Add(e *signin.Event, v analyzer.Verdict) {
 	if l.cells == nil {
 		l.cells, l.accounts = map[evidenceKey]*evidence{}, map[string]bool{}
@@ -77,7 +78,7 @@ func (l *Learner) Add(e *signin.Event, v analyzer.Verdict) {
 	analyzer.WidenPeriod(&c.first, &c.last, e.Time)
 }
 
-// identityGroup is the sort of people that one kind of rule is about.
+// identityGroup is a kind of identities. Each kind gets its own kind of rule.
 type identityGroup uint8
 
 const (
@@ -88,15 +89,15 @@ const (
 	folkIdentityCenter
 )
 
-// String is how rules about them are named.
+// String returns the word in the names of drafted rules.
 func (f identityGroup) String() string {
 	return [...]string{"root", "users", "federated", "roles", "identity-center"}[f]
 }
 
-// personGroup is the people among whom habits are compared.
+// personGroup is a group of people whose habits are compared with each other.
 type personGroup struct {
 	folk    identityGroup
-	account string // empty for Identity Center, whose users are the same in all accounts
+	account string // empty for Identity Center, because its users are the same in all accounts
 	role    string // of folkRole
 	kind    string // identity type
 }
@@ -110,10 +111,10 @@ type person struct {
 	name  string // user or session; empty for root
 	words map[string]*evidence
 	all   evidence
-	habit []string // the words that count, sorted; set once all is seen
+	habit []string // the words that are not rare, sorted; set by finishHabit
 }
 
-// collectPeople sorts what was seen by group and person.
+// collectPeople groups the evidence by group and person.
 func (l *Learner) collectPeople() map[personGroup]map[string]*person {
 	groups := map[personGroup]map[string]*person{}
 	for key, c := range l.cells {
@@ -144,7 +145,7 @@ func (l *Learner) collectPeople() map[personGroup]map[string]*person {
 	return groups
 }
 
-// finishHabit makes the habit of what was seen.
+// finishHabit sets the habit from the evidence of each word.
 func (p *person) finishHabit() {
 	for word, seen := range p.words {
 		if seen.signins > rareCount || seen.signins*rareShare >= p.all.signins {
@@ -168,8 +169,8 @@ func compareWords(a, b string) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
 }
 
-// groupOf says which group the person of a sign-in belongs to, and under which
-// name. It is false for those whom no rule can be written about.
+// groupOf returns the group of the person of a sign-in, and the name in the
+// group. It returns false if no rule can be written about the person.
 func groupOf(key evidenceKey, e *signin.Event) (personGroup, string, bool) {
 	s := policy.NewSubject(e)
 	if e.Identity.IdentityCenter() {
@@ -193,15 +194,15 @@ func groupOf(key evidenceKey, e *signin.Event) (personGroup, string, bool) {
 	return g, s.User, isNameable(s.User)
 }
 
-// isNameable tells whether a name can stand in a policy for itself alone.
+// isNameable tells whether a policy can name this person and no other.
 func isNameable(name string) bool {
 	return name != "" && len(name) <= 256 && utf8.ValidString(name) && strings.TrimSpace(name) == name &&
 		!strings.ContainsAny(name, "*?/") && !strings.HasPrefix(name, "arn:") &&
 		!strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsPrint(c) })
 }
 
-// habitWord is the word of a policy that allows the endpoint, or empty where none
-// is needed: such a sign-in is not judged.
+// habitWord returns the word of a policy that allows the endpoint. It returns ""
+// if the policy would not decide about the sign-in.
 func habitWord(key evidenceKey, c *evidence) string {
 	switch {
 	case c.verdict.Scope == analyzer.ScopeUnknown:
@@ -209,7 +210,8 @@ func habitWord(key evidenceKey, c *evidence) string {
 	case key.kind == signin.TypeIAMUser && key.partition == region.AWS && policy.ProxyClass(key.endpoint):
 		return analyzer.Global
 	case c.verdict.Scope == analyzer.ScopeRegional && c.sample.Identity.IdentityCenter():
-		// Where the home is not known, idc-home keeps the sign-in unjudged.
+		// If the home is not known, a policy with idc-home does not decide about
+		// the sign-in.
 		if home := c.sample.Identity.HomeRegion(key.partition); home == key.endpoint || home == "" {
 			return policy.HomeWord
 		}

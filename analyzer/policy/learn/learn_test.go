@@ -25,7 +25,7 @@ func learnFrom(events []signin.Event) (learn.Draft, error) {
 	return l.Draft()
 }
 
-// mustParse reads a policy that is meant to be right. The version is put in front.
+// mustParse reads a policy that must be right. It puts the version in front.
 func mustParse(t testing.TB, text string) *policy.Policy {
 	t.Helper()
 	p, err := policy.Parse("policy.yaml", []byte("version: 1\n"+text), region.Table{})
@@ -35,13 +35,13 @@ func mustParse(t testing.TB, text string) *policy.Policy {
 	return p
 }
 
-// decide is the policy's decision on a sign-in.
-func decide(p *policy.Policy, e signin.Event) policy.Decision {
+// decideOn returns the decision of the policy on a sign-in.
+func decideOn(p *policy.Policy, e signin.Event) policy.Decision {
 	return p.Decide(&e, analyzer.Classify(e))
 }
 
-// times repeats a sign-in on as many days.
-func times(n int, e signin.Event) []signin.Event {
+// repeatSignIn returns n copies of a sign-in, one on each day.
+func repeatSignIn(n int, e signin.Event) []signin.Event {
 	out := make([]signin.Event, n)
 	for i := range out {
 		out[i] = e
@@ -64,23 +64,23 @@ func TestLearn(t *testing.T) {
 	}
 	var history []signin.Event
 	for n, events := range [][]signin.Event{
-		times(30, samples.UserAt("/alice", "eu-west-1")),
-		times(2, samples.UserAt("/alice", "us-east-2")), // a habit
-		times(50, samples.UserAt("/bob", "eu-west-1")),
-		times(1, samples.UserAt("/bob", "ap-south-1")),                               // too rare to be one
-		times(3, samples.FailedWithoutARN(samples.UserAt("/bob", "ap-northeast-1"))), // failed: no evidence
-		times(9, other(samples.UserAt("/zoe", "eu-west-1"))),
-		times(9, other(samples.UserAt("/bob", "us-west-2"))), // another bob
-		times(5, samples.Event(samples.Root(), "us-east-1", samples.UnprefixedHost)),
-		times(5, other(samples.Event(samples.Root(), "us-east-1", samples.UnprefixedHost))),
-		times(5, session("Dev", "ann", "eu-west-1")),
-		times(5, session("Dev", "ben", "eu-west-1")),
-		times(5, session("Dev", "cat", "eu-west-2")),
-		times(5, session("Ops", "ann", "eu-west-1")),
-		times(20, samples.Event(samples.IdentityCenterRole("us-west-2/"), "us-west-2", "us-west-2."+samples.UnprefixedHost)),
-		times(4, samples.Event(samples.User(), "us-east-1", "")), // unknown endpoint
-		times(97, other(samples.UserAt("/may", "eu-west-2"))),
-		times(3, other(samples.UserAt("/may", "eu-west-3"))), // seldom, but a habit
+		repeatSignIn(30, samples.UserAt("/alice", "eu-west-1")),
+		repeatSignIn(2, samples.UserAt("/alice", "us-east-2")), // a habit
+		repeatSignIn(50, samples.UserAt("/bob", "eu-west-1")),
+		repeatSignIn(1, samples.UserAt("/bob", "ap-south-1")),                               // too rare to be one
+		repeatSignIn(3, samples.FailedWithoutARN(samples.UserAt("/bob", "ap-northeast-1"))), // failed: no evidence
+		repeatSignIn(9, other(samples.UserAt("/zoe", "eu-west-1"))),
+		repeatSignIn(9, other(samples.UserAt("/bob", "us-west-2"))), // another bob
+		repeatSignIn(5, samples.Event(samples.Root(), "us-east-1", samples.UnprefixedHost)),
+		repeatSignIn(5, other(samples.Event(samples.Root(), "us-east-1", samples.UnprefixedHost))),
+		repeatSignIn(5, session("Dev", "ann", "eu-west-1")),
+		repeatSignIn(5, session("Dev", "ben", "eu-west-1")),
+		repeatSignIn(5, session("Dev", "cat", "eu-west-2")),
+		repeatSignIn(5, session("Ops", "ann", "eu-west-1")),
+		repeatSignIn(20, samples.Event(samples.IdentityCenterRole("us-west-2/"), "us-west-2", "us-west-2."+samples.UnprefixedHost)),
+		repeatSignIn(4, samples.Event(samples.User(), "us-east-1", "")), // unknown endpoint
+		repeatSignIn(97, other(samples.UserAt("/may", "eu-west-2"))),
+		repeatSignIn(3, other(samples.UserAt("/may", "eu-west-3"))), // seldom, but a habit
 	} {
 		for i := range events {
 			events[i].Time = events[i].Time.AddDate(0, n, 0)
@@ -137,13 +137,14 @@ func TestLearnNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := policy.Parse("p.yaml", d.YAML, region.Table{})
-	if err != nil || decide(p, samples.Event(samples.User(), "eu-west-1", "")).Judged {
+	if err != nil || decideOn(p, samples.Event(samples.User(), "eu-west-1", "")).Judged {
 		t.Errorf("%v\n%s", err, d.YAML)
 	}
 }
 
-// crowd is a history of people who have habits, and now and then none.
-func crowd(seed uint64, people, signins int) []signin.Event {
+// randomPeople makes sign-ins of people with habits, and a few sign-ins outside
+// of them.
+func randomPeople(seed uint64, people, signins int) []signin.Event {
 	r := rand.New(rand.NewPCG(seed, 1))
 	regions := []string{"us-east-1", "eu-west-1", "eu-north-1", "us-west-2", "ap-southeast-2", "ap-south-1"}
 	accounts := []string{"111122223333", "123456789012", "444455556666", ""}
@@ -197,10 +198,11 @@ func crowd(seed uint64, people, signins int) []signin.Event {
 	return out
 }
 
-// TestLearnFlagsWhatItLeavesOut is the promise of a draft, over many histories.
+// TestLearnFlagsWhatItLeavesOut checks over many random histories that a draft
+// flags exactly what it lists as left out.
 func TestLearnFlagsWhatItLeavesOut(t *testing.T) {
 	for seed := range uint64(25) {
-		history := crowd(seed, 5+int(seed)*3, 1+int(seed)*60)
+		history := randomPeople(seed, 5+int(seed)*3, 1+int(seed)*60)
 		d, err := learnFrom(history)
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
@@ -242,7 +244,7 @@ func TestLearnFlagsWhatItLeavesOut(t *testing.T) {
 }
 
 func TestLearnInAnyOrder(t *testing.T) {
-	history := crowd(7, 60, 2000)
+	history := randomPeople(7, 60, 2000)
 	first, err := learnFrom(history)
 	if err != nil {
 		t.Fatal(err)
@@ -257,27 +259,27 @@ func TestLearnInAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAllowingEverything: whoever signs in, a policy that allows everything
-// finds nothing.
+// TestAllowingEverything checks that a policy that allows everything flags
+// nobody.
 func TestAllowingEverything(t *testing.T) {
 	p := mustParse(t, `defaults: {allow: "*", strict: true}`)
-	for _, e := range crowd(3, 80, 3000) {
-		if d := decide(p, e); d.Judged && !d.Allowed || !d.Judged && analyzer.Classify(e).Scope != analyzer.ScopeUnknown && !strings.HasSuffix(e.Principal(), "/unknown") {
+	for _, e := range randomPeople(3, 80, 3000) {
+		if d := decideOn(p, e); d.Judged && !d.Allowed || !d.Judged && analyzer.Classify(e).Scope != analyzer.ScopeUnknown && !strings.HasSuffix(e.Principal(), "/unknown") {
 			t.Fatalf("%+v of %+v", d, e)
 		}
 	}
 }
 
-// FuzzLearn: no name may make a draft that cannot be read, or that breaks out
-// of its comments.
+// FuzzLearn checks that a draft can be read back for every name, and that no name
+// ends a comment.
 func FuzzLearn(f *testing.F) {
 	f.Add("alice", "Operator", "bob")
 	f.Add("a\nrules: []", "*", "\"")
 	f.Add("\\x41", "é\u202e", " x ")
 	f.Fuzz(func(t *testing.T, user, role, session string) {
 		id := signin.Identity{Type: "AssumedRole", Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/" + role + "/" + session}
-		history := append(times(3, samples.Event(samples.NamedUser(user), "eu-west-1", "")), times(2, samples.FailedWithoutARN(samples.Event(samples.NamedUser(user), "us-west-2", "")))...)
-		history = append(history, times(3, samples.Event(id, "eu-west-1", ""))...)
+		history := append(repeatSignIn(3, samples.Event(samples.NamedUser(user), "eu-west-1", "")), repeatSignIn(2, samples.FailedWithoutARN(samples.Event(samples.NamedUser(user), "us-west-2", "")))...)
+		history = append(history, repeatSignIn(3, samples.Event(id, "eu-west-1", ""))...)
 		d, err := learnFrom(history)
 		if err != nil {
 			t.Fatal(err)
@@ -287,18 +289,18 @@ func FuzzLearn(f *testing.F) {
 			t.Fatalf("%v\n%s", err, d.YAML)
 		}
 		for _, e := range history {
-			if d := decide(p, e); d.Judged && !d.Allowed && e.Outcome != signin.Failure {
+			if d := decideOn(p, e); d.Judged && !d.Allowed && e.Outcome != signin.Failure {
 				t.Errorf("%+v", d)
 			}
 		}
 	})
 }
 
-// TestLearnBrackets: names are no YAML, however many brackets they hold.
+// TestLearnBrackets checks that a name with many brackets is not read as YAML.
 func TestLearnBrackets(t *testing.T) {
 	var events []signin.Event
 	for i := range 170 {
-		events = append(events, times(5, samples.UserAt(fmt.Sprintf("/b[%d", i), []string{"eu-west-1", "us-west-2", "eu-west-3"}[i%3]))...)
+		events = append(events, repeatSignIn(5, samples.UserAt(fmt.Sprintf("/b[%d", i), []string{"eu-west-1", "us-west-2", "eu-west-3"}[i%3]))...)
 	}
 	if d, err := learnFrom(events); err != nil || d.Tally.Violations > 0 {
 		t.Errorf("%v, %v", err, &d.Tally)

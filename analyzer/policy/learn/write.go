@@ -17,28 +17,28 @@ import (
 
 // Draft is a drafted policy.
 type Draft struct {
-	YAML    []byte       // the policy file, commented; ParsePolicy reads it with the Learner's Table
-	Rules   int          // how many rules it has
-	LeftOut []Omission   // what of the history it does not allow, by principal and endpoint
-	Tally   policy.Tally // what it says of the history it was drafted from
+	YAML    []byte       // the policy file with comments; policy.Parse reads it with the Learner's Table
+	Rules   int          // number of rules
+	LeftOut []Omission   // past sign-ins that it does not allow, by principal and endpoint
+	Tally   policy.Tally // its decisions on the sign-ins that it was drafted from
 }
 
-// Omission is a part of the history that a draft does not allow: the policy
-// would flag it. It was too rare to be a habit, or it failed.
+// Omission is a group of past sign-ins that a draft does not allow. They are too
+// rare to be a habit, or they failed.
 type Omission struct {
 	Principal string
 	Endpoint  string
-	Rule      string // of the draft
+	Rule      string // the rule of the draft that does not allow them
 	SignIns   int
-	Failed    bool // the sign-ins failed, so that they taught nothing
+	Failed    bool // the sign-ins failed, so they were not learned
 	First     time.Time
 	Last      time.Time
 }
 
-// Draft makes a policy of what was added: people with the same habits come
-// under one rule, with the evidence for it in a comment. Judged over the same
-// history it flags what LeftOut lists, which its comments say too, and nothing
-// else. An error means that the draft could not be read back.
+// Draft makes a policy of the sign-ins that were added. People with the same
+// habits get one rule, with the evidence in a comment. Over the same sign-ins the
+// policy flags exactly those in LeftOut, which its comments list too. An error
+// means that the draft could not be read back.
 func (l *Learner) Draft() (Draft, error) {
 	rules := l.draftRules()
 	body := writeRules(rules)
@@ -55,7 +55,8 @@ func (l *Learner) Draft() (Draft, error) {
 	return out, nil
 }
 
-// leftOut judges the history by the draft.
+// leftOut applies the draft to the past sign-ins, and lists those that it does
+// not allow.
 func (l *Learner) leftOut(t *policy.Tally) []Omission {
 	type key struct {
 		principal, endpoint, rule string
@@ -92,11 +93,11 @@ func (l *Learner) leftOut(t *policy.Tally) []Omission {
 	return out
 }
 
-// maxOmissions is how many omissions the comments of a draft name.
+// maxOmissions is how many omissions the comments of a draft list.
 const maxOmissions = 100
 
-// writeHead writes the comment at the top: where the draft comes from, and what it
-// does not hold.
+// writeHead writes the comment at the top. It says where the draft comes from and
+// what it does not allow.
 func (l *Learner) writeHead(b *bytes.Buffer, d *Draft) {
 	var first, last time.Time
 	for _, c := range l.cells {
@@ -136,7 +137,7 @@ func formatPeriod(first, last time.Time) string {
 	return from + " to " + to
 }
 
-// commentText makes text of a record harmless in a comment.
+// commentText quotes text of a record so that it cannot end a comment.
 func commentText(s string) string {
 	quoted := strconv.QuoteToASCII(s)
 	if quoted == `"`+s+`"` {
@@ -187,7 +188,8 @@ func (d *draft) groupNoun() string {
 	return "user"
 }
 
-// writeList writes one matcher: on a line if there is room, else one below another.
+// writeList writes one key of a matcher: on one line if it is short, otherwise as
+// one line for each word.
 func writeList(b *bytes.Buffer, t policy.MatchKey, words []string) {
 	const room = 90
 	if len(words) == 0 {
@@ -212,8 +214,8 @@ func writeList(b *bytes.Buffer, t policy.MatchKey, words []string) {
 	}
 }
 
-// scalarText writes a text so that YAML reads it back as it is. Whatever could
-// be taken for something else is quoted.
+// scalarText writes a text so that YAML reads back the same text. A text that
+// YAML could read as another type is quoted.
 func scalarText(s string) string {
 	plain := s != ""
 	for i, c := range []byte(s) {
