@@ -26,10 +26,10 @@ DATE    ?= $(shell git log -1 --format=%cI 2>/dev/null)
 BUILD   := trailgate/cmd/trailgate/internal/build
 LDFLAGS  = -X $(BUILD).commit=$(COMMIT) -X $(BUILD).date=$(DATE)
 
-.PHONY: help build install man test lint interop fuzz bench golden demo ci clean gateway
+.PHONY: help build install man test test-long lint interop fuzz bench golden demo ci clean gateway
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 build: ## build bin/trailgate
 	$(if $(TAGS),,CGO_ENABLED=0) $(GO) build -trimpath -ldflags "$(LDFLAGS)" $(if $(TAGS),-tags $(TAGS)) -o $(BIN) ./cmd/trailgate
@@ -54,16 +54,29 @@ demo: build ## generate a synthetic trail in a temporary folder, audit it, show 
 	run coverage trail --format table; \
 	run explain https://example.signin.aws.amazon.com/console
 
-test: gateway ## run all tests, with the race detector where there is a C compiler
+# The environment and the flags of both test targets. The S3 suites use versitygw if it
+# is there, and the stand-in in the process else.
+TESTENV = TRAILGATE_S3_GATEWAY="$$([ -x $(GATEWAY) ] && echo $(GATEWAY))"
+
+test: ## run the tests that people wait for, with the race detector if there is a C compiler
 	@[ -n "$(RACE)" ] || echo "NOTE: no C compiler, so the tests run WITHOUT the race detector"
-	TRAILGATE_S3_GATEWAY="$$([ -x $(GATEWAY) ] && echo $(GATEWAY))" $(GO) test $(RACE) -shuffle=on -timeout 40m ./...
+	$(TESTENV) $(GO) test $(RACE) -short -shuffle=on -timeout 20m ./...
+	@echo "Shorter in this run: crashes at fewer moments, fewer races, 20 days of exports instead of a year."
+	@echo "Left out of this run:"
+	@grep -rhoE 'suite\.Long\(tb?, "[^"]+"' --include=*_test.go cmd analyzer ingest report fixtures | sed 's/.*"\(.*\)"/  * \1/' | sort -u
+	@[ -x $(GATEWAY) ] || echo "  * the S3 suites against versitygw, which make test-long builds"
+	@echo "make test-long runs all of it."
+
+test-long: gateway ## build an S3 server, and run all tests whole: a year, random kills, races
+	@[ -n "$(RACE)" ] || echo "NOTE: no C compiler, so the tests run WITHOUT the race detector"
+	$(TESTENV) $(GO) test $(RACE) -shuffle=on -timeout 60m ./...
 	@[ -z "$(RACE)" ] || { echo "a year of exports, whole: with the race detector it was 60 days"; \
 		$(GO) test -timeout 20m -run 'TestExport(Year|AtRandom|AnyOrder)' ./cmd/trailgate; }
 	$(if $(TAGS),$(GO) test -tags $(TAGS) ./ingest/record)
 
 # A real S3 server for the tests. Without it they use the stand-in alone.
 gateway:
-	@[ -x $(GATEWAY) ] || { mkdir -p $(OUT) && GOFLAGS= CGO_ENABLED=0 GOBIN=$(OUT)/gobin $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0 \
+	@[ -x $(GATEWAY) ] || { echo "building versitygw, which takes some minutes"; mkdir -p $(OUT) && GOFLAGS= CGO_ENABLED=0 GOBIN=$(OUT)/gobin $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0 \
 		&& mv $(OUT)/gobin/versitygw $(GATEWAY); } \
 		|| echo "NOTE: versitygw cannot be had (offline?): the S3 tests run against the in-process stand-in ONLY"
 

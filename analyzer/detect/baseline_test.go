@@ -151,3 +151,31 @@ func FuzzParseBaseline(f *testing.F) {
 		}
 	})
 }
+
+// TestSavedFormIsStable checks that a saved baseline is read back to the same bytes,
+// and that it keeps what the rules need: principals, addresses and open bursts.
+func TestSavedFormIsStable(t *testing.T) {
+	d := &detect.Detector{}
+	detectAll(d, randomSignIns(3, 400))
+	saved, err := json.Marshal(d.Baseline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := detect.ParseBaseline(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(saved) != string(again) {
+		t.Error("the bytes differ")
+	}
+	if back.Principals() != d.Baseline.Principals() || !back.LearnedUntil().Equal(d.Baseline.LearnedUntil()) {
+		t.Errorf("%d principals until %v", back.Principals(), back.LearnedUntil())
+	}
+	if len(back.Ongoing()) == 0 {
+		t.Error("no burst is open after 400 sign-ins")
+	}
+}

@@ -67,7 +67,7 @@ func describeBareHost(partition string) string {
 	return "the un-prefixed sign-in host of partition " + partition
 }
 
-// BareReason returns one or two sentences: why a partition's sign-in host without
+// BareReason returns two sentences: why a partition's sign-in host without
 // a Region counts as its global endpoint, and what AWS says about that host.
 func BareReason(partition string) string {
 	const why = "Trailgate calls this host global because it names no Region"

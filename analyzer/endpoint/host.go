@@ -143,8 +143,8 @@ func parseFallbackHost(t region.Table, name string) (Host, bool) {
 }
 
 // knownService recognises hosts of AWS that belong to a sign-in but are not
-// console sign-in endpoints (AWS Sign-In User Guide, the list of domains to
-// allow; the SDK's endpoint rules for the sign-in service).
+// console sign-in endpoints. The source is the list of domains to allow in the
+// AWS Sign-In User Guide, and the SDK's endpoint rules for the sign-in service.
 func knownService(t region.Table, name string) Service {
 	if rest, ok := strings.CutPrefix(name, "signin."); ok {
 		label, suffix, _ := strings.Cut(rest, ".")

@@ -17,6 +17,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"trailgate/fixtures/s3"
+	"trailgate/fixtures/suite"
 	"trailgate/report/lake"
 )
 
@@ -141,7 +142,7 @@ func TestKilledAtEachWrite(t *testing.T) {
 			r := prepare(t, bin, places, s)
 			for n := int64(1); ; n++ {
 				for _, done := range []bool{false, true} {
-					if !done && n > 1 && (len(s.before) != 1 || testing.Short()) {
+					if !done && n > 1 && (len(s.before) != 1 || suite.Size(true, false)) {
 						continue
 					}
 					if !r.killedAtWrite(t, server, n, done) {

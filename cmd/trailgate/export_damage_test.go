@@ -133,7 +133,7 @@ func TestDamage(t *testing.T) {
 		"all generations damaged": {do: func(t *testing.T, d *damaged) func() {
 			one, two := change(t, d.state(1), flipped), change(t, d.state(2), half)
 			return func() { one(); two() }
-		}, code: exitFailed, words: []string{"no generation is whole", "hint: bring the state's folder back from a backup"}},
+		}, code: exitFailed, words: []string{"no generation is whole", "hint: restore the state's folder from a backup"}},
 		"state of a newer program": {do: func(t *testing.T, d *damaged) func() {
 			if err := os.WriteFile(d.state(3), futureState(3), 0o600); err != nil {
 				t.Fatal(err)

@@ -12,10 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"trailgate/fixtures/s3"
+	"trailgate/fixtures/suite"
 )
 
-// answer gives an error of S3 and carries nothing out.
-func answer(code string, status int) func(http.ResponseWriter, *http.Request, http.Handler) {
+// refuseWith answers with an error of S3 and does not carry out the request.
+func refuseWith(code string, status int) func(http.ResponseWriter, *http.Request, http.Handler) {
 	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return // it has gone
@@ -64,7 +65,7 @@ func TestFaultyBucket(t *testing.T) {
 	if o := front.run(t, r.now, front.args(r.victim, "count")...); o.code != r.end.code {
 		t.Fatal(o)
 	}
-	denied := answer("AccessDenied", http.StatusForbidden)
+	denied := refuseWith("AccessDenied", http.StatusForbidden)
 	var group errgroup.Group
 	group.SetLimit(8) // they mostly wait
 	for name, test := range map[string]struct {
@@ -76,16 +77,16 @@ func TestFaultyBucket(t *testing.T) {
 	}{
 		"denied from":                  {do: denied, ever: true, words: []string{"denied (s3:", "grant s3:"}},
 		"put denied from":              {do: only(http.MethodPut, denied), ever: true, words: []string{"denied (s3:PutObject)", "grant s3:PutObject"}},
-		"500 at":                       {do: answer("InternalError", http.StatusInternalServerError), wins: true},
-		"503 from":                     {do: answer("SlowDown", http.StatusServiceUnavailable), slow: true, ever: true, words: []string{"SlowDown"}},
-		"carried out, but 500 at":      {do: doneBut(answer("InternalError", http.StatusInternalServerError)), wins: true},
-		"carried out, but 503 from":    {do: doneBut(answer("SlowDown", http.StatusServiceUnavailable)), slow: true, ever: true, wins: true},
+		"500 at":                       {do: refuseWith("InternalError", http.StatusInternalServerError), wins: true},
+		"503 from":                     {do: refuseWith("SlowDown", http.StatusServiceUnavailable), slow: true, ever: true, words: []string{"SlowDown"}},
+		"carried out, but 500 at":      {do: doneBut(refuseWith("InternalError", http.StatusInternalServerError)), wins: true},
+		"carried out, but 503 from":    {do: doneBut(refuseWith("SlowDown", http.StatusServiceUnavailable)), slow: true, ever: true, wins: true},
 		"carried out, but hung up":     {do: doneBut(nil), wins: true},
 		"carried out, but all hung up": {do: doneBut(nil), slow: true, ever: true, wins: true},
 	} {
 		for n := int64(1); n <= writes.writes.Load(); n++ {
 			// Where all fail, every one of them is tried again and again.
-			if test.slow && !slices.Contains([]int64{1, 4, 5, 12, 13}, n) || testing.Short() && n%4 != 1 {
+			if test.slow && !slices.Contains([]int64{1, 4, 5, 12, 13}, n) || n%suite.Size[int64](4, 1) != suite.Size[int64](1, 0) {
 				continue
 			}
 			fault := bucketFault{n: n, name: fmt.Sprintf("%s %d", name, n), do: test.do, ever: test.ever, words: test.words,
@@ -162,9 +163,9 @@ func TestNoConditions(t *testing.T) {
 		do    func(http.ResponseWriter, *http.Request, http.Handler)
 		words []string
 	}{
-		"412 always": {answer("PreconditionFailed", http.StatusPreconditionFailed), []string{"lock.json", "nobody holds it"}},
-		"409 always": {answer("ConditionalRequestConflict", http.StatusConflict), []string{"lock.json", "nobody holds it"}},
-		"501":        {answer("NotImplemented", http.StatusNotImplemented), []string{"lock.json", "the server knows no conditional writes"}},
+		"412 always": {refuseWith("PreconditionFailed", http.StatusPreconditionFailed), []string{"lock.json", "nobody holds it"}},
+		"409 always": {refuseWith("ConditionalRequestConflict", http.StatusConflict), []string{"lock.json", "nobody holds it"}},
+		"501":        {refuseWith("NotImplemented", http.StatusNotImplemented), []string{"lock.json", "the server knows no conditional writes"}},
 		"passed over": {func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 			r.Header.Del("If-None-Match")
 			r.Header.Del("If-Match")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"trailgate/fixtures/suite"
 )
 
 // failed tells what is wrong with how a command failed. It has to say one line that says what
@@ -43,7 +45,7 @@ func TestFaultAtEachStep(t *testing.T) {
 	bin := commandAt(t)
 	for _, s := range scenarios()[1:] {
 		for fault, words := range map[string]string{"blip": "input/output error", "full": "no space left on device"} {
-			if fault == "full" && (testing.Short() || s.victim != "export") {
+			if fault == "full" && (suite.Size(true, false) || s.victim != "export") {
 				continue // blip has the same steps
 			}
 			t.Run(s.name+", "+fault, func(t *testing.T) {

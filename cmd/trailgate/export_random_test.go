@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"trailgate/fixtures/suite"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -33,10 +35,7 @@ func TestKilledAtRandom(t *testing.T) {
 	} {
 		t.Run(chain.name, func(t *testing.T) {
 			t.Parallel()
-			want := randomKills
-			if testing.Short() {
-				want = 10
-			}
+			want := suite.Size(5, randomKills)
 			k := &killer{rig: newRig(t, bin, chain.places()), rng: rand.New(rand.NewPCG(5, uint64(seed)))}
 			kills, batch := 0, 0
 			for ; kills < want; batch++ {

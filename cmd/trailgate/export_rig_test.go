@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"trailgate/fixtures/suite"
 	"trailgate/report/lake"
 	"trailgate/report/parquet"
 	"trailgate/report/row"
@@ -231,10 +232,7 @@ func (b *lockedBuffer) String() string {
 
 // stride is how far to go from one step to the next: in short tests further.
 func stride(n int) int {
-	if testing.Short() {
-		return 4*n - 1
-	}
-	return n
+	return suite.Size(4*n-1, n)
 }
 
 // killed is the exit code that os/exec gives for a process that a signal ended.

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/fixtures/s3"
+	"trailgate/fixtures/suite"
 )
 
 // patience is how long a command may take that is told to stop.
@@ -117,9 +118,7 @@ func TestTerminatedAtEachWrite(t *testing.T) {
 	})
 	for n := int64(1); n <= 17; n += 2 { // each takes as long as it may
 		t.Run(fmt.Sprintf("no answer from write %d on", n), func(t *testing.T) {
-			if testing.Short() {
-				t.Skip("SKIPPED: -short")
-			}
+			suite.Long(t, "runs told to stop while a bucket gives no answer")
 			t.Parallel()
 			r.terminatedAtWrite(t, server, n, true)
 		})

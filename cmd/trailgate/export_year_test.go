@@ -28,6 +28,7 @@ import (
 	"trailgate/fixtures"
 	"trailgate/fixtures/company"
 	"trailgate/fixtures/s3"
+	"trailgate/fixtures/suite"
 	"trailgate/ingest/trail"
 	"trailgate/report/lake"
 	"trailgate/report/row"
@@ -519,10 +520,7 @@ func (c *coming) sameLakes(t testing.TB, want, got string) {
 // one run over everything.
 func TestExportYear(t *testing.T) {
 	t.Parallel()
-	days := yearDays
-	if testing.Short() {
-		days = min(days, 60)
-	}
+	days := suite.Size(20, yearDays)
 	c := comeLate(t, 1, days).breakSome(1)
 	dir := quickFolder(t)
 	from := folderBucket{t, filepath.Join(dir, "trail")}
@@ -584,12 +582,13 @@ func (c *coming) compare(t *testing.T, x, whole *exporting, last time.Time) {
 // everything. The trail lies in a bucket.
 func TestExportAtRandom(t *testing.T) {
 	seeds := []uint64{1, 2}
-	if testing.Short() || randomDays < 40 {
+	days := suite.Size(8, randomDays)
+	if days < 40 {
 		seeds = seeds[:1]
 	}
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint("seed-", seed), func(t *testing.T) {
-			c := comeLate(t, 100+seed, randomDays).breakSome(seed)
+			c := comeLate(t, 100+seed, days).breakSome(seed)
 			dir := quickFolder(t)
 			from := newStandInBucket(t)
 			flags := []string{"--policy", strictPolicy(t, dir), "--partition-by", "account_id"}
@@ -624,10 +623,7 @@ func TestExportAtRandom(t *testing.T) {
 func TestExportAnyOrder(t *testing.T) {
 	t.Parallel()
 	const days = 12
-	orders := orders
-	if testing.Short() {
-		orders = min(orders, 3)
-	}
+	orders := suite.Size(2, orders)
 	c := comeLate(t, 7, days)
 	dir := quickFolder(t)
 	policy := strictPolicy(t, dir)

@@ -18,6 +18,7 @@ import (
 	"trailgate/analyzer/policy"
 	"trailgate/analyzer/rule"
 	"trailgate/fixtures/company"
+	"trailgate/fixtures/suite"
 	"trailgate/ingest"
 	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
@@ -356,9 +357,7 @@ func BenchmarkFindings(b *testing.B) {
 
 // TestFindingsReachTheirMarks does the same for a smaller organization.
 func TestFindingsReachTheirMarks(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds")
-	}
+	suite.Long(t, "the marks that findings have to reach, on a simulated organization")
 	o := simulateOrganization(t, company.Scenario{People: 300, Days: 150, Accounts: 2})
 	all := o.printComparison(t)
 	naive := all[0]

@@ -138,17 +138,7 @@ func (f *awsFlags) openBucket(ctx context.Context, c *awsclient.Clients, bucket 
 	if len(f.roles) > 1 {
 		return nil, usagef("--role-arn is given several times: a bucket is read with one role")
 	}
-	client, err := c.Bucket(ctx, strings.Join(f.roles, ""), bucket)
-	return client, hintBucket(err)
-}
-
-// hintBucket adds a hint to the error of a bucket that does not exist.
-func hintBucket(err error) error {
-	var none *awsclient.NoBucketError
-	if errors.As(err, &none) {
-		return hinted{err, "check the name of the bucket; aws cloudtrail describe-trails prints the names of trail buckets"}
-	}
-	return err
+	return c.Bucket(ctx, strings.Join(f.roles, ""), bucket)
 }
 
 // refuseFlags explains flags that a verb does not have and that others have.

@@ -90,7 +90,7 @@ func (p *process) openStore(ctx context.Context, flag, arg string, c *awsclient.
 	}
 	client, err := c.Bucket(ctx, "", bucket)
 	if err != nil {
-		return nil, fmt.Errorf("--%s %q: %w", flag, arg, hintBucket(err))
+		return nil, fmt.Errorf("--%s %q: %w", flag, arg, err)
 	}
 	return lake.S3{Client: client, Bucket: bucket, Prefix: strings.Trim(prefix, "/")}, nil
 }

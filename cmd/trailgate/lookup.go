@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
 
 	"trailgate/cmd/trailgate/internal/awsclient"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/lookup"
 )
 
@@ -147,8 +147,8 @@ func resumable(c *ingest.Coverage) bool {
 		return true
 	}
 	return slices.ContainsFunc(c.Skips, func(s ingest.SkipError) bool {
-		var api smithy.APIError
-		return errors.As(s.Err, &api) && slices.Contains([]string{"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}, api.ErrorCode())
+		kind := answer.KindOf(s.Err)
+		return kind == answer.Expired || kind == answer.Outdated
 	})
 }
 

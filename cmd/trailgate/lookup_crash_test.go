@@ -19,6 +19,7 @@ import (
 
 	"trailgate/fixtures/cloudtrail"
 	"trailgate/fixtures/s3"
+	"trailgate/fixtures/suite"
 )
 
 // eventHistory puts this number of sign-ins into each Region. They are a few seconds
@@ -83,9 +84,6 @@ const kills = 60
 // It repeats this until the command was killed often enough. The rows must be complete
 // each time. Only pages that were in flight at a kill may be asked for twice.
 func TestKilled(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: -short")
-	}
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "trailgate")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
@@ -93,7 +91,7 @@ func TestKilled(t *testing.T) {
 	}
 	regions := []string{"us-east-1", "us-east-2", "eu-north-1", "ap-southeast-2"}
 	server := &cloudtrail.Server{PageSize: 5}
-	want := eventHistory(t, server, 200, regions...)
+	want := eventHistory(t, server, suite.Size(40, 200), regions...)
 	var left atomic.Int64 // events until the kill; a request is two: it arrives, and it is answered
 	moment := make(chan struct{}, 1)
 	strike := func() {
@@ -108,7 +106,7 @@ func TestKilled(t *testing.T) {
 
 	rng := rand.New(rand.NewPCG(7, 7))
 	rows, state := filepath.Join(dir, "rows.jsonl"), filepath.Join(dir, "state")
-	killed, before, repeats := 0, 0, 0
+	killed, before, repeats, kills := 0, 0, 0, suite.Size(4, kills)
 	for done := false; killed < kills || !done; {
 		done = false
 		left.Store(1 + rng.Int64N(24))

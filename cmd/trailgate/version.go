@@ -9,6 +9,7 @@ import (
 
 	"trailgate/cmd/trailgate/internal/build"
 	"trailgate/ingest/record"
+	"trailgate/report"
 )
 
 // setVersion gives root the flag --version, which prints one line.
@@ -19,23 +20,25 @@ func setVersion(root *cobra.Command) {
 }
 
 func newVersion(p *process) *cobra.Command {
-	var format string
+	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, and how the program was built",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			info := build.Read(version, record.Inflater)
-			switch format {
-			case "table":
-				return writeVersion(p.stdout, info)
-			case "json":
-				return writeVersionJSON(p.stdout, info)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := out.check(p, cmd.Flags()); err != nil {
+				return err
 			}
-			return usagef("--format %q: give one of table, json", format)
+			info := build.Read(version, record.Inflater)
+			return out.write(p, false, func(w io.Writer) error {
+				if out.format == report.JSON {
+					return writeVersionJSON(w, info)
+				}
+				return writeVersion(w, info)
+			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "table", "one of table (words), json")
+	out.registerOutput(cmd.Flags(), tableAndJSON())
 	return cmd
 }
 

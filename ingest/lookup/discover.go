@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"trailgate/ingest"
+	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/aws/region"
 )
 
@@ -27,7 +28,7 @@ const maxOpening = 16
 type accountSession struct {
 	id      string // empty where it could not be found out
 	config  aws.Config
-	cache   *aws.CredentialsCache
+	cache   credentialsCache
 	regions []string // sorted
 	chosen  string   // how the Regions were chosen, in words
 	remarks []string
@@ -35,6 +36,13 @@ type accountSession struct {
 
 	mu         sync.Mutex
 	generation int // of the credentials
+}
+
+// credentialsCache keeps credentials until it is told to forget them. A
+// *aws.CredentialsCache is one.
+type credentialsCache interface {
+	aws.CredentialsProvider
+	Invalidate()
 }
 
 // openAccounts enters all accounts and finds out their Regions.
@@ -66,7 +74,7 @@ func (s *Source) openAccounts(ctx context.Context) ([]*accountSession, error) {
 func (s *Source) openAccount(ctx context.Context, a Account) *accountSession {
 	e := &accountSession{config: a.Config.Copy()}
 	var ok bool
-	if e.cache, ok = a.Config.Credentials.(*aws.CredentialsCache); !ok {
+	if e.cache, ok = a.Config.Credentials.(credentialsCache); !ok {
 		e.cache = aws.NewCredentialsCache(a.Config.Credentials)
 		e.config.Credentials = e.cache
 	}
@@ -100,7 +108,7 @@ func (s *Source) openAccount(ctx context.Context, a Account) *accountSession {
 	}
 	e.chosen = "all that the built-in table has"
 	e.remarks = append(e.remarks, fmt.Sprintf("%s: which Regions are enabled could not be asked (account:ListRegions: %v), so the %d of the built-in table were tried; a sign-in in a newer Region would not have been seen",
-		e.displayName(), apiError{err}, len(e.regions)))
+		e.displayName(), answer.Parse(err), len(e.regions)))
 	return e
 }
 
@@ -128,7 +136,7 @@ func (e *accountSession) identifyAccount(ctx context.Context, role string) (part
 		if o := classifyError(err); o == denied || o == expired || o == skewed {
 			return "", err
 		}
-		e.remarks = append(e.remarks, fmt.Sprintf("whose account it is could not be asked (sts:GetCallerIdentity: %v)", apiError{err}))
+		e.remarks = append(e.remarks, fmt.Sprintf("whose account it is could not be asked (sts:GetCallerIdentity: %v)", answer.Parse(err)))
 		return "", nil
 	}
 	e.id = aws.ToString(who.Account)
@@ -161,7 +169,7 @@ func accessError(err error) error {
 		return fmt.Errorf("no credentials in time: %w", err)
 	}
 	// What lies round the operation speaks of credentials only.
-	return fmt.Errorf("%s: %w", deniedAction(err), apiError{op.Err})
+	return fmt.Errorf("%s: %w", deniedAction(err), answer.Parse(op.Err))
 }
 
 // machine is the service of an EC2 machine's own credentials, as the SDK names
@@ -177,7 +185,7 @@ func isUnsigned(err error) bool {
 		return !errors.As(err, &late)
 	}
 	var unsent *smithyhttp.RequestSendError
-	sent := httpStatus(op) != 0 || errors.As(op, &unsent) || errors.Is(op, context.DeadlineExceeded)
+	sent := answer.Parse(op).Status != 0 || errors.As(op, &unsent) || errors.Is(op, context.DeadlineExceeded)
 	return op.ServiceID == machine || !sent
 }
 

@@ -23,6 +23,7 @@ import (
 
 	"trailgate/fixtures/cloudtrail"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/lookup"
 )
 
@@ -296,7 +297,7 @@ func TestShutDoors(t *testing.T) {
 		action string // of a DeniedError
 		code   string
 	}{
-		{"denied", refuse(403, "AccessDenied"), false, ingest.CauseDenied, `sts:AssumeRole: AccessDenied "so it is"`, "sts:AssumeRole", "AccessDenied"},
+		{"denied", refuse(403, "AccessDenied"), false, ingest.CauseDenied, `sts:AssumeRole is needed: AccessDenied "so it is"`, "sts:AssumeRole", "AccessDenied"},
 		{"expired", refuse(403, "ExpiredToken"), false, ingest.CauseDenied, "the credentials have expired: ExpiredToken", "", "ExpiredToken"},
 		{"busy", refuse(503, ""), false, ingest.CauseTransport, "StatusCode: 503", "", ""},
 		{"broken", refuse(500, "InternalFailure"), false, ingest.CauseTransport, "sts:AssumeRole: InternalFailure", "", "InternalFailure"},
@@ -332,7 +333,7 @@ func TestShutDoors(t *testing.T) {
 				if hint := strings.Contains(text, "get credentials") || strings.Contains(text, "failed to refresh cached credentials"); hint != c.none {
 					t.Errorf("the error speaks of missing credentials: %q", text)
 				}
-				var denied *lookup.DeniedError
+				var denied *answer.DeniedError
 				if errors.As(got.err, &denied); (denied != nil) != (c.action != "") || denied != nil && denied.Action != c.action {
 					t.Errorf("ended with %v, want a DeniedError for %q", got.err, c.action)
 				}

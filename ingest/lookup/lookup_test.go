@@ -17,6 +17,7 @@ import (
 
 	"trailgate/fixtures/cloudtrail"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/ingesttest"
 	"trailgate/ingest/lookup"
 )
@@ -209,7 +210,7 @@ func TestNothingUsable(t *testing.T) {
 		fill(server, own, "us-west-2", 1)
 		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now}, ingest.Window{}, nil)
 		var refused *lookup.RefusedError
-		var denied *lookup.DeniedError
+		var denied *answer.DeniedError
 		if !errors.As(got.err, &refused) || refused.Refused != 2 || !errors.As(got.err, &denied) || denied.Action != "cloudtrail:LookupEvents" {
 			t.Errorf("ended with %v, want a RefusedError about 2 Regions", got.err)
 		}

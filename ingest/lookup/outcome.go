@@ -9,6 +9,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"trailgate/ingest"
+	"trailgate/ingest/aws/answer"
 )
 
 // answerKind is what an answer means for the Region that gave it.
@@ -26,46 +27,32 @@ const (
 	broken                      // ask again: the network, or the service's own trouble
 )
 
-// classifyError classifies what LookupEvents said. The codes are those of the
-// CloudTrail API Reference, "LookupEvents" and "Common Error Types"; some come
-// with and without "Exception" at their end.
+// classifyError classifies the answer to a LookupEvents request. Two codes are its
+// own (CloudTrail API Reference, "LookupEvents").
 func classifyError(err error) answerKind {
 	if err == nil {
 		return answered
 	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return broken
-	}
-	switch strings.TrimSuffix(api.ErrorCode(), "Exception") {
-	case "Throttling", "ThrottledException", "Throttled", "RequestThrottled", "RequestLimitExceeded", "TooManyRequests", "SlowDown", "PriorRequestNotComplete":
-		return throttled
-	case "ExpiredToken", "TokenRefreshRequired":
-		return expired
-	case "RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", "InvalidSignature", "SignatureDoesNotMatch":
-		return skewed
+	a := answer.Parse(err)
+	switch strings.TrimSuffix(a.Code, "Exception") {
 	case "InvalidNextToken":
 		return lostToken
 	case "InvalidTimeRange":
 		return badWindow
-	case "AccessDenied", "NotAuthorized", "UnauthorizedOperation", "AuthFailure", "OptInRequired", "SubscriptionRequired",
-		"UnrecognizedClient", "InvalidClientTokenId", "InvalidAccessKeyId", "MissingAuthenticationToken",
-		"IncompleteSignature", "OperationNotPermitted", "UnsupportedOperation":
-		return denied
 	}
-	if api.ErrorFault() == smithy.FaultServer || httpStatus(err) >= 500 || httpStatus(err) == 429 || httpStatus(err) == 0 {
+	switch a.Kind {
+	case answer.Throttled:
+		return throttled
+	case answer.Expired:
+		return expired
+	case answer.Skewed, answer.Outdated, answer.BadSignature:
+		return skewed
+	case answer.Denied, answer.BadCredentials:
+		return denied
+	case answer.Transport, answer.NoCredentials:
 		return broken
 	}
 	return odd
-}
-
-// httpStatus is the HTTP status of an answer, or 0 where there was none.
-func httpStatus(err error) int {
-	var answer interface{ HTTPStatusCode() int }
-	if errors.As(err, &answer) {
-		return answer.HTTPStatusCode()
-	}
-	return 0
 }
 
 // skipCause is the skip's cause, where a Region is given up with this error.
@@ -89,59 +76,25 @@ type lateError struct {
 func (e *lateError) Error() string { return fmt.Sprintf("no page for %s: %v", e.after, e.err) }
 func (e *lateError) Unwrap() error { return e.err }
 
-// DeniedError is an action of IAM that the caller may not do.
-type DeniedError struct {
-	Action string // such as cloudtrail:LookupEvents
-	Err    error
-}
-
-// Error names the action and what AWS said.
-func (e *DeniedError) Error() string { return fmt.Sprintf("%s: %v", e.Action, e.Err) }
-
-// Unwrap gives what AWS said.
-func (e *DeniedError) Unwrap() error { return e.Err }
-
-// codeless is the SDK's code for an answer that has none, such as a proxy's.
-const codeless = "UnknownError"
-
-// apiError puts what AWS said briefly. The whole is behind it.
-type apiError struct{ err error }
-
-// Error gives code and message of an answer, or else the error's own words.
-func (e apiError) Error() string {
-	var api smithy.APIError
-	if !errors.As(e.err, &api) || api.ErrorCode() == codeless {
-		return e.err.Error()
-	}
-	switch text := api.ErrorMessage(); {
-	case text == "":
-		return api.ErrorCode()
-	default:
-		return fmt.Sprintf("%s %q", api.ErrorCode(), text)
-	}
-}
-
-func (e apiError) Unwrap() error { return e.err }
-
-// describeError puts what an operation said into words, by what it means.
+// describeError puts what an operation answered into words, by what it means.
 func describeError(o answerKind, err error) error {
 	var late *lateError
 	if errors.As(err, &late) {
 		return fmt.Errorf("no page for %s, the last answer: %w", late.after, describeError(o, late.err))
 	}
+	a := answer.Parse(err)
 	switch o {
 	case denied:
-		var api smithy.APIError
-		if errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "UnrecognizedClient") {
-			return fmt.Errorf("the Region does not know these credentials; it may not be enabled for the account: %w", apiError{err})
+		if strings.HasPrefix(a.Code, "UnrecognizedClient") {
+			return fmt.Errorf("the Region does not know these credentials; it may not be enabled for the account: %w", a)
 		}
-		return &DeniedError{Action: deniedAction(err), Err: apiError{err}}
+		return &answer.DeniedError{Action: deniedAction(err), Err: a}
 	case expired:
-		return fmt.Errorf("the credentials have expired: %w", apiError{err})
+		return answer.Explain(a)
 	case skewed:
-		return fmt.Errorf("the signature was not accepted; the clock of this machine may be wrong: %w", apiError{err})
+		return fmt.Errorf("the signature was not accepted; the clock of this machine may be wrong: %w", a)
 	}
-	return apiError{err}
+	return a
 }
 
 // innermostOperation is the operation that failed: one that needs credentials fails with

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
 	"trailgate/ingest"
+	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/record"
 	"trailgate/ingest/signin"
 )
@@ -158,7 +159,7 @@ func (r *regionWalk) askPage(ctx context.Context, p *regionPage) (pageAnswer, er
 			r.restartPaging()
 		case badWindow:
 			if !r.narrowWindow() {
-				return pageAnswer{}, &WindowError{Since: r.start, Until: r.end, Oldest: began.Add(-MaxAge), Err: apiError{err}}
+				return pageAnswer{}, &WindowError{Since: r.start, Until: r.end, Oldest: began.Add(-MaxAge), Err: answer.Parse(err)}
 			}
 		}
 		if r.now().Sub(r.since) >= r.timeout {

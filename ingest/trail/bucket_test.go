@@ -21,6 +21,7 @@ import (
 
 	"trailgate/fixtures/s3"
 	"trailgate/ingest"
+	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/ingesttest"
 	"trailgate/ingest/trail"
 )
@@ -226,7 +227,7 @@ func (s *bucketSuite) denied(t *testing.T) {
 	b := s.open(t, s3.Rules(s3.Rule{Op: s3.GetObject, Contains: "0000000001", Fault: s3.Fault{Code: s3.AccessDenied}}))
 	b.fill(t, "AWSLogs/", 3)
 	got := events(t.Context(), &trail.Source{Store: b}, ingest.Window{})
-	var denied *trail.DeniedError
+	var denied *answer.DeniedError
 	if len(got.ids) != 2 || len(got.skips) != 1 || got.skips[0].Cause != ingest.CauseDenied || !errors.As(got.skips[0], &denied) {
 		t.Fatalf("%d events, skips %v; want 2 and one refusal", len(got.ids), got.skips)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"trailgate/ingest"
+	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/trail"
 )
 
@@ -83,7 +84,7 @@ func (m *memory) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.
 	m.mu.Unlock()
 	return func(yield func(trail.Entry, error) bool) {
 		if slices.Contains(m.denied, r.Prefix) {
-			refusal := &trail.DeniedError{Action: "s3:ListBucket", Err: errors.New("no")}
+			refusal := &answer.DeniedError{Action: "s3:ListBucket", Err: errors.New("no")}
 			yield(trail.Entry{}, &ingest.SkipError{Cause: ingest.CauseListing, Origin: m.Origin(r.Prefix), Err: refusal})
 			return
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/ingest"
+	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/trail"
 )
 
@@ -260,7 +261,7 @@ func TestDeniedListing(t *testing.T) {
 	for _, prefix := range []string{"", "AWSLogs/444455556666/"} {
 		m.denied = []string{prefix}
 		s := &trail.Source{Store: m, Prefix: prefix}
-		var denied *trail.DeniedError
+		var denied *answer.DeniedError
 		if err := objects(t, s, ingest.Window{}).err; !errors.As(err, &denied) || denied.Action != "s3:ListBucket" {
 			t.Errorf("start %q denied: %v, want the refusal", prefix, err)
 		}

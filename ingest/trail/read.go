@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"trailgate/ingest"
+	"trailgate/ingest/aws/bucket"
 	"trailgate/ingest/record"
 	"trailgate/ingest/signin"
 )
@@ -61,7 +62,7 @@ func (s *Source) Read(ctx context.Context, o Object) (Reading, error) {
 func (s *Source) fetchObject(ctx context.Context, o Object, buf []byte) (Reading, []byte, error) {
 	r := Reading{Object: o}
 	if limit := s.maxInflated(); o.Size > limit {
-		r.Skip = s.skipObject(o, ingest.CauseTooLarge, &sizeError{size: o.Size, limit: limit})
+		r.Skip = s.skipObject(o, ingest.CauseTooLarge, &bucket.SizeError{Size: o.Size, Limit: limit})
 		return r, buf, nil
 	}
 	packed, err := s.Store.Read(ctx, o.Key, buf, s.maxInflated())

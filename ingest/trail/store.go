@@ -44,24 +44,6 @@ type Entry struct {
 	Odd      string    // why the entry can be neither read nor listed, such as a link out of the folder; empty: it can
 }
 
-// DeniedError says that the store denies access, and which permission is
-// missing.
-type DeniedError struct {
-	Action string // the IAM action, or actions, to grant; empty on disk
-	Err    error  // the store's own words
-}
-
-// Error names the missing permission.
-func (e *DeniedError) Error() string {
-	if e.Action == "" {
-		return "access denied: " + e.Err.Error()
-	}
-	return "access denied, " + e.Action + " is needed: " + e.Err.Error()
-}
-
-// Unwrap gives the store's error.
-func (e *DeniedError) Unwrap() error { return e.Err }
-
 // fileStore is a Store whose objects are files on this machine. Reading them
 // takes processor time rather than waiting time.
 type fileStore interface {
@@ -69,5 +51,3 @@ type fileStore interface {
 	// a link may lead out of the folder. It is empty if the key may be read.
 	strayReason(key string) string
 }
-
-func (d Disk) strayReason(key string) string { return stray(d, key) }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"trailgate/ingest/aws/bucket"
 )
 
 // Disk is a folder. The first Put creates it.
@@ -126,73 +128,57 @@ func (d Disk) List(ctx context.Context, prefix, after string) iter.Seq2[Item, er
 			return
 		}
 		defer root.Close()
-		w := diskWalk{disk: d, root: root, prefix: prefix, after: after, yield: yield}
-		w.walkFolder(ctx, folder)
-	}
-}
-
-// diskWalk is one running List.
-type diskWalk struct {
-	disk          Disk
-	root          *os.Root
-	prefix, after string
-	yield         func(Item, error) bool
-}
-
-// walkFolder yields the files below a folder in the order of their keys. It reports
-// whether to continue. The name is "" or ends with a slash.
-func (w *diskWalk) walkFolder(ctx context.Context, name string) bool {
-	entries, err := readFolder(w.root, name)
-	if err != nil {
-		return w.yieldError(name, err)
-	}
-	for _, e := range entries {
-		if err := ctx.Err(); err != nil {
-			return w.yieldError(name, err)
+		w := bucket.Walk{Prefix: prefix, After: after}
+		w.Read = func(name string) ([]fs.DirEntry, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			entries, err := readFolder(root, name)
+			hidden := func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), ".") }
+			return slices.DeleteFunc(entries, hidden), err
 		}
-		if !w.visitEntry(ctx, name+e.Name(), e) {
-			return false
+		w.Yield = func(key string, e fs.DirEntry, err error) bool {
+			item, ok, err := makeItem(ctx, key, e, err)
+			switch {
+			case err != nil:
+				yield(Item{}, fmt.Errorf("list %q: %w", d.Name(key), withoutPath(err)))
+				return false
+			case !ok:
+				return true
+			}
+			return yield(item, nil)
 		}
+		w.Folder(folder)
 	}
-	return true
 }
 
-func (w *diskWalk) visitEntry(ctx context.Context, key string, e fs.DirEntry) bool {
+// makeItem makes an item of what a walk yields. It is false for a file that is not an
+// object. A link is an error, and so is what the walk could not read.
+func makeItem(ctx context.Context, key string, e fs.DirEntry, err error) (Item, bool, error) {
 	switch {
-	case strings.HasPrefix(e.Name(), "."):
-		return true
-	case e.IsDir():
-		key += "/"
-		below := strings.HasPrefix(key, w.prefix) || strings.HasPrefix(w.prefix, key)
-		if !below || key < w.after && !strings.HasPrefix(w.after, key) {
-			return true
-		}
-		return w.walkFolder(ctx, key)
-	case !strings.HasPrefix(key, w.prefix) || key <= w.after || checkKey(key) != nil:
-		return true
+	case err != nil:
+		return Item{}, false, err
+	case ctx.Err() != nil:
+		return Item{}, false, ctx.Err()
+	case checkKey(key) != nil:
+		return Item{}, false, nil
 	case e.Type()&fs.ModeSymlink != 0:
-		return w.yieldError(key, errors.New("a link, which is not followed"))
+		return Item{}, false, errors.New("a link, which is not followed")
 	case !e.Type().IsRegular():
-		return true
+		return Item{}, false, nil
 	}
 	info, err := e.Info()
 	if errors.Is(err, fs.ErrNotExist) {
-		return true
+		return Item{}, false, nil
 	}
 	if err != nil {
-		return w.yieldError(key, err)
+		return Item{}, false, err
 	}
-	return w.yield(Item{Key: key, Size: info.Size()}, nil)
+	return Item{Key: key, Size: info.Size()}, true, nil
 }
 
-// yieldError yields an error, which is the last thing to be yielded.
-func (w *diskWalk) yieldError(key string, err error) bool {
-	w.yield(Item{}, fmt.Errorf("list %q: %w", w.disk.Name(key), withoutPath(err)))
-	return false
-}
-
-// readFolder returns the entries of a folder in the order of their keys. In this order a
-// folder has a slash at its end. A folder that does not exist has no entries.
+// readFolder returns the entries of a folder, sorted by name. A folder that does not exist
+// has no entries.
 func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
 	f, err := root.Open(filepath.FromSlash("./" + name))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -203,15 +189,8 @@ func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
 	}
 	defer f.Close()
 	entries, err := f.ReadDir(-1)
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(keyName(a), keyName(b)) })
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, err
-}
-
-func keyName(e fs.DirEntry) string {
-	if e.IsDir() {
-		return e.Name() + "/"
-	}
-	return e.Name()
 }
 
 // Delete removes a file.

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"trailgate/ingest/aws/bucket"
 )
 
 const (
@@ -309,7 +311,7 @@ func (w *diskWrite) withFolderLock(ctx context.Context, do func() error) error {
 		if waited >= lockPatience {
 			return fmt.Errorf("%q is held by a process that stands still", w.disk.Name(filepath.ToSlash(path)))
 		}
-		if err := waitFor(ctx, lockPause, w.disk.Wait); err != nil {
+		if err := bucket.Sleep(ctx, lockPause, w.disk.Wait); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"sync"
 	"time"
+
+	"trailgate/ingest/aws/bucket"
 )
 
 const (
@@ -152,7 +154,7 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 			return nil, &LockedError{Holder: Holder{held.Run, held.Host, held.PID}, Until: held.Expires, Key: l.Store.Name(l.Key)}
 		}
 		d := min(max(l.Lease/4, 1), maxPollInterval, patience)
-		if err := waitFor(ctx, d, l.Wait); err != nil {
+		if err := bucket.Sleep(ctx, d, l.Wait); err != nil {
 			return nil, fmt.Errorf("wait for lock %q: %w", l.Store.Name(l.Key), err)
 		}
 		patience -= d

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/fixtures/s3"
+	"trailgate/ingest/aws/answer"
 	"trailgate/report/lake"
 )
 
@@ -34,8 +35,8 @@ func stand(t *testing.T, attempts int, hook func(s3.Call) s3.Fault, between func
 	return lake.S3{Client: dial(srv.URL, attempts), Bucket: "bucket", Prefix: "lake", Wait: noWait}, server
 }
 
-// answer writes an error as S3 does.
-func answer(w http.ResponseWriter, status int, code, message string) {
+// writeError answers with an error as S3 does.
+func writeError(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, "<Error><Code>%s</Code><Message>%s</Message></Error>", code, message)
@@ -62,7 +63,7 @@ func TestS3LostAnswer(t *testing.T) {
 					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						if r.Method == http.MethodPut && lose.CompareAndSwap(true, false) {
 							next.ServeHTTP(httptest.NewRecorder(), r)
-							answer(w, http.StatusInternalServerError, "InternalError", "lost")
+							writeError(w, http.StatusInternalServerError, "InternalError", "lost")
 							return
 						}
 						next.ServeHTTP(w, r)
@@ -98,7 +99,7 @@ func TestS3SpuriousConflict(t *testing.T) {
 		b, _ := stand(t, 1, nil, func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == http.MethodPut && left.Add(-1) >= 0 {
-					answer(w, http.StatusConflict, "ConditionalRequestConflict", "conflict")
+					writeError(w, http.StatusConflict, "ConditionalRequestConflict", "conflict")
 					return
 				}
 				next.ServeHTTP(w, r)
@@ -151,7 +152,7 @@ func TestS3Denied(t *testing.T) {
 	b, _ := stand(t, 1, func(s3.Call) s3.Fault { return s3.Fault{Code: s3.AccessDenied} }, nil)
 	for action, err := range operations(t.Context(), b) {
 		action, _, _ = strings.Cut(action, " ")
-		var denied *lake.DeniedError
+		var denied *answer.DeniedError
 		if !errors.As(err, &denied) || denied.Action != action || !strings.Contains(err.Error(), "s3://bucket/lake/") {
 			t.Errorf("%s: %v", action, err)
 		}
@@ -170,11 +171,11 @@ func TestS3Denied(t *testing.T) {
 	}
 	for name, test := range tests {
 		b, _ := stand(t, 1, nil, func(http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, test.status, test.code, test.message) })
+			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeError(w, test.status, test.code, test.message) })
 		})
 		all := operations(t.Context(), b)
 		for op, want := range map[string]string{"s3:PutObject": test.put, "s3:GetObject": test.get} {
-			var denied *lake.DeniedError
+			var denied *answer.DeniedError
 			got := ""
 			if errors.As(all[op], &denied) {
 				got = denied.Action
@@ -194,7 +195,7 @@ func TestS3DeniedForAbsent(t *testing.T) {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				rec := httptest.NewRecorder()
 				if next.ServeHTTP(rec, r); r.Method == http.MethodGet && (rec.Code == http.StatusNotFound || r.URL.Query().Has("list-type") && !lists) {
-					answer(w, http.StatusForbidden, "AccessDenied", "is not authorized to perform: s3:ListBucket on resource")
+					writeError(w, http.StatusForbidden, "AccessDenied", "is not authorized to perform: s3:ListBucket on resource")
 					return
 				}
 				maps.Copy(w.Header(), rec.Header())
@@ -219,7 +220,7 @@ func TestS3DeniedForAbsent(t *testing.T) {
 		t.Errorf("what is there: %v", err)
 	}
 	b, _ = stand(t, 1, nil, hide(false))
-	var denied *lake.DeniedError
+	var denied *answer.DeniedError
 	if _, _, err := b.Get(t.Context(), "lock.json"); !errors.As(err, &denied) || denied.Action != "s3:ListBucket" || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("who may not list at all: %v", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -132,19 +131,4 @@ func checkPrefix(prefix string) (folder string, err error) {
 		return "", nil
 	}
 	return prefix[:i+1], checkKey(prefix[:i])
-}
-
-// waitFor waits with the function wait, or with a timer if it is nil.
-func waitFor(ctx context.Context, d time.Duration, wait func(context.Context, time.Duration) error) error {
-	if wait != nil {
-		return wait(ctx, d)
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -16,6 +16,7 @@ import (
 	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
+	"trailgate/fixtures/suite"
 	"trailgate/report/internal/rowtest"
 	"trailgate/report/parquet"
 	"trailgate/report/row"
@@ -299,16 +300,13 @@ func (h *highWater) look() {
 // TestParquetMemory proves that the memory does not grow with the number of rows. After
 // several row groups it is still that of one.
 func TestParquetMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes 300,000 rows")
-	}
 	peak := func(n int) uint64 {
 		var h highWater
 		rows := func(yield func(row.SignIn) bool) {
 			i := 0
 			for s := range rowtest.Many(n, 9) {
 				s.UserAgent = strings.Repeat("x", 100) + s.EventID
-				if i++; i%50_000 == 0 {
+				if i++; i%5_000 == 0 {
 					h.look()
 				}
 				if !yield(s) {
@@ -321,11 +319,12 @@ func TestParquetMemory(t *testing.T) {
 		}
 		return h.heap
 	}
-	one, three := peak(100_000), peak(300_000)
+	rows := suite.Size(10_000, 100_000)
+	one, three := peak(rows), peak(3*rows)
 	if three > one+one/2+16<<20 {
-		t.Errorf("100,000 rows need %d bytes, 300,000 need %d", one, three)
+		t.Errorf("%d rows need %d bytes, three times as many need %d", rows, one, three)
 	}
-	t.Logf("100,000 rows: %d bytes, 300,000 rows: %d bytes", one, three)
+	t.Logf("%d rows: %d bytes, three times as many: %d bytes", rows, one, three)
 }
 
 func TestParquetBloom(t *testing.T) {

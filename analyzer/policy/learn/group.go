@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// fewSignIns is the number of sign-ins below which a person gets the habit of the
+// fewSignIns is a number of sign-ins. A person with fewer gets the habit of the
 // group, if the person's own habit is a part of it.
 const fewSignIns = 5
 

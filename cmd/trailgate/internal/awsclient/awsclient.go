@@ -8,6 +8,8 @@ import (
 	"errors"
 	"net/http"
 
+	"trailgate/ingest/aws/answer"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -59,6 +61,7 @@ func (c *Clients) load(ctx context.Context) (aws.Config, error) {
 	if c.EndpointURL != "" {
 		cfg.BaseEndpoint = aws.String(c.EndpointURL)
 	}
+	cfg.Credentials = answer.MarkCredentials(cfg.Credentials)
 	c.config = &cfg
 	return cfg, nil
 }

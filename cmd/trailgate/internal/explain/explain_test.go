@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"trailgate/analyzer/endpoint"
 	"trailgate/ingest/aws/region"
 )
 
@@ -23,7 +24,7 @@ func TestURL(t *testing.T) {
 		"https://ap-southeast-1.signin.aws.amazon.com/console": {"url", "regional", "ap-southeast-1"},
 		"eu-west-1.signin.aws.amazon.com":                      {"host", "regional", "eu-west-1"},
 	} {
-		u, err := table.ParseURL(arg)
+		u, err := endpoint.ParseURL(table, arg)
 		if err != nil {
 			t.Fatal(err)
 		}
