@@ -30,24 +30,24 @@ func rootSchema() schemaObject {
 		"title":       "Trailgate policy",
 		"description": "Who may come through which console sign-in endpoint.",
 		"$defs": schemaObject{
-			"severity": schemaObject{"description": "How grave a finding is.", "anyOf": anyCase(severityWords(), false)},
+			"severity": schemaObject{"description": "How severe a finding is.", "anyOf": anyCase(severityWords(), false)},
 			"globs":    oneOrMany(wordSchema()),
 			"match":    matchSchema(),
 			"allow": schemaObject{
 				"description": `"global", Regions, globs of them such as "eu-*", "idc-home", or "idc-home+[REGION, ...]".`,
 				"anyOf":       []any{textSchema(), schemaObject{"type": "array", "items": textSchema()}},
 			},
-			"strict":     schemaObject{"type": "boolean", "default": false, "description": "For IAM users, us-east-2, eu-north-1 and ap-southeast-2 do not count as one with global."},
-			"signin_url": schemaObject{"type": "string", "minLength": 1, "description": "Instead of allow: the sign-in URL that was handed to these people."},
+			"strict":     schemaObject{"type": "boolean", "default": false, "description": "For IAM users, us-east-2, eu-north-1 and ap-southeast-2 do not count as the global endpoint."},
+			"signin_url": schemaObject{"type": "string", "minLength": 1, "description": "Instead of allow: the sign-in URL that these people use."},
 		},
 		"type":                 "object",
 		"additionalProperties": false,
 		"required":             []string{"version"},
 		"properties": schemaObject{
 			"version":    schemaObject{"description": "The version of the format.", "enum": []any{1, FileVersion}},
-			"rules":      schemaObject{"type": "array", "items": ruleSchema(), "description": "Tried in order; the first that matches decides."},
+			"rules":      schemaObject{"type": "array", "items": ruleSchema(), "description": "Tried in order. The first rule that matches decides."},
 			"defaults":   defaultsSchema(),
-			"exceptions": schemaObject{"type": "array", "items": exceptionSchema(), "description": "What is allowed besides, until a day."},
+			"exceptions": schemaObject{"type": "array", "items": exceptionSchema(), "description": "Endpoints that are also allowed, until a day."},
 			"detections": detectionsSchema(),
 		},
 	}
@@ -125,7 +125,7 @@ func matchSchema() schemaObject {
 		properties[t.String()] = globs
 	}
 	return schemaObject{"type": "object", "additionalProperties": false, "properties": properties,
-		"description": "All must match; what is left out matches everybody."}
+		"description": "All keys must match. A missing key matches everybody."}
 }
 
 // pickKeys returns the properties of a mapping with these keys.
@@ -149,7 +149,7 @@ func ruleSchema() schemaObject {
 func defaultsSchema() schemaObject {
 	return schemaObject{"type": "object", "additionalProperties": false, "properties": pickKeys(defaultsKeys()),
 		"not":         schemaObject{"required": []string{"allow", "signin_url"}},
-		"description": "For whoever no rule matches; the severity also for rules that have none."}
+		"description": "For people whom no rule matches. Rules without a severity use this severity too."}
 }
 
 func exceptionSchema() schemaObject {
@@ -183,5 +183,5 @@ func detectionsSchema() schemaObject {
 		}
 		rules[d.ID] = schemaObject{"type": "object", "additionalProperties": false, "properties": properties}
 	}
-	return schemaObject{"type": "object", "additionalProperties": false, "properties": rules, "description": "Switch, tune or re-grade the rules of findings."}
+	return schemaObject{"type": "object", "additionalProperties": false, "properties": rules, "description": "Settings of the rules of findings: on or off, limits and severity."}
 }

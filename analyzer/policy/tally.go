@@ -19,21 +19,21 @@ type Tally struct {
 	NotJudged  int
 	Last       time.Time // time of the last sign-in
 
-	decided map[string]int // decisions by name of the rule
-	used    map[string]int // uses by label of the exception
-	late    map[string]int // sign-ins that an expired exception would have allowed
-	whys    map[string]int // reasons of those that were not decided
-	reached []bool         // whether a pattern has matched, by its index
-	left    int            // patterns that have matched nobody so far
+	decided        map[string]int // decisions by name of the rule
+	used           map[string]int // uses by label of the exception
+	wouldNeed      map[string]int // sign-ins that an expired exception would have allowed
+	whys           map[string]int // reasons of those that were not decided
+	reached        []bool         // whether a pattern has matched, by its index
+	unreachedCount int            // patterns that have matched nobody so far
 }
 
 // Add counts one sign-in. d is the decision of the policy on it.
 func (t *Tally) Add(e *signin.Event, d Decision) {
 	if t.decided == nil {
-		t.decided, t.used, t.late, t.whys = map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
+		t.decided, t.used, t.wouldNeed, t.whys = map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 		if t.Policy != nil {
-			t.left = t.Policy.globs
-			t.reached = make([]bool, t.left)
+			t.unreachedCount = t.Policy.globs
+			t.reached = make([]bool, t.unreachedCount)
 		}
 	}
 	t.SignIns++
@@ -56,9 +56,9 @@ func (t *Tally) Add(e *signin.Event, d Decision) {
 		t.used[d.Exception]++
 	}
 	if d.Expired != "" {
-		t.late[d.Expired]++
+		t.wouldNeed[d.Expired]++
 	}
-	if t.left > 0 {
+	if t.unreachedCount > 0 {
 		t.markReached(e)
 	}
 }
@@ -72,7 +72,7 @@ func (t *Tally) markReached(e *signin.Event) {
 				p := &m[kind][i]
 				if !t.reached[p.id] && p.matchesKey(MatchKey(kind), &s) != no {
 					t.reached[p.id] = true
-					t.left--
+					t.unreachedCount--
 				}
 			}
 		}
@@ -105,7 +105,7 @@ func (t *Tally) Exceptions() Problems {
 	var out Problems
 	for i := range t.Policy.exceptions {
 		x := &t.Policy.exceptions[i]
-		switch late := t.late[x.label]; {
+		switch late := t.wouldNeed[x.label]; {
 		case !t.Last.Before(x.until) && late > 0:
 			out = append(out, t.Policy.newWarning(x.at, "exception %q expired %s; %s since then would have needed it", x.label, x.endText(), text.Count(late, "sign-in")))
 		case !t.Last.Before(x.until):

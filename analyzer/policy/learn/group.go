@@ -36,15 +36,17 @@ func (l *Learner) draftRules() []*draft {
 		out = append(out, l.splitGroup(g, members)...)
 	}
 	out = mergeDrafts(out, func(d *draft) string {
-		return fmt.Sprintf("%q", [...]any{d.folk, d.kind, d.accounts, d.allow, len(d.people) > 0, d.people, d.role})
+		return fmt.Sprintf("%q", [...]any{d.identities, d.kind, d.accounts, d.allow, len(d.people) > 0, d.people, d.role})
 	}, true)
-	out = mergeDrafts(out, func(d *draft) string { return fmt.Sprintf("%q", [...]any{d.folk, d.kind, d.roles, d.people, d.allow}) }, false)
+	out = mergeDrafts(out, func(d *draft) string {
+		return fmt.Sprintf("%q", [...]any{d.identities, d.kind, d.roles, d.people, d.allow})
+	}, false)
 	out = blendDrafts(out, groups)
 	slices.SortStableFunc(out, func(a, b *draft) int {
 		if named := len(a.people) > 0; named != (len(b.people) > 0) {
 			return map[bool]int{true: -1, false: 1}[named]
 		}
-		return cmp.Or(cmp.Compare(a.folk, b.folk), cmp.Compare(b.seen.signins, a.seen.signins),
+		return cmp.Or(cmp.Compare(a.identities, b.identities), cmp.Compare(b.seen.signins, a.seen.signins),
 			strings.Compare(strings.Join(a.accounts, ","), strings.Join(b.accounts, ",")), strings.Compare(strings.Join(a.roles, ","), strings.Join(b.roles, ",")),
 			slices.Compare(a.people, b.people))
 	})
@@ -113,10 +115,10 @@ func (l *Learner) splitGroup(g personGroup, members []*person) []*draft {
 // coversWholeGroup tells whether a rule may cover a whole group if some of its
 // people have the habit. New people of the group will then match the rule.
 func coversWholeGroup(g personGroup, some, all int) bool {
-	switch g.folk {
-	case folkRoot:
+	switch g.identities {
+	case rootGroup:
 		return true
-	case folkRole, folkIdentityCenter:
+	case roleGroup, identityCenterGroup:
 		return 2*some >= all
 	}
 	return 2*some >= all && some >= 3
@@ -135,7 +137,7 @@ func mergeDrafts(in []*draft, key func(*draft) string, roles bool) []*draft {
 	first := map[string]*draft{}
 	for _, d := range in {
 		k := key(d)
-		if roles && d.folk == folkRole && len(d.people) == 0 {
+		if roles && d.identities == roleGroup && len(d.people) == 0 {
 			k = fmt.Sprintf("%q", [...]any{"roles", d.accounts, d.allow})
 		}
 		to := first[k]
@@ -179,14 +181,14 @@ next:
 func (d *draft) canBlend(o *draft, groups map[personGroup]map[string]*person) bool {
 	named := len(d.people) > 0
 	switch {
-	case d.folk != o.folk, d.kind != o.kind, named != (len(o.people) > 0), !slices.Equal(d.allow, o.allow):
+	case d.identities != o.identities, d.kind != o.kind, named != (len(o.people) > 0), !slices.Equal(d.allow, o.allow):
 		return false
-	case named && d.role != o.role, !named && d.folk != folkRole:
+	case named && d.role != o.role, !named && d.identities != roleGroup:
 		return false
 	}
 	for _, account := range unionOf(d.accounts, o.accounts) {
 		for _, role := range unionOf(d.roles, o.roles) {
-			g := personGroup{folk: d.folk, account: account, role: role, kind: d.kind}
+			g := personGroup{identities: d.identities, account: account, role: role, kind: d.kind}
 			if !named && len(groups[g]) > 0 && !d.whole[account+"/"+role] && !o.whole[account+"/"+role] {
 				return false
 			}
@@ -213,12 +215,12 @@ func unionOf(a, b []string) []string {
 func nameDrafts(all []*draft) {
 	taken := map[string]int{}
 	for _, d := range all {
-		n := d.folk.String()
-		if d.folk != folkRoot {
+		n := d.identities.String()
+		if d.identities != rootGroup {
 			n += "-" + strings.Join(d.allow, "-")
 		}
 		if len(d.allow) > 3 {
-			n = fmt.Sprintf("%s-%d-endpoints", d.folk, len(d.allow))
+			n = fmt.Sprintf("%s-%d-endpoints", d.identities, len(d.allow))
 		}
 		if taken[n]++; taken[n] > 1 {
 			n = fmt.Sprintf("%s-%d", n, taken[n])

@@ -31,8 +31,8 @@ const (
 type Learner struct {
 	Table region.Table
 
-	cells    map[evidenceKey]*evidence
-	accounts map[string]bool
+	evidenceOf map[evidenceKey]*evidence
+	accounts   map[string]bool
 }
 
 // evidenceKey holds all that a drafted rule can distinguish in a sign-in.
@@ -60,18 +60,18 @@ func (v *evidence) addEvidence(o *evidence) {
 // Add learns one sign-in. v is the verdict on it. Add keeps no pointer to the
 // event.
 func (l *Learner) Add(e *signin.Event, v analyzer.Verdict) {
-	if l.cells == nil {
-		l.cells, l.accounts = map[evidenceKey]*evidence{}, map[string]bool{}
+	if l.evidenceOf == nil {
+		l.evidenceOf, l.accounts = map[evidenceKey]*evidence{}, map[string]bool{}
 	}
 	id := &e.Identity
 	key := evidenceKey{
 		account: e.Account, kind: id.Type, principal: e.Principal(), arn: id.ARN, issuer: id.IssuerARN,
 		partition: v.Partition, endpoint: v.Endpoint, failed: e.Outcome == signin.Failure,
 	}
-	c := l.cells[key]
+	c := l.evidenceOf[key]
 	if c == nil {
 		c = &evidence{verdict: v, sample: signin.Event{Account: e.Account, Identity: *id, Outcome: e.Outcome, Time: e.Time}}
-		l.cells[key] = c
+		l.evidenceOf[key] = c
 	}
 	l.accounts[e.Account] = true
 	c.signins++
@@ -82,11 +82,11 @@ func (l *Learner) Add(e *signin.Event, v analyzer.Verdict) {
 type identityGroup uint8
 
 const (
-	folkRoot identityGroup = iota
-	folkUser
-	folkFederated
-	folkRole
-	folkIdentityCenter
+	rootGroup identityGroup = iota
+	userGroup
+	federatedGroup
+	roleGroup
+	identityCenterGroup
 )
 
 // String returns the word in the names of drafted rules.
@@ -96,14 +96,14 @@ func (f identityGroup) String() string {
 
 // personGroup is a group of people whose habits are compared with each other.
 type personGroup struct {
-	folk    identityGroup
-	account string // empty for Identity Center, because its users are the same in all accounts
-	role    string // of folkRole
-	kind    string // identity type
+	identities identityGroup
+	account    string // empty for Identity Center, because its users are the same in all accounts
+	role       string // of roleGroup
+	kind       string // identity type
 }
 
 func (g personGroup) compareGroup(o personGroup) int {
-	return cmp.Or(cmp.Compare(g.folk, o.folk), strings.Compare(g.account, o.account), strings.Compare(g.role, o.role), strings.Compare(g.kind, o.kind))
+	return cmp.Or(cmp.Compare(g.identities, o.identities), strings.Compare(g.account, o.account), strings.Compare(g.role, o.role), strings.Compare(g.kind, o.kind))
 }
 
 // person is one of a group.
@@ -117,7 +117,7 @@ type person struct {
 // collectPeople groups the evidence by group and person.
 func (l *Learner) collectPeople() map[personGroup]map[string]*person {
 	groups := map[personGroup]map[string]*person{}
-	for key, c := range l.cells {
+	for key, c := range l.evidenceOf {
 		g, name, ok := groupOf(key, &c.sample)
 		word := habitWord(key, c)
 		if !ok || key.failed || word == "" {
@@ -174,7 +174,7 @@ func compareWords(a, b string) int {
 func groupOf(key evidenceKey, e *signin.Event) (personGroup, string, bool) {
 	s := policy.NewSubject(e)
 	if e.Identity.IdentityCenter() {
-		return personGroup{folk: folkIdentityCenter, kind: key.kind}, s.Session, isNameable(s.Session)
+		return personGroup{identities: identityCenterGroup, kind: key.kind}, s.Session, isNameable(s.Session)
 	}
 	if len(key.account) != 12 || strings.Trim(key.account, "0123456789") != "" || !slices.Contains(policy.IdentityTypes(), key.kind) {
 		return personGroup{}, "", false
@@ -184,12 +184,12 @@ func groupOf(key evidenceKey, e *signin.Event) (personGroup, string, bool) {
 	case key.kind == signin.TypeRoot:
 		return g, "", true
 	case s.Role != "":
-		g.folk, g.role = folkRole, s.Role
+		g.identities, g.role = roleGroup, s.Role
 		return g, s.Session, isNameable(s.Role) && isNameable(s.Session)
 	case key.kind == signin.TypeIAMUser:
-		g.folk = folkUser
+		g.identities = userGroup
 	default:
-		g.folk = folkFederated
+		g.identities = federatedGroup
 	}
 	return g, s.User, isNameable(s.User)
 }

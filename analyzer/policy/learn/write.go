@@ -63,7 +63,7 @@ func (l *Learner) leftOut(t *policy.Tally) []Omission {
 		failed                    bool
 	}
 	found := map[key]*Omission{}
-	for k, c := range l.cells {
+	for k, c := range l.evidenceOf {
 		d := t.Policy.Decide(&c.sample, c.verdict)
 		for range c.signins {
 			t.Add(&c.sample, d)
@@ -100,7 +100,7 @@ const maxOmissions = 100
 // what it does not allow.
 func (l *Learner) writeHead(b *bytes.Buffer, d *Draft) {
 	var first, last time.Time
-	for _, c := range l.cells {
+	for _, c := range l.evidenceOf {
 		analyzer.WidenPeriod(&first, &last, c.first)
 		analyzer.WidenPeriod(&first, &last, c.last)
 	}
@@ -159,13 +159,13 @@ func writeRules(rules []*draft) []byte {
 		fmt.Fprintf(&b, "  - name: %s\n    match:\n", scalarText(d.name))
 		writeList(&b, policy.KeyAccount, d.accounts)
 		fmt.Fprintf(&b, "      %s: %s\n", policy.KeyIdentity, scalarText(d.kind))
-		switch d.folk {
-		case folkUser, folkFederated:
+		switch d.identities {
+		case userGroup, federatedGroup:
 			writeList(&b, policy.KeyUser, d.people)
-		case folkRole:
+		case roleGroup:
 			writeList(&b, policy.KeyRole, d.roles)
 			writeList(&b, policy.KeySession, d.people)
-		case folkIdentityCenter:
+		case identityCenterGroup:
 			writeList(&b, policy.KeyRole, []string{"AWSReservedSSO_*"})
 			writeList(&b, policy.KeySession, d.people)
 		}
@@ -175,14 +175,14 @@ func writeRules(rules []*draft) []byte {
 }
 
 func (d *draft) groupNoun() string {
-	switch d.folk {
-	case folkRoot:
+	switch d.identities {
+	case rootGroup:
 		return "account"
-	case folkRole:
+	case roleGroup:
 		return "session"
-	case folkFederated:
+	case federatedGroup:
 		return "federated user"
-	case folkIdentityCenter:
+	case identityCenterGroup:
 		return "Identity Center user"
 	}
 	return "user"
