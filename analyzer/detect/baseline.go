@@ -12,14 +12,14 @@ import (
 )
 
 // HalfLife is the time in which a sign-in loses half of its weight in a Baseline.
-// Half a year is long enough to remember somebody who signs in a few times a
-// year. It is short enough to forget a Region that somebody has left.
+// It is half a year. Somebody who signs in a few times a year still has a history,
+// and a Region that is not used any more loses its weight.
 const HalfLife = 180 * 24 * time.Hour
 
-// Baseline is what was learned from sign-ins: how often each endpoint was used by
-// every principal, role and account, and by the whole organization. It also holds
-// what a Detector must remember between runs: recent failures, addresses and open
-// bursts. The zero Baseline knows nothing and is ready to use.
+// Baseline is what was learned from sign-ins. For every principal, role and
+// account, and for the whole organization, it holds how often each endpoint was
+// used. It also holds what a Detector needs from one run to the next: recent
+// failures, addresses, and open bursts. The zero Baseline is empty and ready.
 //
 // The probability of an endpoint comes from a hierarchical Dirichlet-multinomial
 // model. Let n(e) be the decayed number of sign-ins at endpoint e, N their sum
@@ -28,65 +28,68 @@ const HalfLife = 180 * 24 * time.Hour
 //
 //	P(e | level) = (n(e) + k * P(e | level above)) / (N + k)
 //
-// The levels are the principal, the role (for role sessions), the account and the
-// organization. Above them all endpoints are equally likely. (Gelman, Carlin,
-// Stern, Dunson, Vehtari, Rubin: Bayesian Data Analysis, 3rd edition, sections
-// 3.4 and 5.2, for the model and for the hierarchy; MacKay and Peto: A
-// Hierarchical Dirichlet Language Model, 1995, for a prior that is the
-// distribution one level up.) A principal with little history is compared with
-// the account, and one with much history with itself. Surprise is -log2 P, in
-// bits.
+// The levels are the principal, the role (for role sessions only), the account and
+// the organization. Above them all endpoints have the same probability. So the
+// account decides for somebody with a short history, and a long history decides
+// for itself. Surprise is -log2 P, in bits.
 //
-// A sign-in of age t weighs 2^(-t/HalfLife). Only successes are learned. For IAM
-// users the global endpoint and the three proxied Regions count as one endpoint.
+// Sources: Gelman, Carlin, Stern, Dunson, Vehtari, Rubin: Bayesian Data Analysis,
+// 3rd edition, sections 3.4 and 5.2, for the model and its levels. MacKay and
+// Peto: A Hierarchical Dirichlet Language Model, 1995, for a prior that is the
+// distribution of the level above.
 //
-// A Baseline is for one Detector at a time and for one goroutine. Sums are made
-// in a fixed order and the saved form is exact. So neither batches nor restarts
-// change a result.
+// A sign-in of age t has the weight 2^(-t/HalfLife). Only successful sign-ins are
+// learned. For IAM users the global endpoint and the three proxied Regions count
+// as one endpoint.
+//
+// A Baseline is for one Detector at a time and for one goroutine. Sums are made in
+// a fixed order and the saved form is exact. So neither batches nor restarts change
+// a result.
 type Baseline struct {
-	at       streamPosition // the last sign-in that was learned
+	at       streamPosition // of the last sign-in that was learned
 	org      endpointCounts
 	accounts map[string]*endpointCounts
 	roles    map[string]*endpointCounts
 	people   map[string]*principalHistory
-	homes    map[string][]string         // Identity Center home and endpoint -> the first people seen
-	sources  map[string]*addressFailures // address -> who failed from there
-	hidden   map[string][]int64          // account and address -> when sign-ins with hidden names failed
+	homes    map[string][]string         // Identity Center home and endpoint -> the first people seen there
+	sources  map[string]*addressFailures // address -> failures from it
+	hidden   map[string][]int64          // account and address -> times of failures with hidden names
 	bursts   map[string]*burst
 }
 
-// streamPosition is the position of a sign-in in the order of time and id.
+// streamPosition is the position of a sign-in in the order of time, then id.
 type streamPosition struct {
 	Time time.Time `json:"time"`
 	ID   string    `json:"id"`
 }
 
-// isBefore tells whether the sign-in comes after the position.
-func (m streamPosition) isBefore(e *signin.Event) bool {
-	c := m.Time.Compare(e.Time)
-	return c < 0 || c == 0 && m.ID < e.ID
+// isBefore reports whether the position comes before the sign-in.
+func (p streamPosition) isBefore(e *signin.Event) bool {
+	c := p.Time.Compare(e.Time)
+	return c < 0 || c == 0 && p.ID < e.ID
 }
 
-// principalHistory is what was learned of one principal.
+// principalHistory is what the baseline knows about one principal. Times are Unix
+// seconds. The JSON keys are those of saved files, so they do not change.
 type principalHistory struct {
 	Places    endpointCounts `json:"places"`
-	Blind     int            `json:"blind,omitempty"`     // successes whose endpoint is not known
-	Addresses []string       `json:"addresses,omitempty"` // of successes, the latest first
-	Failures  []int64        `json:"failures,omitempty"`  // Unix seconds, the latest last
-	MFA       int64          `json:"mfa,omitempty"`       // last use of a second factor
-	Last      int64          `json:"last,omitempty"`      // last success at a known endpoint
-	LastPlace string         `json:"last_place,omitempty"`
-	LastFrom  string         `json:"last_from,omitempty"`
+	Blind     int            `json:"blind,omitempty"`      // successes whose endpoint is not known
+	Addresses []string       `json:"addresses,omitempty"`  // of successes, the latest first
+	Failures  []int64        `json:"failures,omitempty"`   // since the last success, the latest last
+	MFA       int64          `json:"mfa,omitempty"`        // last success with a second factor
+	Last      int64          `json:"last,omitempty"`       // last success at a known endpoint
+	LastPlace string         `json:"last_place,omitempty"` // the endpoint of that success
+	LastFrom  string         `json:"last_from,omitempty"`  // the address of that success
 }
 
-// maxAddresses is how many addresses are kept for a principal.
+// maxAddresses is how many addresses of a principal are remembered.
 const maxAddresses = 16
 
-// The weights of the levels. A weight is the number of own sign-ins that a level
-// needs to count as much as the level above. It is small for a principal, because
-// most people never change their endpoint, and one or two sign-ins show it. It is
-// large for the other levels, so that the first days of a trail raise few
-// findings.
+// The weights of the levels. A level with this many sign-ins of its own counts as
+// much as the level above it. The weight of a principal is small, because most
+// people never change their endpoint: one or two sign-ins already show which one
+// it is. The other weights are large enough to keep the first days of a trail
+// without findings.
 const (
 	weightPrincipal = 0.125
 	weightRole      = 5
@@ -94,19 +97,19 @@ const (
 	weightOrg       = 20
 )
 
-// endpoints is the number of endpoints above all levels: the Regions of the
-// commercial partition and the global endpoint.
+// endpoints is how many endpoints have the same probability above all levels: the
+// Regions of the commercial partition and the global endpoint.
 const endpoints = 35
 
-// LearnedUntil returns the time of the last sign-in that was learned. It is zero
-// if nothing was learned.
+// LearnedUntil returns the time of the last sign-in that was learned. It is zero if
+// there was none.
 func (b *Baseline) LearnedUntil() time.Time { return b.at.Time }
 
-// Principals returns how many principals the baseline knows.
+// Principals returns the number of principals that the baseline knows.
 func (b *Baseline) Principals() int { return len(b.people) }
 
-// Ongoing lists the findings of open bursts in their present state, in the order
-// of time, event id and rule. An earlier Detector may have reported some of them.
+// Ongoing returns the findings of open bursts as they are now, in order of time,
+// event id and rule. An earlier Detector may have reported some of them already.
 func (b *Baseline) Ongoing() []Finding {
 	all := make([]Finding, 0, len(b.bursts))
 	for _, burst := range b.bursts {
@@ -116,7 +119,7 @@ func (b *Baseline) Ongoing() []Finding {
 	return all
 }
 
-// prepareMaps makes the zero Baseline writable.
+// prepareMaps makes the maps of a zero Baseline.
 func (b *Baseline) prepareMaps() {
 	if b.people != nil {
 		return
@@ -125,62 +128,64 @@ func (b *Baseline) prepareMaps() {
 	b.homes, b.sources, b.hidden, b.bursts = map[string][]string{}, map[string]*addressFailures{}, map[string][]int64{}, map[string]*burst{}
 }
 
-// expectation is what the baseline expects of a principal at one moment.
+// expectation is what the baseline says about the endpoint of one sign-in, at the
+// time of that sign-in.
 type expectation struct {
 	surprise float64 // bits
-	own      int     // learned sign-ins of the principal
-	here     int     // those of them at this endpoint
-	share    float64 // share of this endpoint in the principal's decayed sign-ins
+	own      int     // learned sign-ins of the principal whose endpoint is known
+	here     int     // how many of them came through this endpoint
+	share    float64 // of the principal's decayed sign-ins at this endpoint, from 0 to 1
 	account  int     // learned sign-ins of the account
-	blind    int     // further sign-ins of the principal, at unknown endpoints
-	common   float64 // share of this endpoint in the account's sign-ins, without decay
-	used     bool    // whether anybody in the account has used it
+	blind    int     // learned sign-ins of the principal whose endpoint is not known
+	common   float64 // of the account's sign-ins at this endpoint, not decayed, from 0 to 1
+	used     bool    // somebody in the account has used this endpoint
 }
 
-// expectationFor says how surprising an endpoint is at a moment. It does not
-// learn.
-func (b *Baseline) expectationFor(s *observation) expectation {
+// expectationFor returns what the baseline says about the endpoint of a sign-in. It
+// does not learn the sign-in.
+func (b *Baseline) expectationFor(obs *observation) expectation {
 	var o expectation
 	prior := 1.0 / endpoints
-	if s.foldProxied && s.class == analyzer.Global {
+	if obs.foldProxied && obs.class == analyzer.Global {
 		prior = float64(1+len(endpoint.ProxiedRegions())) / endpoints
 	}
-	p, _, _, _ := b.org.posteriorOf(s, prior, weightOrg)
-	account := b.accounts[s.event.Account]
-	p, _, o.used, o.account = account.posteriorOf(s, p, weightAccount)
+	p, _, _, _ := b.org.posteriorOf(obs, prior, weightOrg)
+	account := b.accounts[obs.event.Account]
+	p, _, o.used, o.account = account.posteriorOf(obs, p, weightAccount)
 	if o.account > 0 {
-		o.common = float64(account.timesSeen(s)) / float64(o.account)
+		o.common = float64(account.timesSeen(obs)) / float64(o.account)
 	}
-	if s.role != "" {
-		p, _, _, _ = b.roles[s.role].posteriorOf(s, p, weightRole)
+	if obs.role != "" {
+		p, _, _, _ = b.roles[obs.role].posteriorOf(obs, p, weightRole)
 	}
-	if s.history != nil {
-		t := &s.history.Places
-		p, o.share, _, o.own = t.posteriorOf(s, p, weightPrincipal)
-		o.here, o.blind = t.timesSeen(s), s.history.Blind
+	if obs.history != nil {
+		t := &obs.history.Places
+		p, o.share, _, o.own = t.posteriorOf(obs, p, weightPrincipal)
+		o.here, o.blind = t.timesSeen(obs), obs.history.Blind
 	} else {
-		p, _, _, _ = (*endpointCounts)(nil).posteriorOf(s, p, weightPrincipal)
+		p, _, _, _ = (*endpointCounts)(nil).posteriorOf(obs, p, weightPrincipal)
 	}
 	o.surprise = surpriseBits(p)
 	return o
 }
 
-// learnSignIn learns one sign-in. The caller passes sign-ins in order.
-func (b *Baseline) learnSignIn(s *observation) {
-	e := s.event
+// learnSignIn adds one sign-in to the baseline. It comes after all those learned
+// before.
+func (b *Baseline) learnSignIn(obs *observation) {
+	e := obs.event
 	b.at = streamPosition{e.Time, e.ID}
-	if !s.named {
+	if !obs.named {
 		return
 	}
-	h := s.history
+	h := obs.history
 	if h == nil {
 		h = &principalHistory{}
-		b.people[s.principal] = h
+		b.people[obs.principal] = h
 	}
 	switch e.Outcome {
 	case signin.Failure:
 		if e.ErrorCode == "" {
-			h.Failures = append(dropOlder(h.Failures, s.unix-int64(rule.MaxWindow/time.Second)), s.unix)
+			h.Failures = append(dropOlder(h.Failures, obs.unix-int64(rule.MaxWindow/time.Second)), obs.unix)
 			h.Failures = h.Failures[max(0, len(h.Failures)-rule.MaxFailures):]
 		}
 		return
@@ -191,27 +196,29 @@ func (b *Baseline) learnSignIn(s *observation) {
 	h.Failures = nil
 	h.rememberAddress(e.SourceIP)
 	if e.MFA == signin.MFAYes {
-		h.MFA = s.unix
+		h.MFA = obs.unix
 	}
-	if !s.known {
+	if !obs.known {
 		h.Blind++
 		return
 	}
-	h.Last, h.LastPlace, h.LastFrom = s.unix, s.class, e.SourceIP
-	h.Places.addSignIn(s.verdict.Endpoint, s.unix)
-	b.org.addSignIn(s.verdict.Endpoint, s.unix)
-	countsFor(b.accounts, e.Account).addSignIn(s.verdict.Endpoint, s.unix)
-	if s.role != "" {
-		countsFor(b.roles, s.role).addSignIn(s.verdict.Endpoint, s.unix)
+	h.Last, h.LastPlace, h.LastFrom = obs.unix, obs.class, e.SourceIP
+	h.Places.addSignIn(obs.verdict.Endpoint, obs.unix)
+	b.org.addSignIn(obs.verdict.Endpoint, obs.unix)
+	countsFor(b.accounts, e.Account).addSignIn(obs.verdict.Endpoint, obs.unix)
+	if obs.role != "" {
+		countsFor(b.roles, obs.role).addSignIn(obs.verdict.Endpoint, obs.unix)
 	}
-	if s.home != "" {
-		pair := s.home + " " + s.verdict.Endpoint
-		if who := b.homes[pair]; len(who) < rule.MaxHomePeople && !slices.Contains(who, s.principal) {
-			b.homes[pair] = append(who, s.principal)
+	if obs.home != "" {
+		pair := obs.home + " " + obs.verdict.Endpoint
+		if who := b.homes[pair]; len(who) < rule.MaxHomePeople && !slices.Contains(who, obs.principal) {
+			b.homes[pair] = append(who, obs.principal)
 		}
 	}
 }
 
+// countsFor returns the counts of a key. It adds empty ones to the map if there
+// are none.
 func countsFor(m map[string]*endpointCounts, key string) *endpointCounts {
 	t := m[key]
 	if t == nil {
@@ -221,8 +228,8 @@ func countsFor(m map[string]*endpointCounts, key string) *endpointCounts {
 	return t
 }
 
-// rememberAddress moves an address to the front of the list. The oldest one is
-// dropped if the list is full.
+// rememberAddress moves or adds an address to the front of the list. A full list
+// loses its last one.
 func (h *principalHistory) rememberAddress(address string) {
 	i := slices.Index(h.Addresses, address)
 	switch {
@@ -238,14 +245,14 @@ func (h *principalHistory) rememberAddress(address string) {
 	h.Addresses[0] = address
 }
 
-// knowsAddress tells whether the list has the address. The principal has then
-// signed in from it.
+// knowsAddress reports whether the address is in the principal's list. A nil
+// history has an empty list.
 func (h *principalHistory) knowsAddress(address string) bool {
 	return h != nil && slices.Contains(h.Addresses, address)
 }
 
-// usualEndpoints names the endpoints with a tenth or more of the weight, the most
-// used first.
+// usualEndpoints returns the endpoints that have a tenth or more of the weight, the
+// heaviest first, then by name.
 func (t *endpointCounts) usualEndpoints() []string {
 	if t == nil {
 		return nil

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// baselineVersion is the version of the saved form. Another version is refused,
-// because a wrong guess at its meaning would spoil the findings.
+// baselineVersion is the version of the saved form. ParseBaseline refuses any
+// other. Learning again is better than guessing what was learned.
 const baselineVersion = 1
 
-// baselineForm is the saved form of a Baseline.
+// baselineForm is the saved form of a Baseline. Its keys do not change.
 type baselineForm struct {
 	Version  int                          `json:"trailgate_baseline"`
 	At       streamPosition               `json:"at"`
@@ -29,9 +29,9 @@ type baselineForm struct {
 	Bursts   map[string]*burst            `json:"bursts"`
 }
 
-// MarshalJSON returns the saved form, from which ParseBaseline makes the same
-// Baseline again. The same Baseline gives the same bytes. The form holds names
-// and addresses of people.
+// MarshalJSON returns the saved form. ParseBaseline makes the same Baseline of it
+// again. The same Baseline gives the same bytes. The form contains names and
+// addresses of people, so its reader must be trusted with them.
 func (b *Baseline) MarshalJSON() ([]byte, error) {
 	b.prepareMaps()
 	now := b.at.Time.Unix()
@@ -45,59 +45,62 @@ func (b *Baseline) MarshalJSON() ([]byte, error) {
 	return json.Marshal(baselineForm{baselineVersion, b.at, b.org, b.accounts, b.roles, b.people, b.homes, b.sources, b.hidden, open})
 }
 
-// ParseBaseline reads the saved form of a Baseline. Data of another form and
-// damaged data are errors.
+// ParseBaseline reads the saved form of a Baseline. It returns an error if the data
+// is something else, has another version, or is damaged. Each error begins with
+// "baseline: ".
 func ParseBaseline(data []byte) (*Baseline, error) {
-	var s baselineForm
+	var form baselineForm
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
+	if err := d.Decode(&form); err != nil {
 		return nil, fmt.Errorf("baseline: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("baseline: more than one JSON document")
 	}
-	if s.Version != baselineVersion {
-		return nil, fmt.Errorf("baseline: version %d, want %d", s.Version, baselineVersion)
+	if form.Version != baselineVersion {
+		return nil, fmt.Errorf("baseline: version %d, want %d", form.Version, baselineVersion)
 	}
-	if err := s.checkForm(); err != nil {
+	if err := form.checkForm(); err != nil {
 		return nil, fmt.Errorf("baseline: %w", err)
 	}
 	b := &Baseline{}
 	b.prepareMaps()
-	b.at, b.org = s.At, s.Org
+	b.at, b.org = form.At, form.Org
 	b.at.Time = b.at.Time.UTC()
-	copyEntries(b.accounts, s.Accounts)
-	copyEntries(b.roles, s.Roles)
-	copyEntries(b.people, s.People)
-	copyEntries(b.homes, s.Homes)
-	copyEntries(b.sources, s.Sources)
-	copyEntries(b.hidden, s.Hidden)
-	copyEntries(b.bursts, s.Bursts)
+	copyEntries(b.accounts, form.Accounts)
+	copyEntries(b.roles, form.Roles)
+	copyEntries(b.people, form.People)
+	copyEntries(b.homes, form.Homes)
+	copyEntries(b.sources, form.Sources)
+	copyEntries(b.hidden, form.Hidden)
+	copyEntries(b.bursts, form.Bursts)
 	return b, nil
 }
 
+// copyEntries copies all entries. The maps of a Baseline are never nil, but those
+// of a saved form may be.
 func copyEntries[V any](to, from map[string]V) {
 	for k, v := range from {
 		to[k] = v
 	}
 }
 
-// checkForm refuses a form that no Baseline can have. Later code relies on these
-// checks.
-func (s *baselineForm) checkForm() error {
-	now := s.At.Time.Unix()
-	if err := s.Org.checkCounts("organization", now); err != nil {
+// checkForm returns an error if the form is not one that MarshalJSON writes. Later
+// code relies on orders and bounds that it checks here.
+func (form *baselineForm) checkForm() error {
+	now := form.At.Time.Unix()
+	if err := form.Org.checkCounts("organization", now); err != nil {
 		return err
 	}
-	for _, m := range [...]map[string]*endpointCounts{s.Accounts, s.Roles} {
+	for _, m := range [...]map[string]*endpointCounts{form.Accounts, form.Roles} {
 		for key, t := range m {
 			if err := t.checkCounts(key, now); err != nil {
 				return err
 			}
 		}
 	}
-	for key, h := range s.People {
+	for key, h := range form.People {
 		if h == nil {
 			return fmt.Errorf("principal %q: empty", key)
 		}
@@ -108,17 +111,17 @@ func (s *baselineForm) checkForm() error {
 			return fmt.Errorf("principal %q: the saved form is damaged", key)
 		}
 	}
-	for key, src := range s.Sources {
+	for key, src := range form.Sources {
 		if src == nil || !notAfter(src.Hidden, now) || !notAfter(attemptTimes(src.Fails), now) {
 			return fmt.Errorf("address %q: the saved form is damaged", key)
 		}
 	}
-	for key, times := range s.Hidden {
+	for key, times := range form.Hidden {
 		if len(times) == 0 || !notAfter(times, now) {
 			return fmt.Errorf("address %q: the saved form is damaged", key)
 		}
 	}
-	for key, b := range s.Bursts {
+	for key, b := range form.Bursts {
 		if b == nil || b.Finding.ID == "" || b.Finding.Count < 1 {
 			return fmt.Errorf("burst %q: the saved form is damaged", key)
 		}
@@ -126,11 +129,12 @@ func (s *baselineForm) checkForm() error {
 	return nil
 }
 
-// notAfter tells whether moments are sorted and none is later than now.
+// notAfter reports whether the times are in order and not later than now.
 func notAfter(times []int64, now int64) bool {
 	return slices.IsSorted(times) && (len(times) == 0 || times[len(times)-1] <= now)
 }
 
+// attemptTimes returns the times of the attempts in their order.
 func attemptTimes(all []failedAttempt) []int64 {
 	var out []int64
 	for _, a := range all {
@@ -139,6 +143,8 @@ func attemptTimes(all []failedAttempt) []int64 {
 	return out
 }
 
+// checkCounts returns an error if the counts are not in order, have a weight that
+// is not a number from 0, do not add up, or are later than now.
 func (t *endpointCounts) checkCounts(key string, now int64) error {
 	if t == nil {
 		return fmt.Errorf("counts of %q: empty", key)
@@ -154,7 +160,7 @@ func (t *endpointCounts) checkCounts(key string, now int64) error {
 		return fmt.Errorf("counts of %q: later than the baseline", key)
 	}
 	if seen != t.Seen {
-		return fmt.Errorf("counts of %q: %d in all, %d by endpoint", key, t.Seen, seen)
+		return fmt.Errorf("counts of %q: the total is %d, but the endpoints add up to %d", key, t.Seen, seen)
 	}
 	return nil
 }

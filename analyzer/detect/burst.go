@@ -8,19 +8,20 @@ import (
 	"trailgate/analyzer/rule"
 )
 
-// burst is a finding that may continue, with the sign-ins that it has counted
-// since.
+// burst is a finding that further sign-ins may be added to. Times are Unix seconds.
+// The JSON keys are those of saved files, so they do not change.
 type burst struct {
-	Finding Finding `json:"finding"`
-	Last    int64   `json:"last"`  // Unix seconds of the latest sign-in in it
-	Until   int64   `json:"until"` // a sign-in after this moment does not belong to it
+	Finding Finding `json:"finding"` // as it was at the first sign-in, except for Count and Severity
+	Last    int64   `json:"last"`    // time of the latest sign-in in it
+	Until   int64   `json:"until"`   // a sign-in after this begins a new burst
 	Place   string  `json:"place,omitempty"`
-	Worse   string  `json:"worse,omitempty"` // what raised the severity later on
+	Worse   string  `json:"worse,omitempty"` // why the severity was raised later
 
-	changedThisRun bool // this Detector has changed it or has seen its sign-ins again
+	changedThisRun bool // this Detector has begun it, added to it, or seen a sign-in of it again
 }
 
-// currentFinding returns the finding. Its reason also says how the burst went on.
+// currentFinding returns the finding as it is now. Its reason says how many
+// sign-ins the burst has and why its severity was raised.
 func (b *burst) currentFinding() Finding {
 	f := b.Finding
 	if f.Count > 1 {
@@ -32,40 +33,42 @@ func (b *burst) currentFinding() Finding {
 	return f
 }
 
-// includesEvent tells whether a sign-in lies between the first and the latest of
+// includesEvent reports whether a sign-in lies between the first and the latest of
 // the burst, both included. Then the burst counted it when it was new.
-func (b *burst) includesEvent(s *observation) bool {
+func (b *burst) includesEvent(obs *observation) bool {
 	first := streamPosition{b.Finding.Event.Time, b.Finding.Event.ID}
-	return s.unix <= b.Last && (first.isBefore(s.event) || first.ID == s.event.ID)
+	return obs.unix <= b.Last && (first.isBefore(obs.event) || first.ID == obs.event.ID)
 }
 
-// addSignIn counts one more sign-in in the burst.
-func (b *burst) addSignIn(s *observation, severity rule.Severity, reason string, fold time.Duration) {
+// addSignIn counts one more sign-in. The severity of a burst can rise, and it never
+// falls.
+func (b *burst) addSignIn(obs *observation, severity rule.Severity, reason string, fold time.Duration) {
 	f := &b.Finding
 	f.Count++
 	if severity > f.Severity {
 		f.Severity = severity
-		b.Worse = fmt.Sprintf("%s since the one at %s: %s", severity, s.event.Time.Format(time.RFC3339), reason)
+		b.Worse = fmt.Sprintf("%s since the sign-in at %s: %s", severity, obs.event.Time.Format(time.RFC3339), reason)
 	}
-	b.Last = s.unix
-	b.Until = max(b.Until, s.unix+int64(fold/time.Second))
+	b.Last = obs.unix
+	b.Until = max(b.Until, obs.unix+int64(fold/time.Second))
 	b.changedThisRun = true
 }
 
-// addressFailures holds the failures from one address, without those of
-// principals that are known there.
+// addressFailures holds the failures from one address. A failure of a principal who
+// has signed in from the address before is not one of them. Times are Unix seconds.
 type addressFailures struct {
 	Fails  []failedAttempt `json:"fails,omitempty"`  // each principal once, the latest last
 	Hidden []int64         `json:"hidden,omitempty"` // failures with a name that does not exist
 }
 
+// failedAttempt is the latest failure of one principal from an address.
 type failedAttempt struct {
 	Who string `json:"who"`
 	At  int64  `json:"at"`
 }
 
-// failedPrincipals names the principals that failed at or after oldest. It
-// returns nil for a nil source.
+// failedPrincipals returns the principals that failed at or after oldest, the
+// latest last. It returns nil for a nil source.
 func (src *addressFailures) failedPrincipals(oldest int64) []string {
 	if src == nil {
 		return nil
@@ -79,13 +82,15 @@ func (src *addressFailures) failedPrincipals(oldest int64) []string {
 	return who
 }
 
-// recordFailure stores a failed sign-in under its address.
-func (b *Baseline) recordFailure(s *observation) {
-	address := s.event.SourceIP
-	if address == "" || s.event.ErrorCode != "" {
+// recordFailure keeps a failure under its address. It drops failures that are older
+// than the longest window, and the oldest ones beyond the bound. A sign-in that AWS
+// denied by policy is not a wrong password, so it is not recorded.
+func (b *Baseline) recordFailure(obs *observation) {
+	address := obs.event.SourceIP
+	if address == "" || obs.event.ErrorCode != "" {
 		return
 	}
-	if s.named && s.history.knowsAddress(address) {
+	if obs.named && obs.history.knowsAddress(address) {
 		return
 	}
 	src := b.sources[address]
@@ -93,26 +98,26 @@ func (b *Baseline) recordFailure(s *observation) {
 		src = &addressFailures{}
 		b.sources[address] = src
 	}
-	oldest := s.unix - int64(rule.MaxWindow/time.Second)
-	if !s.named {
-		src.Hidden = append(dropOlder(src.Hidden, oldest), s.unix)
+	oldest := obs.unix - int64(rule.MaxWindow/time.Second)
+	if !obs.named {
+		src.Hidden = append(dropOlder(src.Hidden, oldest), obs.unix)
 		src.Hidden = src.Hidden[max(0, len(src.Hidden)-rule.MaxFailures):]
-		key := s.event.Account + " " + address
-		b.hidden[key] = append(dropOlder(b.hidden[key], oldest), s.unix)
+		key := obs.event.Account + " " + address
+		b.hidden[key] = append(dropOlder(b.hidden[key], oldest), obs.unix)
 		b.hidden[key] = b.hidden[key][max(0, len(b.hidden[key])-rule.MaxFailures):]
 		return
 	}
 	kept := src.Fails[:0]
 	for _, a := range src.Fails {
-		if a.At >= oldest && a.Who != s.principal {
+		if a.At >= oldest && a.Who != obs.principal {
 			kept = append(kept, a)
 		}
 	}
-	src.Fails = append(kept, failedAttempt{s.principal, s.unix})
+	src.Fails = append(kept, failedAttempt{obs.principal, obs.unix})
 	src.Fails = src.Fails[max(0, len(src.Fails)-rule.MaxFailures):]
 }
 
-// dropOlder drops the moments before oldest.
+// dropOlder drops the times before oldest. It reuses the slice.
 func dropOlder(times []int64, oldest int64) []int64 {
 	i := 0
 	for i < len(times) && times[i] < oldest {
@@ -121,7 +126,7 @@ func dropOlder(times []int64, oldest int64) []int64 {
 	return append(times[:0], times[i:]...)
 }
 
-// countSince counts the moments at or after oldest.
+// countSince counts the times at or after oldest. The times are in order.
 func countSince(times []int64, oldest int64) int {
 	n := 0
 	for i := len(times) - 1; i >= 0 && times[i] >= oldest; i-- {
@@ -130,8 +135,8 @@ func countSince(times []int64, oldest int64) int {
 	return n
 }
 
-// forgetFailures drops failures that are too old to count for any later sign-in.
-// So it changes no result.
+// forgetFailures drops addresses whose last failure is older than the longest
+// window. No later sign-in counts them, so no result changes.
 func (b *Baseline) forgetFailures(now int64) {
 	oldest := now - int64(rule.MaxWindow/time.Second)
 	for key, times := range b.hidden {
@@ -146,7 +151,7 @@ func (b *Baseline) forgetFailures(now int64) {
 	}
 }
 
-// lastFailure returns the time of the latest failure from the address.
+// lastFailure returns the time of the last failure from the address.
 func (src *addressFailures) lastFailure() int64 {
 	at := int64(math.MinInt64)
 	if n := len(src.Fails); n > 0 {

@@ -1,3 +1,7 @@
+// Package detect finds sign-ins that break a rule. In come sign-ins in order of
+// time, their verdicts, a policy and a baseline. Out come findings, and the
+// baseline with the new sign-ins in it. The package does no I/O and reads no
+// clock: the time of a sign-in is the only time that counts.
 package detect
 
 import (
@@ -13,52 +17,52 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// Detector finds sign-ins that came through an unexpected endpoint or broke
-// another rule.
+// Detector tests sign-ins against the rules and returns findings. Add the
+// sign-ins in order of time, then id. Each one is judged only by what came before
+// it. After that the baseline learns it, if it succeeded.
 //
-// The caller adds sign-ins in the order of time, then event id. Each is compared
-// with what came before it, and a success is then learned. So the order of files
-// and the size of batches do not change a finding. One run may end with its
-// Baseline saved and another begin with it loaded. The two runs find together
-// what one run over all sign-ins finds. If two findings have the same id, the
-// later one is valid.
+// So neither the order of files nor the borders of batches change a finding. A
+// run may save its Baseline and another run may load it. Together they find what
+// one run over all sign-ins finds. If both report a finding with the same id, the
+// later one is right.
 //
-// The zero Detector has no policy and its own empty baseline, and is ready to
-// use. It is for one goroutine. The caller must not change its fields after the
+// The zero Detector is ready. It has no policy, and it makes an empty Baseline
+// of its own. A Detector is for one goroutine. Do not change its fields after the
 // first Add.
 type Detector struct {
-	Policy     *policy.Policy // nil: no policy is applied, and rules have their defaults
-	Baseline   *Baseline      // what earlier runs learned; this run adds to it; nil: a new one
-	LearnUntil time.Time      // sign-ins before it are only learned; zero: not set
+	Policy     *policy.Policy // nil: no sign-in is judged by policy, and every rule has its default settings
+	Baseline   *Baseline      // what was learned before; Add changes it; nil: a new one
+	LearnUntil time.Time      // sign-ins before this time are learned, not judged; zero: all are judged
 
-	tests        []ruleTest // nil: the list of ruleTests; a test may set another list
-	rules        []ruleTest // the tests that are on, with the settings of the policy
+	rules        []ruleTest
 	closedBursts []*burst
-	lateBursts   map[string]*burst // bursts of sign-ins that the baseline already knows
+	lateBursts   map[string]*burst // bursts of sign-ins that the baseline already holds
 	judged       int
 	unjudged     int
 	late         int
-	nextSweep    time.Time // when expired bursts are removed next
+	nextSweep    time.Time // when expired bursts and failures are dropped next
 }
 
-// prepareRun fills the fields of a zero Detector before the first sign-in.
+// prepareRun makes the zero Detector ready. Only the first call does anything.
 func (d *Detector) prepareRun() {
-	if d.rules != nil {
-		return
+	if d.rules == nil {
+		d.prepareWith(ruleTests())
 	}
+}
+
+// prepareWith makes the Detector ready to test these rules. It leaves out rules
+// that the policy disables.
+func (d *Detector) prepareWith(all []ruleTest) {
 	if d.Baseline == nil {
 		d.Baseline = &Baseline{}
 	}
 	d.Baseline.prepareMaps()
 	for _, b := range d.Baseline.bursts {
-		b.changedThisRun = false // an earlier Detector has reported that change
+		b.changedThisRun = false // an earlier Detector has reported the change
 	}
 	d.lateBursts = map[string]*burst{}
 	d.rules = []ruleTest{}
-	if d.tests == nil {
-		d.tests = ruleTests()
-	}
-	for _, r := range d.tests {
+	for _, r := range all {
 		if tuned, enabled := d.tuneRule(r.Spec); enabled {
 			r.Spec = tuned
 			d.rules = append(d.rules, r)
@@ -66,8 +70,8 @@ func (d *Detector) prepareRun() {
 	}
 }
 
-// tuneRule applies the settings of the policy to a rule. It returns false if the
-// policy switches the rule off.
+// tuneRule puts the policy's settings into a rule. It reports whether the rule is
+// enabled.
 func (d *Detector) tuneRule(spec rule.Spec) (rule.Spec, bool) {
 	c := d.Policy.Detection(spec.ID)
 	if c.Enabled == signin.No {
@@ -92,10 +96,10 @@ func (d *Detector) tuneRule(spec rule.Spec) (rule.Spec, bool) {
 	return spec, true
 }
 
-// Add tests one sign-in against the rules and learns from it. v is the verdict on
-// it. The sign-in may come before the last one that the baseline has learned.
-// Then only the rules that need no history are tested, and it is not learned
-// again.
+// Add judges one sign-in and then learns from it. v is the verdict on the
+// sign-in. A sign-in is late if the baseline has already learned it or one that
+// came after it. Late sign-ins are judged only by rules that need no history, and
+// they are not learned again.
 func (d *Detector) Add(e *signin.Event, v analyzer.Verdict) {
 	d.prepareRun()
 	if e.Time.After(d.nextSweep) {
@@ -104,89 +108,88 @@ func (d *Detector) Add(e *signin.Event, v analyzer.Verdict) {
 		}
 		d.nextSweep = e.Time.Add(24 * time.Hour)
 	}
-	s := d.observeSignIn(e, v)
+	obs := d.observeSignIn(e, v)
 	if d.LearnUntil.IsZero() || !e.Time.Before(d.LearnUntil) {
 		d.judged++
-		if !s.named || !s.known {
+		if !obs.named || !obs.known {
 			d.unjudged++
 		}
-		d.raiseFindings(&s, d.matchRules(&s))
+		d.raiseFindings(&obs, d.matchRules(&obs))
 	}
-	if s.late {
+	if obs.late {
 		d.late++
 		return
 	}
 	if e.Outcome == signin.Failure {
-		d.Baseline.recordFailure(&s)
+		d.Baseline.recordFailure(&obs)
 	}
-	d.Baseline.learnSignIn(&s)
+	d.Baseline.learnSignIn(&obs)
 }
 
-// Judged returns how many sign-ins were tested. Those before LearnUntil are not
-// counted.
+// Judged returns the number of sign-ins that were judged. Those before LearnUntil
+// were not.
 func (d *Detector) Judged() int { return d.judged }
 
-// NotJudged returns for how many of the tested sign-ins the baseline had no
-// expectation. Their endpoint is not known, or the record does not name a person.
-// The other rules were tested for them.
+// NotJudged returns how many of the judged sign-ins could not be compared with
+// what is expected of a person. Their endpoint or their principal is not known.
+// Rules that expect nothing of a person were tested all the same.
 func (d *Detector) NotJudged() int { return d.unjudged }
 
-// Late returns how many sign-ins came after the baseline had passed them. The
-// rules that need history were not tested for them.
+// Late returns the number of late sign-ins. See Add.
 func (d *Detector) Late() int { return d.late }
 
 // matchRules returns the rules that a sign-in breaks, in the order of the list.
-func (d *Detector) matchRules(s *observation) []match {
+func (d *Detector) matchRules(obs *observation) []match {
 	var all []match
 	for _, r := range d.rules {
-		if m, ok := r.test(d, s, r.Spec); ok {
+		if m, ok := r.test(d, obs, r.Spec); ok {
 			all = append(all, m)
 		}
 	}
 	return all
 }
 
-// raiseFindings makes one finding for each family of the matches of one sign-in.
-// A match that belongs to an open burst is counted there instead.
-func (d *Detector) raiseFindings(s *observation, matches []match) {
+// raiseFindings turns the matches of one sign-in into findings, one for each
+// family. A match that belongs to an open burst is added to it instead.
+func (d *Detector) raiseFindings(obs *observation, matches []match) {
 	bursts := d.Baseline.bursts
-	if s.late {
+	if obs.late {
 		bursts = d.lateBursts
 	}
 	for f := range rule.Families {
-		lead, ok := leadingMatch(s, matches, f)
-		if !ok || f == rule.PlaceFamily && coveredByAuthFinding(s, matches) {
+		lead, ok := leadingMatch(obs, matches, f)
+		if !ok || f == rule.PlaceFamily && coveredByAuthFinding(obs, matches) {
 			continue
 		}
-		key := lead.burstKey(s)
-		if open := d.Baseline.bursts[key]; s.late && open != nil && open.includesEvent(s) {
-			open.changedThisRun = true // the burst counts it already; report the burst again
+		key := lead.burstKey(obs)
+		if open := d.Baseline.bursts[key]; obs.late && open != nil && open.includesEvent(obs) {
+			open.changedThisRun = true // the burst counts this sign-in already: report it again as it is
 			continue
 		}
 		b := bursts[key]
-		if b != nil && s.unix <= b.Until {
-			b.addSignIn(s, lead.Severity, lead.reason, lead.foldFor(s))
+		if b != nil && obs.unix <= b.Until {
+			b.addSignIn(obs, lead.Severity, lead.reason, lead.foldFor(obs))
 			continue
 		}
 		if b != nil {
 			d.closeBurst(b)
 		}
 		bursts[key] = &burst{
-			Finding: Finding{ID: findingID(lead.ID, s.event.ID), Rule: lead.ID, Severity: lead.Severity, Reason: lead.reason,
-				Observed: lead.observed, Expected: lead.expected, Surprise: lead.surprise, Count: 1, Event: *s.event, Verdict: s.verdict},
-			Last: s.unix, Until: s.unix + int64(lead.foldFor(s)/time.Second), changedThisRun: true,
+			Finding: Finding{ID: findingID(lead.ID, obs.event.ID), Rule: lead.ID, Severity: lead.Severity, Reason: lead.reason,
+				Observed: lead.observed, Expected: lead.expected, Surprise: lead.surprise, Count: 1, Event: *obs.event, Verdict: obs.verdict},
+			Last: obs.unix, Until: obs.unix + int64(lead.foldFor(obs)/time.Second), changedThisRun: true,
 		}
 	}
 }
 
-// leadingMatch returns the match that represents a family: the most severe one,
-// and of equals the first. It adds the other matches of the sign-in to the
-// reason, and raises the severity for them. It returns false if no match is of
-// the family.
-func leadingMatch(s *observation, matches []match, f rule.Family) (match, bool) {
+// leadingMatch returns the match that stands for all matches of a family. It is
+// the one with the highest severity, and among equals the first. The function
+// raises the severity if independent signs come together, and it puts them all
+// into the reason.
+func leadingMatch(obs *observation, matches []match, f rule.Family) (match, bool) {
 	at := -1
-	for i, h := range matches {
-		if h.Family == f && (at < 0 || h.gradedSeverity(s) > matches[at].gradedSeverity(s)) {
+	for i, m := range matches {
+		if m.Family == f && (at < 0 || m.gradedSeverity(obs) > matches[at].gradedSeverity(obs)) {
 			at = i
 		}
 	}
@@ -194,30 +197,30 @@ func leadingMatch(s *observation, matches []match, f rule.Family) (match, bool) 
 		return match{}, false
 	}
 	lead := matches[at]
-	lead.Severity = lead.gradedSeverity(s)
-	var with []string
+	lead.Severity = lead.gradedSeverity(obs)
+	var together []string
 	rise := rule.Severity(0)
-	for i, h := range matches {
-		if i == at || h.ID == rule.MFAAbsent {
+	for i, m := range matches {
+		if i == at || m.ID == rule.MFAAbsent {
 			continue
 		}
-		with = append(with, h.ID)
-		if f != rule.MFAFamily && !relatedRules(lead.ID, h.ID) {
+		together = append(together, m.ID)
+		if f != rule.MFAFamily && !relatedRules(lead.ID, m.ID) {
 			rise = 1
 		}
 	}
-	newAddress, noSecondFactor := s.fromNewAddress() && f != rule.MFAFamily, s.withoutMFA() && f != rule.MFAFamily
+	newAddress, withoutMFA := obs.fromNewAddress() && f != rule.MFAFamily, obs.withoutMFA() && f != rule.MFAFamily
 	if newAddress {
-		with = append(with, fmt.Sprintf("address %q is new for this principal", s.event.SourceIP))
+		together = append(together, fmt.Sprintf("address %q is new for this principal", obs.event.SourceIP))
 	}
-	if noSecondFactor {
-		with = append(with, "no second factor")
+	if withoutMFA {
+		together = append(together, "no second factor")
 	}
-	if newAddress && noSecondFactor {
+	if newAddress && withoutMFA {
 		rise++
 	}
-	if len(with) > 0 {
-		lead.reason += "; together with " + strings.Join(with, ", ")
+	if len(together) > 0 {
+		lead.reason += "; together with " + strings.Join(together, ", ")
 	}
 	if top := min(lead.Severity+rise, rule.Critical); top > lead.Severity {
 		lead.reason += fmt.Sprintf(", hence %s instead of %s", top, lead.Severity)
@@ -226,23 +229,24 @@ func leadingMatch(s *observation, matches []match, f rule.Family) (match, bool) 
 	return lead, true
 }
 
-// coveredByAuthFinding tells whether a sign-in is one of many failed guesses.
-// Then the finding about the guesses names the endpoint too.
-func coveredByAuthFinding(s *observation, matches []match) bool {
-	return s.event.Outcome == signin.Failure && slices.ContainsFunc(matches, func(h match) bool { return h.Family == rule.BruteForceFamily || h.Family == rule.SprayFamily })
+// coveredByAuthFinding reports whether a failed sign-in also matches a brute force
+// or spray rule. The finding of that rule names the endpoint too, so a second
+// finding would only repeat it.
+func coveredByAuthFinding(obs *observation, matches []match) bool {
+	return obs.event.Outcome == signin.Failure && slices.ContainsFunc(matches, func(m match) bool { return m.Family == rule.BruteForceFamily || m.Family == rule.SprayFamily })
 }
 
-// gradedSeverity returns the severity of a match alone. A failed sign-in counts
-// one step less for the rules about endpoints.
-func (h *match) gradedSeverity(s *observation) rule.Severity {
-	if h.Family == rule.PlaceFamily && s.event.Outcome == signin.Failure && h.Severity > rule.Low {
-		return h.Severity - 1
+// gradedSeverity returns the severity of a match taken alone. A failed sign-in is
+// one step less severe at an endpoint than a successful one.
+func (m *match) gradedSeverity(obs *observation) rule.Severity {
+	if m.Family == rule.PlaceFamily && obs.event.Outcome == signin.Failure && m.Severity > rule.Low {
+		return m.Severity - 1
 	}
-	return h.Severity
+	return m.Severity
 }
 
-// relatedRules tells whether two rules usually match together. Then the second
-// match is not further evidence.
+// relatedRules reports whether one rule often implies the other. Two related
+// matches say no more than one of them, so they do not raise the severity.
 func relatedRules(a, b string) bool {
 	if a == rule.AuthSpray && b == rule.AuthBruteforce || a == rule.AuthBruteforce && b == rule.AuthSpray {
 		return false
@@ -254,36 +258,39 @@ func relatedRules(a, b string) bool {
 	return root(a) && root(b) || place(a) && place(b)
 }
 
-// burstKey returns the key that all sign-ins of one burst share.
-func (h *match) burstKey(s *observation) string {
-	who := s.principal
-	if h.Family == rule.SprayFamily {
+// burstKey returns the key that all sign-ins of a burst share: the family, the
+// principal, and what the rule adds.
+func (m *match) burstKey(obs *observation) string {
+	who := obs.principal
+	if m.Family == rule.SprayFamily {
 		who = ""
 	}
-	parts := []string{fmt.Sprint(int(h.Family)), who, h.key}
-	if h.Family == rule.PlaceFamily {
-		parts = append(parts, s.class)
+	parts := []string{fmt.Sprint(int(m.Family)), who, m.key}
+	if m.Family == rule.PlaceFamily {
+		parts = append(parts, obs.class)
 	}
 	return strings.Join(parts, "\x1f")
 }
 
-// foldFor returns how long the burst stays open after the sign-in. The time is
-// short after a failure, so that a success some days later makes its own finding.
-func (h *match) foldFor(s *observation) time.Duration {
-	if h.Family == rule.PlaceFamily && !s.succeeded() {
-		return min(h.Fold, 24*time.Hour)
+// foldFor returns how long the burst stays open after the sign-in. It is at most a
+// day if the sign-in failed, so that a success some days later is a finding of its
+// own.
+func (m *match) foldFor(obs *observation) time.Duration {
+	if m.Family == rule.PlaceFamily && !obs.succeeded() {
+		return min(m.Fold, 24*time.Hour)
 	}
-	return h.Fold
+	return m.Fold
 }
 
+// closeBurst keeps a finished burst for Findings, if this run has changed it.
 func (d *Detector) closeBurst(b *burst) {
 	if b.changedThisRun {
 		d.closedBursts = append(d.closedBursts, b)
 	}
 }
 
-// sweepExpired closes the bursts that are over and drops failures that no longer
-// count.
+// sweepExpired drops failures and bursts that ended before now. It bounds the
+// memory of a long run, and it changes no finding.
 func (d *Detector) sweepExpired(now time.Time) {
 	d.Baseline.forgetFailures(now.Unix())
 	for key, b := range d.Baseline.bursts {
@@ -294,10 +301,10 @@ func (d *Detector) sweepExpired(now time.Time) {
 	}
 }
 
-// Findings lists what this Detector found, in the order of time, event id and
-// rule. It includes bursts that began in an earlier run and continued in this
-// one. The caller may add more sign-ins afterwards. Findings of open bursts are
-// then out of date.
+// Findings returns what this Detector found, in order of time, event id and rule.
+// That includes bursts that began in an earlier run and grew in this one. More
+// sign-ins may be added afterwards. Then findings of open bursts may be outdated,
+// and Findings has to be called again.
 func (d *Detector) Findings() []Finding {
 	d.prepareRun()
 	all := make([]Finding, 0, len(d.closedBursts))
@@ -315,33 +322,34 @@ func (d *Detector) Findings() []Finding {
 	return all
 }
 
-// Explain says in words how the policy and the baseline see a sign-in, and which
-// rules it breaks. It learns nothing.
+// Explain says in sentences what the policy and the baseline say about a sign-in,
+// and which rules it breaks. It does not learn the sign-in. There is at least one
+// sentence.
 func (d *Detector) Explain(e *signin.Event, v analyzer.Verdict) []string {
 	d.prepareRun()
-	s := d.observeSignIn(e, v)
+	obs := d.observeSignIn(e, v)
 	var out []string
-	switch c := s.decision; {
+	switch c := obs.decision; {
 	case d.Policy == nil:
 	case !c.Judged:
 		out = append(out, "The policy does not decide: "+c.Why+".")
 	case c.Exception != "":
-		out = append(out, fmt.Sprintf("The policy allows it by exception %q; rule %q (line %d) does not.", c.Exception, c.Rule, c.Line))
+		out = append(out, fmt.Sprintf("The policy allows it by exception %q. Rule %q (line %d) does not allow it.", c.Exception, c.Rule, c.Line))
 	case c.Allowed:
 		out = append(out, fmt.Sprintf("The policy allows it: rule %q (line %d) allows %s.", c.Rule, c.Line, listOrNothing(c.Expected)))
 	default:
 		out = append(out, fmt.Sprintf("The policy does not allow it: rule %q (line %d) allows %s.", c.Rule, c.Line, listOrNothing(c.Expected)))
 	}
-	if o := s.expected; s.named && s.known && o.account+o.own > 0 {
+	if o := obs.expected; obs.named && obs.known && o.account+o.own > 0 {
 		out = append(out, fmt.Sprintf("The baseline knows %s of this principal%s, %d of them at this endpoint. It knows %d of the account, %s of them at this endpoint: %.1f bits of surprise.",
 			text.Count(o.own, "sign-in"), o.knownOnly(), o.here, o.account, formatPercent(o.common), o.surprise))
 	}
-	if s.late {
+	if obs.late {
 		out = append(out, "The baseline already knows this sign-in or later ones, so the rules that compare with earlier sign-ins do not apply.")
 	}
-	matches := d.matchRules(&s)
+	matches := d.matchRules(&obs)
 	for f := range rule.Families {
-		if lead, ok := leadingMatch(&s, matches, f); ok {
+		if lead, ok := leadingMatch(&obs, matches, f); ok {
 			out = append(out, fmt.Sprintf("Rule %s (%s): %s.", lead.ID, lead.Severity, lead.reason))
 		}
 	}

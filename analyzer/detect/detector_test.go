@@ -2,7 +2,6 @@ package detect_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -13,353 +12,16 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
-	"trailgate/analyzer/policy"
-	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
-const (
-	testAccount = "111122223333"
-	officeIP    = "192.0.2.1"
-	homeIP      = "192.0.2.2"
-	unknownIP   = "198.51.100.9"
-)
-
-// signInStream collects sign-ins for a test. They are one hour apart unless the
-// test moves the clock.
-type signInStream struct {
-	now    time.Time
-	events []signin.Event
-}
-
-func newStream() *signInStream {
-	return &signInStream{now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)}
-}
-
-func (h *signInStream) advanceTime(d time.Duration) { h.now = h.now.Add(d) }
-
-// addSignIn adds a success of an IAM user from the office. The caller may change
-// the result.
-func (h *signInStream) addSignIn(user, region string) *signin.Event {
-	e := signin.Event{ID: fmt.Sprintf("%06d", len(h.events)), Time: h.now, Account: testAccount, Region: region, Host: region + ".signin.aws.amazon.com",
-		Outcome: signin.Success, MFA: signin.MFAYes, SourceIP: officeIP,
-		Identity: signin.Identity{Type: signin.TypeIAMUser, Account: testAccount, UserName: user}}
-	if region == analyzer.Global {
-		e.Region, e.Host = "us-east-1", "signin.aws.amazon.com"
-	}
-	h.events = append(h.events, e)
-	h.advanceTime(time.Hour)
-	return &h.events[len(h.events)-1]
-}
-
-func (h *signInStream) addSignIns(n int, user, region string) {
-	for range n {
-		h.addSignIn(user, region)
-	}
-}
-
-func failSignIn(e *signin.Event) *signin.Event {
-	e.Outcome, e.ErrorMessage, e.MFA = signin.Failure, "Failed authentication", signin.MFANo
-	return e
-}
-
-func useCenterRole(e *signin.Event, home, session string) {
-	role := "AWSReservedSSO_Admin_0123456789abcdef"
-	e.MFA = signin.MFAUnknown
-	e.Identity = signin.Identity{Type: signin.TypeAssumedRole, Account: testAccount, ARN: "arn:aws:sts::" + testAccount + ":assumed-role/" + role + "/" + session,
-		IssuerARN: "arn:aws:iam::" + testAccount + ":role/aws-reserved/sso.amazonaws.com/" + home + "/" + role}
-}
-
-func useRoot(e *signin.Event) *signin.Event {
-	e.Identity = signin.Identity{Type: signin.TypeRoot, Account: testAccount, ARN: "arn:aws:iam::" + testAccount + ":root"}
-	return e
-}
-
-func findingsOf(j *detect.Detector, events []signin.Event) []detect.Finding {
-	for i := range events {
-		j.Add(&events[i], analyzer.Classify(events[i]))
-	}
-	return j.Findings()
-}
-
-func summarizeFindings(all []detect.Finding) []string {
-	out := []string{}
-	for _, f := range all {
-		out = append(out, fmt.Sprintf("%s %s %s x%d", f.Rule, f.Severity, f.Event.ID, f.Count))
-	}
-	return out
-}
-
-func parsePolicy(t testing.TB, text string) *policy.Policy {
-	t.Helper()
-	p, err := policy.Parse("test.yaml", []byte("version: 1\n"+text), region.Table{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func TestRules(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		policy string
-		make   func(h *signInStream)
-		want   []string
-	}{
-		{"a user at the usual endpoint", "", func(h *signInStream) { h.addSignIns(30, "alice", "eu-west-1") }, nil},
-		{"new endpoint", "", func(h *signInStream) {
-			h.addSignIns(40, "bob", "us-west-2")
-			h.addSignIns(40, "alice", "eu-west-1")
-			h.addSignIn("alice", "us-west-2")
-		}, []string{"endpoint.new medium 000080 x1"}},
-		{"new endpoint, new address, no second factor", "", func(h *signInStream) {
-			h.addSignIns(40, "bob", "us-west-2")
-			h.addSignIns(40, "alice", "eu-west-1")
-			h.advanceTime(time.Hour)
-			h.addSignIn("alice", "us-west-2").SourceIP = unknownIP
-			h.events[80].MFA = signin.MFANo
-		}, []string{"endpoint.new high 000080 x1", "mfa.absent medium 000080 x1"}},
-		{"a failure is less severe, and a success soon after raises it", "", func(h *signInStream) {
-			h.addSignIns(40, "bob", "us-west-2")
-			h.addSignIns(40, "alice", "eu-west-1")
-			failSignIn(h.addSignIn("alice", "us-west-2"))
-			h.addSignIn("alice", "us-west-2")
-		}, []string{"endpoint.new medium 000080 x2"}},
-		{"somebody who changes the endpoint is flagged once", "", func(h *signInStream) {
-			h.addSignIns(60, "bob", "us-west-2")
-			h.addSignIns(60, "alice", "eu-west-1")
-			for range 60 {
-				h.addSignIn("alice", "us-west-2")
-				h.advanceTime(23 * time.Hour)
-			}
-		}, []string{"endpoint.new medium 000120 x1"}},
-		{"first in account", "", func(h *signInStream) {
-			h.addSignIns(40, "alice", "eu-west-1")
-			h.addSignIns(100, "bob", "us-west-2")
-			h.addSignIn("alice", "af-south-1")
-		}, []string{"endpoint.first-in-account medium 000140 x1"}},
-		{"the three proxied Regions count as the global endpoint for IAM users", "", func(h *signInStream) {
-			h.addSignIns(40, "alice", analyzer.Global)
-			h.addSignIns(120, "bob", "us-west-2")
-			h.addSignIn("alice", "us-east-2")
-			h.addSignIn("alice", "eu-north-1")
-			h.addSignIn("alice", "ap-southeast-2")
-		}, nil},
-		{"the proxied Regions are separate endpoints for a role session", "", func(h *signInStream) {
-			for range 40 {
-				useCenterRole(h.addSignIn("", "eu-north-1"), "eu-north-1", "carol")
-			}
-			h.addSignIns(120, "bob", "us-west-2")
-			useCenterRole(h.addSignIn("", "us-east-2"), "eu-north-1", "carol")
-		}, []string{"endpoint.idc-home medium 000160 x1"}},
-		{"an additional Region of Identity Center becomes ordinary", "detections: {endpoint.new: {enabled: false}, endpoint.first-in-account: {enabled: false}}", func(h *signInStream) {
-			for i := range 9 {
-				useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", fmt.Sprint("person-", i))
-			}
-		}, []string{"endpoint.idc-home medium 000000 x1", "endpoint.idc-home medium 000001 x1", "endpoint.idc-home medium 000002 x1",
-			"endpoint.idc-home medium 000003 x1", "endpoint.idc-home medium 000004 x1"}},
-		{"the policy names an additional Region", `rules: [{allow: ["idc-home+[us-west-2]"]}]`, func(h *signInStream) {
-			useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol")
-		}, nil},
-		{"the policy names the Region", `rules: [{allow: [idc-home, us-west-2]}]`, func(h *signInStream) { useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol") }, nil},
-		{"the policy makes an exception", "rules: [{allow: [idc-home]}]\nexceptions: [{match: {session: carol}, allow: [us-west-2], until: 2026-12-31, reason: r}]", func(h *signInStream) {
-			useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol")
-		}, nil},
-		{"a glob in the policy is not a name", `rules: [{allow: ["*"]}]`, func(h *signInStream) { useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol") },
-			[]string{"endpoint.idc-home medium 000000 x1"}},
-		{"the policy names another Region", `rules: [{allow: ["idc-home+[us-east-2]"]}]`, func(h *signInStream) { useCenterRole(h.addSignIn("", "us-west-2"), "eu-west-1", "carol") },
-			[]string{"endpoint.policy high 000000 x1"}},
-		{"a user named unknown counts as a person", "", func(h *signInStream) {
-			h.addSignIns(40, "bob", "us-west-2")
-			h.addSignIns(40, "unknown", "eu-west-1")
-			h.addSignIn("unknown", "us-west-2")
-		}, []string{"endpoint.new medium 000080 x1"}},
-		{"a session named unknown as well", `rules: [{match: {session: unknown}, allow: [us-east-2]}]`, func(h *signInStream) {
-			useCenterRole(h.addSignIn("", "eu-west-1"), "eu-west-1", "unknown")
-			e := h.addSignIn("", "eu-west-1")
-			e.MFA = signin.MFAUnknown
-			e.Identity = signin.Identity{Type: signin.TypeAssumedRole, Account: testAccount, ARN: "arn:aws:sts::" + testAccount + ":assumed-role/Dev/unknown"}
-		}, []string{"endpoint.policy medium 000000 x1", "endpoint.policy medium 000001 x1"}},
-		{"a high count is kept", "detections: {endpoint.first-in-account: {count: 1200}, endpoint.new: {enabled: false}}", func(h *signInStream) {
-			h.addSignIns(1100, "bob", "us-west-2")
-			h.addSignIn("alice", "eu-west-1")
-		}, nil},
-		{"a failure is not learned", "", func(h *signInStream) {
-			h.addSignIns(40, "bob", "us-west-2")
-			h.addSignIns(40, "alice", "eu-west-1")
-			for range 3 {
-				failSignIn(h.addSignIn("alice", "us-west-2"))
-			}
-			h.advanceTime(48 * time.Hour)
-			h.addSignIn("alice", "us-west-2")
-		}, []string{"endpoint.new low 000080 x3", "endpoint.new medium 000083 x1"}},
-		{"a new principal is compared with the account", "", func(h *signInStream) {
-			h.addSignIns(90, "bob", "us-west-2")
-			h.addSignIns(30, "alice", "eu-west-1")
-			h.addSignIn("dora", "eu-west-1")
-			h.addSignIn("emil", "us-west-2")
-		}, nil},
-		{"hop", "detections: {endpoint.new: {enabled: false}}", func(h *signInStream) {
-			h.addSignIns(20, "bob", "us-west-2")
-			h.addSignIns(20, "alice", "eu-west-1")
-			h.advanceTime(-55 * time.Minute)
-			h.addSignIn("alice", "us-west-2").SourceIP = unknownIP
-		}, []string{"endpoint.hop medium 000040 x1"}},
-		{"no hop from one address or after some hours", "detections: {endpoint.new: {enabled: false}}", func(h *signInStream) {
-			h.addSignIns(20, "bob", "us-west-2")
-			h.addSignIns(20, "alice", "eu-west-1")
-			h.advanceTime(-55 * time.Minute)
-			h.addSignIn("alice", "us-west-2")
-			h.advanceTime(5 * time.Hour)
-			h.addSignIn("alice", "eu-west-1").SourceIP = homeIP
-		}, nil},
-		{"foreign host", "", func(h *signInStream) { h.addSignIn("alice", "eu-west-1").Host = "signin.example.com" }, []string{"endpoint.foreign-host high 000000 x1"}},
-		{"host and Region disagree", "", func(h *signInStream) { h.addSignIn("alice", "eu-west-1").Region = "eu-west-2" }, []string{"endpoint.region-mismatch low 000000 x1"}},
-		{"root", "", func(h *signInStream) { useRoot(h.addSignIn("", analyzer.Global)) }, []string{"root.signin medium 000000 x1"}},
-		{"root through a Region", "", func(h *signInStream) { useRoot(h.addSignIn("", "eu-west-1")) }, []string{"root.regional high 000000 x1"}},
-		{"no second factor", "", func(h *signInStream) { h.addSignIn("alice", "eu-west-1").MFA = signin.MFANo }, []string{"mfa.absent low 000000 x1"}},
-		{"a second factor is not asked of federated principals and of failures", "", func(h *signInStream) {
-			useCenterRole(h.addSignIn("", "eu-west-1"), "eu-west-1", "carol")
-			h.events[0].MFA = signin.MFANo
-			failSignIn(h.addSignIn("alice", "eu-west-1"))
-		}, nil},
-		{"brute force", "", func(h *signInStream) {
-			for range 12 {
-				failSignIn(h.addSignIn("alice", "eu-west-1"))
-				h.advanceTime(-59 * time.Minute)
-			}
-		}, []string{"auth.bruteforce medium 000007 x5"}},
-		{"brute force that got in", "", func(h *signInStream) {
-			for range 8 {
-				failSignIn(h.addSignIn("alice", "eu-west-1"))
-				h.advanceTime(-59 * time.Minute)
-			}
-			h.addSignIn("alice", "eu-west-1")
-		}, []string{"auth.bruteforce high 000007 x2"}},
-		{"seven failures are below the count", "", func(h *signInStream) {
-			for range 7 {
-				failSignIn(h.addSignIn("alice", "eu-west-1"))
-				h.advanceTime(-59 * time.Minute)
-			}
-			h.addSignIn("alice", "eu-west-1")
-		}, nil},
-		{"spray", "", func(h *signInStream) {
-			for i := range 6 {
-				failSignIn(h.addSignIn(fmt.Sprint("user-", i), analyzer.Global)).SourceIP = unknownIP
-				h.advanceTime(-59 * time.Minute)
-			}
-		}, []string{"auth.spray medium 000004 x2"}},
-		{"a spray that got in with the last of them", "", func(h *signInStream) {
-			for i := range 5 {
-				failSignIn(h.addSignIn(fmt.Sprint("user-", i), analyzer.Global)).SourceIP = unknownIP
-				h.advanceTime(-59 * time.Minute)
-			}
-			h.addSignIn("user-4", analyzer.Global).SourceIP = unknownIP
-		}, []string{"auth.spray high 000004 x2"}},
-		{"a spray of one", "detections: {auth.spray: {count: 1}}", func(h *signInStream) {
-			failSignIn(h.addSignIn("alice", analyzer.Global)).SourceIP = unknownIP
-		}, []string{"auth.spray medium 000000 x1"}},
-		{"many failures at an address that all the people use", "", func(h *signInStream) {
-			for i := range 9 {
-				h.addSignIn(fmt.Sprint("user-", i), analyzer.Global)
-			}
-			for i := range 9 {
-				failSignIn(h.addSignIn(fmt.Sprint("user-", i), analyzer.Global))
-				h.advanceTime(-59 * time.Minute)
-			}
-		}, nil},
-		{"names that do not exist", "", func(h *signInStream) {
-			for range 7 {
-				failSignIn(h.addSignIn(signin.Hidden, analyzer.Global))
-				h.advanceTime(-59 * time.Minute)
-			}
-		}, []string{"auth.unknown-user low 000004 x3"}},
-		{"denied by policy", "", func(h *signInStream) { failSignIn(h.addSignIn("alice", "eu-west-1")).ErrorCode = "AccessDenied" }, []string{"auth.denied-by-policy medium 000000 x1"}},
-		{"policy", "rules: [{name: west, match: {user: alice}, allow: [us-west-2], severity: critical}]", func(h *signInStream) { h.addSignIn("alice", "eu-west-1"); h.addSignIn("bob", "eu-west-1") },
-			[]string{"endpoint.policy critical 000000 x1"}},
-		{"an exception also stops the rules about usual endpoints", "rules: [{name: all, allow: [eu-west-1, us-west-2]}]\nexceptions: [{match: {user: alice}, allow: [af-south-1], until: 2027-01-01, reason: travelling}]",
-			func(h *signInStream) {
-				h.addSignIns(40, "alice", "eu-west-1")
-				h.addSignIns(100, "bob", "us-west-2")
-				h.addSignIn("alice", "af-south-1")
-			}, nil},
-		{"a detection regraded, retuned and switched off", "detections: {mfa.absent: {severity: critical}, auth.bruteforce: {count: 3}, endpoint.region-mismatch: {enabled: false}}", func(h *signInStream) {
-			h.addSignIn("alice", "eu-west-1").MFA = signin.MFANo
-			h.addSignIn("bob", "eu-west-1").Region = "eu-west-2"
-			for range 3 {
-				failSignIn(h.addSignIn("bob", "eu-west-1"))
-				h.advanceTime(-59 * time.Minute)
-			}
-		}, []string{"mfa.absent critical 000000 x1", "auth.bruteforce medium 000004 x1"}},
-		{"an unknown endpoint gives no finding", "rules: [{name: west, allow: [us-west-2]}]", func(h *signInStream) { h.addSignIn("alice", "us-east-1").Host = "" }, nil},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := newStream()
-			c.make(h)
-			j := &detect.Detector{}
-			if c.policy != "" {
-				j.Policy = parsePolicy(t, c.policy)
-			}
-			found := findingsOf(j, h.events)
-			if diff := cmp.Diff(append([]string{}, c.want...), summarizeFindings(found)); diff != "" {
-				t.Errorf("want -, got +\n%s", diff)
-				for _, f := range found {
-					t.Log(f.Rule, f.Reason)
-				}
-			}
-		})
-	}
-}
-
-// randomSignIns makes a seeded stream in which every rule has matches.
-func randomSignIns(seed uint64, n int) []signin.Event {
-	r := rand.New(rand.NewPCG(seed, 1))
-	h := newStream()
-	regions := [...]string{analyzer.Global, "us-east-2", "eu-west-1", "eu-west-1", "us-west-2", "us-east-1"}
-	for range n {
-		who := r.IntN(12)
-		e := h.addSignIn(fmt.Sprint("user-", who), regions[(who+r.IntN(8)/7)%len(regions)])
-		e.SourceIP = fmt.Sprint("192.0.2.", who+r.IntN(10)/9*100)
-		switch p := r.IntN(100); {
-		case p < 12:
-			failSignIn(e)
-		case p < 16:
-			failSignIn(e).Identity.UserName = signin.Hidden
-			e.SourceIP = unknownIP
-		case p < 18:
-			useRoot(e)
-		case p < 22:
-			e.MFA = signin.MFANo
-		case p < 24:
-			e.Host = "signin.example.com"
-		case p < 30:
-			useCenterRole(e, "eu-west-1", fmt.Sprint("person-", r.IntN(4)))
-		case p < 31:
-			failSignIn(e).ErrorCode = "AccessDenied"
-		case p < 33:
-			e.Host = ""
-		}
-		h.advanceTime(time.Duration(r.IntN(100)-58) * time.Minute)
-		if r.IntN(200) == 0 {
-			h.advanceTime(20 * 24 * time.Hour)
-		}
-	}
-	slices.SortFunc(h.events, func(a, b signin.Event) int {
-		if c := a.Time.Compare(b.Time); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return h.events
-}
-
-// TestBatchesChangeNothing compares one run over a stream with many runs that
-// save and load the baseline between them.
+// TestBatchesChangeNothing judges a stream in one run, and in many runs that save
+// and load the baseline. Both must find the same.
 func TestBatchesChangeNothing(t *testing.T) {
 	for seed := range uint64(4) {
 		events := randomSignIns(seed, 1500)
 		whole := &detect.Detector{}
-		want := findingsOf(whole, events)
+		want := detectAll(whole, events)
 		if len(want) < 30 {
 			t.Fatalf("only %d findings to compare", len(want))
 		}
@@ -375,7 +37,7 @@ func TestBatchesChangeNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, f := range findingsOf(j, rest[:n]) {
+			for _, f := range detectAll(j, rest[:n]) {
 				byID[f.ID] = f
 			}
 			if j.Late() != 0 {
@@ -408,26 +70,26 @@ func TestBatchesChangeNothing(t *testing.T) {
 	}
 }
 
-// TestMoreHistoryMoreSurprise checks that another endpoint is more surprising
-// after more sign-ins at the usual one.
+// TestMoreHistoryMoreSurprise checks that another endpoint surprises more, the more
+// often somebody has used the usual one.
 func TestMoreHistoryMoreSurprise(t *testing.T) {
 	tell := parsePolicy(t, "detections: {endpoint.new: {threshold: 0.000001, count: 1}, endpoint.first-in-account: {enabled: false}}")
 	for seed := range uint64(2) {
 		others := randomSignIns(seed, 200)
 		last := 0.0
 		for n := 1; n < 40; n++ {
-			h := newStream()
+			h := newTrail()
 			h.events = slices.Clone(others)
 			h.now = others[len(others)-1].Time
-			h.advanceTime(time.Hour)
+			h.advance(time.Hour)
 			begin := h.now
 			for i := range n {
 				h.now = begin.Add(time.Duration(i) * 24 * time.Hour)
-				h.addSignIn("alice", "eu-west-1")
+				h.signIn("alice", "eu-west-1")
 			}
 			h.now = begin.Add(70 * 24 * time.Hour)
-			id := h.addSignIn("alice", "us-west-2").ID
-			for _, f := range findingsOf(&detect.Detector{Policy: tell}, h.events) {
+			id := h.signIn("alice", "us-west-2").ID
+			for _, f := range detectAll(&detect.Detector{Policy: tell}, h.events) {
 				if f.Event.ID != id || f.Surprise == nil {
 					continue
 				}
@@ -444,12 +106,12 @@ func TestMoreHistoryMoreSurprise(t *testing.T) {
 }
 
 func TestLearnUntil(t *testing.T) {
-	h := newStream()
-	h.addSignIns(3, "alice", "eu-west-1")
+	h := newTrail()
+	h.signIns(3, "alice", "eu-west-1")
 	h.events[1].MFA = signin.MFANo
 	h.events[2].MFA = signin.MFANo
 	j := &detect.Detector{LearnUntil: h.events[2].Time}
-	if diff := cmp.Diff([]string{"mfa.absent medium 000002 x1"}, summarizeFindings(findingsOf(j, h.events))); diff != "" {
+	if diff := cmp.Diff([]string{"mfa.absent medium 000002 x1"}, summarize(detectAll(j, h.events))); diff != "" {
 		t.Error(diff)
 	}
 	if j.Judged() != 1 {
@@ -457,40 +119,40 @@ func TestLearnUntil(t *testing.T) {
 	}
 }
 
-// TestHiddenNames checks that sign-ins without a named person get no finding and
-// teach nothing.
+// TestHiddenNames checks that a sign-in with a hidden name is not judged and not
+// learned, because it may be anybody's.
 func TestHiddenNames(t *testing.T) {
-	h := newStream()
+	h := newTrail()
 	for range 4 {
-		failSignIn(h.addSignIn(signin.Hidden, "eu-west-1"))
-		h.advanceTime(3 * time.Hour)
+		failed(h.signIn(signin.Hidden, "eu-west-1"))
+		h.advance(3 * time.Hour)
 	}
-	h.addSignIn("alice", "us-east-1").Host = ""
+	h.signIn("alice", "us-east-1").Host = ""
 	j := &detect.Detector{Policy: parsePolicy(t, "rules: [{name: none, allow: [us-west-2]}]")}
-	if found := findingsOf(j, h.events); len(found) != 0 {
-		t.Errorf("found %v", summarizeFindings(found))
+	if found := detectAll(j, h.events); len(found) != 0 {
+		t.Errorf("found %v", summarize(found))
 	}
 	if j.NotJudged() != 5 || j.Baseline.Principals() != 1 {
 		t.Errorf("%d not judged, %d principals", j.NotJudged(), j.Baseline.Principals())
 	}
 }
 
-// TestAgain reads sign-ins again that the baseline already knows. Findings that
-// need no history come again under the same ids, and nothing is learned twice.
+// TestAgain runs twice over the same sign-ins. The second run finds what needs no
+// history again, with the same ids. It learns nothing twice.
 func TestAgain(t *testing.T) {
-	h := newStream()
-	h.addSignIns(40, "alice", "eu-west-1")
-	h.addSignIns(100, "bob", "us-west-2")
-	h.addSignIn("alice", "us-west-2")
-	useRoot(h.addSignIn("", analyzer.Global))
+	h := newTrail()
+	h.signIns(40, "alice", "eu-west-1")
+	h.signIns(100, "bob", "us-west-2")
+	h.signIn("alice", "us-west-2")
+	asRoot(h.signIn("", analyzer.Global))
 	first := &detect.Detector{}
-	found := findingsOf(first, h.events)
+	found := detectAll(first, h.events)
 	before, err := json.Marshal(first.Baseline)
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := &detect.Detector{Baseline: first.Baseline}
-	if diff := cmp.Diff(summarizeFindings(found[len(found)-1:]), summarizeFindings(findingsOf(again, h.events))); diff != "" {
+	if diff := cmp.Diff(summarize(found[len(found)-1:]), summarize(detectAll(again, h.events))); diff != "" {
 		t.Error(diff)
 	}
 	if again.Late() != len(h.events) {
@@ -505,47 +167,47 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// TestReadTwice reads some sign-ins a second time before new ones. The findings
-// must be those of one run over all of them.
+// TestReadTwice gives a second run some sign-ins that the first one has learned, and
+// some new ones. It must find the same as one run over all of them.
 func TestReadTwice(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		make func(h *signInStream)
+		make func(h *trailBuilder)
 		from int // the first sign-in that is read again
 		many int // sign-ins of the first run
 	}{
-		{"a burst that goes on", func(h *signInStream) {
+		{"a burst that goes on", func(h *trailBuilder) {
 			for range 3 {
-				useRoot(h.addSignIn("", analyzer.Global))
-				h.advanceTime(9 * time.Hour)
+				asRoot(h.signIn("", analyzer.Global))
+				h.advance(9 * time.Hour)
 			}
 		}, 1, 2},
-		{"its first sign-in", func(h *signInStream) {
+		{"its first sign-in", func(h *trailBuilder) {
 			for range 3 {
-				useRoot(h.addSignIn("", analyzer.Global))
-				h.advanceTime(9 * time.Hour)
+				asRoot(h.signIn("", analyzer.Global))
+				h.advance(9 * time.Hour)
 			}
 		}, 0, 2},
-		{"a second factor left off", func(h *signInStream) {
-			h.addSignIn("alice", "eu-west-1")
+		{"a second factor left off", func(h *trailBuilder) {
+			h.signIn("alice", "eu-west-1")
 			for range 3 {
-				h.addSignIn("alice", "eu-west-1").MFA = signin.MFANo
+				h.signIn("alice", "eu-west-1").MFA = signin.MFANo
 			}
 		}, 2, 3},
-		{"a rule of habit", func(h *signInStream) {
-			h.addSignIns(40, "bob", "us-west-2")
-			h.addSignIns(40, "alice", "eu-west-1")
+		{"a rule of habit", func(h *trailBuilder) {
+			h.signIns(40, "bob", "us-west-2")
+			h.signIns(40, "alice", "eu-west-1")
 			for range 3 {
-				h.addSignIn("alice", "us-west-2").Host = "us-west-2.signin.aws.amazon.com.example"
+				h.signIn("alice", "us-west-2").Host = "us-west-2.signin.aws.amazon.com.example"
 			}
 		}, 81, 82},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := newStream()
+			h := newTrail()
 			c.make(h)
-			want := findingsOf(&detect.Detector{}, h.events)
+			want := detectAll(&detect.Detector{}, h.events)
 			first := &detect.Detector{}
-			findingsOf(first, h.events[:c.many])
+			detectAll(first, h.events[:c.many])
 			saved, err := json.Marshal(first.Baseline)
 			if err != nil {
 				t.Fatal(err)
@@ -554,7 +216,7 @@ func TestReadTwice(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := findingsOf(&detect.Detector{Baseline: b}, h.events[c.from:])
+			got := detectAll(&detect.Detector{Baseline: b}, h.events[c.from:])
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("at once -, read twice +\n%s", diff)
 			}
@@ -562,122 +224,12 @@ func TestReadTwice(t *testing.T) {
 	}
 }
 
-func TestReasons(t *testing.T) {
-	h := newStream()
-	h.addSignIn("bob", "us-west-2")
-	h.addSignIns(142, "alice", "eu-west-1")
-	h.addSignIns(99, "bob", "us-west-2")
-	h.addSignIn("alice", "us-west-2").SourceIP = unknownIP
-	h.events[242].MFA = signin.MFANo
-	found := findingsOf(&detect.Detector{}, h.events)
-	if len(found) == 0 {
-		t.Fatal("nothing found")
-	}
-	f := found[0]
-	for _, want := range []string{"first sign-in at us-west-2 in 143", " % of account 111122223333's", "bits of surprise (threshold 6)",
-		`address "198.51.100.9" is new`, "no second factor", "hence high instead of medium"} {
-		if !strings.Contains(f.Reason, want) {
-			t.Errorf("%q lacks %q", f.Reason, want)
-		}
-	}
-	if diff := cmp.Diff([]string{"eu-west-1"}, f.Expected); diff != "" || f.Observed != "us-west-2" || f.Surprise == nil {
-		t.Errorf("expected %v, observed %q, surprise %v", f.Expected, f.Observed, f.Surprise)
-	}
-}
-
-// TestNumbersInReasons checks that all columns of a finding show the same counts,
-// and that the reason claims no more than the baseline knows.
-func TestNumbersInReasons(t *testing.T) {
-	mid := func(h *signInStream, n int) time.Time {
-		for range n {
-			failSignIn(h.addSignIn("alice", "eu-west-1"))
-			h.advanceTime(-59 * time.Minute)
-		}
-		return h.events[n-1].Time
-	}
-	for _, c := range []struct {
-		name, policy  string
-		make          func(h *signInStream) (learnUntil time.Time)
-		observed      string
-		reason, lacks string
-	}{
-		{"the first that is flagged is the eleventh", "", func(h *signInStream) time.Time { return mid(h, 11) }, "11 failures", "11 failures within 60 minutes", "10"},
-		{"one failure", "detections: {auth.bruteforce: {count: 1}}", func(h *signInStream) time.Time { mid(h, 1); return time.Time{} }, "1 failure", "1 failure within 60 minutes", "failures"},
-		{"a spray that got in", "detections: {auth.spray: {count: 2}}", func(h *signInStream) time.Time {
-			for _, who := range []string{"alice", "bob"} {
-				failSignIn(h.addSignIn(who, analyzer.Global)).SourceIP = unknownIP
-				h.advanceTime(-59 * time.Minute)
-			}
-			h.addSignIn("bob", analyzer.Global).SourceIP = unknownIP
-			return h.events[2].Time
-		}, "2 principals", `a success from "198.51.100.9", where 2 principals failed within 60 minutes`, "others"},
-		{"a window of 150 minutes", "detections: {auth.bruteforce: {window: 150m}}", func(h *signInStream) time.Time { mid(h, 8); return time.Time{} }, "8 failures", "8 failures within 2 h 30 min", "hours"},
-		{"a window that is not a whole number of minutes", "detections: {auth.bruteforce: {window: 2h59m59s}}", func(h *signInStream) time.Time { mid(h, 8); return time.Time{} }, "8 failures", "8 failures within 3 hours", ""},
-		{"a window of seconds", "detections: {auth.bruteforce: {window: 90s, count: 1}}", func(h *signInStream) time.Time { mid(h, 1); return time.Time{} }, "1 failure", "1 failure within 90 seconds", ""},
-		{"root, nobody knows how", "", func(h *signInStream) time.Time {
-			useRoot(h.addSignIn("", analyzer.Global)).Outcome = signin.OutcomeUnknown
-			return time.Time{}
-		},
-			"global", "came to sign in, with an unknown outcome, from", "failed"},
-		{"sign-ins at an endpoint that is not known, then one that is", "", func(h *signInStream) time.Time {
-			h.addSignIn("bob", "eu-west-1")
-			h.addSignIns(180, "bob", "us-west-2")
-			for range 30 {
-				h.addSignIn("alice", "us-east-1").Host = ""
-			}
-			h.addSignIn("alice", "eu-west-1")
-			return h.events[211].Time
-		}, "eu-west-1", "first sign-in of this principal whose endpoint is known came through eu-west-1", "this principal came"},
-		{"the same among others", "detections: {endpoint.new: {threshold: 3}}", func(h *signInStream) time.Time {
-			h.addSignIns(20, "bob", "us-west-2")
-			for range 30 {
-				h.addSignIn("alice", "us-east-1").Host = ""
-			}
-			h.addSignIns(4, "alice", "eu-west-1")
-			h.advanceTime(3 * time.Hour)
-			h.addSignIn("alice", "us-west-2")
-			return h.events[54].Time
-		}, "us-west-2", "first sign-in at us-west-2 in 5 whose endpoint is known", ""},
-		{"the account's share counts what the counts count", "", func(h *signInStream) time.Time {
-			h.addSignIns(60, "bob", "us-west-2")
-			h.advanceTime(540 * 24 * time.Hour)
-			h.addSignIns(60, "alice", "eu-west-1")
-			h.addSignIn("alice", "us-west-2")
-			return h.events[120].Time
-		}, "us-west-2", "50 % of account", ""},
-		{"more addresses than are remembered", "", func(h *signInStream) time.Time {
-			h.addSignIns(20, "bob", "us-west-2")
-			for i := range 40 {
-				h.addSignIn("alice", "eu-west-1").SourceIP = fmt.Sprint("192.0.2.", 100+i%20)
-			}
-			h.addSignIn("alice", "us-west-2").SourceIP = "192.0.2.100"
-			return time.Time{}
-		}, "us-west-2", "first sign-in at us-west-2 in 41", "is new for"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := newStream()
-			j := &detect.Detector{LearnUntil: c.make(h)}
-			if c.policy != "" {
-				j.Policy = parsePolicy(t, c.policy)
-			}
-			found := findingsOf(j, h.events)
-			if len(found) != 1 {
-				t.Fatalf("found %v", summarizeFindings(found))
-			}
-			f := found[0]
-			if f.Observed != c.observed || !strings.Contains(f.Reason, c.reason) || c.lacks != "" && strings.Contains(f.Reason, c.lacks) {
-				t.Errorf("observed %q, reason %q", f.Observed, f.Reason)
-			}
-		})
-	}
-}
-
 func TestExplainJudgement(t *testing.T) {
-	h := newStream()
-	h.addSignIns(10, "alice", "eu-west-1")
+	h := newTrail()
+	h.signIns(10, "alice", "eu-west-1")
 	j := &detect.Detector{Policy: parsePolicy(t, "rules: [{name: west, match: {user: alice}, allow: [us-west-2]}]")}
-	findingsOf(j, h.events)
-	e := *h.addSignIn("alice", "eu-west-1")
+	detectAll(j, h.events)
+	e := *h.signIn("alice", "eu-west-1")
 	text := strings.Join(j.Explain(&e, analyzer.Classify(e)), "\n")
 	for _, want := range []string{`does not allow it: rule "west" (line 2) allows us-west-2`, "knows 10 sign-ins of this principal, 10 of them at this endpoint", "Rule endpoint.policy (medium)"} {
 		if !strings.Contains(text, want) {

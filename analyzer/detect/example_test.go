@@ -7,39 +7,45 @@ import (
 
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
+	"trailgate/analyzer/policy"
+	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 )
 
-// exampleSignIn returns a sign-in of an IAM user at a regional endpoint.
-func exampleSignIn(n int, region string) signin.Event {
+// exampleSignIn is a successful sign-in of alice, so many hours after 08:00.
+func exampleSignIn(hours int, region string) signin.Event {
 	return signin.Event{
-		ID: fmt.Sprintf("%06d", n), Time: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC).AddDate(0, 0, n), Account: "111122223333",
-		Region: region, Host: region + ".signin.aws.amazon.com", Outcome: signin.Success, MFA: signin.MFAYes, SourceIP: "192.0.2.1",
+		ID: fmt.Sprintf("event-%d", hours), Time: time.Date(2026, 3, 2, 8+hours, 0, 0, 0, time.UTC),
+		Account: "111122223333", Region: region, Host: region + ".signin.aws.amazon.com",
 		Identity: signin.Identity{Type: signin.TypeIAMUser, Account: "111122223333", UserName: "alice"},
+		Outcome:  signin.Success, MFA: signin.MFAYes, SourceIP: "192.0.2.1",
 	}
 }
 
-// A Detector learns the usual endpoint of a user, and then finds another one.
 func ExampleDetector() {
-	var d detect.Detector
-	for n := range 100 {
-		e := exampleSignIn(n, "eu-west-1")
+	rules := "version: 1\nrules: [{name: europe, match: {user: alice}, allow: [\"eu-*\"]}]\n"
+	p, err := policy.Parse("policy.yaml", []byte(rules), region.Table{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d := detect.Detector{Policy: p}
+	for hours, region := range []string{"eu-west-1", "eu-central-1", "us-west-2"} {
+		e := exampleSignIn(hours, region)
 		d.Add(&e, analyzer.Classify(e))
 	}
-	e := exampleSignIn(100, "us-west-2")
-	d.Add(&e, analyzer.Classify(e))
 	for _, f := range d.Findings() {
-		fmt.Println(f.Rule, f.Severity, f.Observed, f.Expected)
+		fmt.Println(f.Event.Time.Format(time.TimeOnly), f.Severity, f.Rule, f.Reason)
 	}
 	// Output:
-	// endpoint.first-in-account medium us-west-2 [eu-west-1]
+	// 10:00:00 medium endpoint.policy came through us-west-2; policy rule "europe" (line 2) allows eu-*
 }
 
-// A Baseline keeps between two runs what the first one learned.
+// A run saves its baseline, and the next run goes on where the first one ended.
 func ExampleParseBaseline() {
-	var first detect.Detector
-	for n := range 40 {
-		e := exampleSignIn(n, "eu-west-1")
+	first := detect.Detector{}
+	for hours := range 5 {
+		e := exampleSignIn(hours, "eu-west-1")
 		first.Add(&e, analyzer.Classify(e))
 	}
 	saved, err := json.Marshal(first.Baseline)
@@ -53,11 +59,11 @@ func ExampleParseBaseline() {
 		return
 	}
 	second := detect.Detector{Baseline: baseline}
-	e := exampleSignIn(40, "us-west-2")
+	e := exampleSignIn(5, "ap-south-1")
 	second.Add(&e, analyzer.Classify(e))
-	fmt.Println(baseline.Principals(), "principal")
-	fmt.Println(len(second.Findings()), "finding")
+	for _, f := range second.Findings() {
+		fmt.Printf("%s: %.1f bits, expected %v\n", f.Rule, *f.Surprise, f.Expected)
+	}
 	// Output:
-	// 1 principal
-	// 1 finding
+	// endpoint.new: 11.1 bits, expected [eu-west-1]
 }

@@ -14,89 +14,91 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// observation is one sign-in and what is known of it when it is tested.
+// observation is one sign-in with all that the rules need to know about it: its
+// verdict, the policy's decision, and what the baseline says.
 type observation struct {
 	event       *signin.Event
 	verdict     analyzer.Verdict
-	unix        int64
+	unix        int64 // the sign-in's time in seconds
 	principal   string
-	named       bool              // the record names a person
+	named       bool              // the principal is known
 	known       bool              // the endpoint is known
-	foldProxied bool              // an IAM user: the proxied Regions stand for the global endpoint
-	class       string            // the endpoint; proxied Regions are replaced by the global one
-	role        string            // key of the role, of role sessions
-	home        string            // home Region of an Identity Center role, if known
-	history     *principalHistory // nil: the principal is new
-	late        bool              // the baseline already knows later sign-ins
+	foldProxied bool              // the proxied Regions count as the global endpoint: an IAM user in the commercial partition
+	class       string            // the endpoint, or "global" for a proxied Region if foldProxied
+	role        string            // account and role name; empty unless it is a role session
+	home        string            // home Region of an Identity Center role; empty if it is not one or not known
+	history     *principalHistory // nil: the principal has no history
+	late        bool              // the baseline already holds this sign-in or a later one
 	decision    policy.Decision
-	expected    expectation // only if named and known
+	expected    expectation // zero unless named and known
 }
 
-// observeSignIn gathers what is known of a sign-in.
+// observeSignIn gathers what the rules need to know about a sign-in.
 func (d *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observation {
-	s := observation{event: e, verdict: v, unix: e.Time.Unix(), principal: e.Principal(), named: e.Named(), known: v.Scope != analyzer.ScopeUnknown, class: v.Endpoint}
-	s.late = !d.Baseline.at.isBefore(e)
-	s.foldProxied = e.Identity.Type == signin.TypeIAMUser && v.Partition == region.AWS
-	if s.foldProxied && endpoint.Proxied(v.Endpoint) {
-		s.class = analyzer.Global
+	obs := observation{event: e, verdict: v, unix: e.Time.Unix(), principal: e.Principal(), named: e.Named(), known: v.Scope != analyzer.ScopeUnknown, class: v.Endpoint}
+	obs.late = !d.Baseline.at.isBefore(e)
+	obs.foldProxied = e.Identity.Type == signin.TypeIAMUser && v.Partition == region.AWS
+	if obs.foldProxied && endpoint.Proxied(v.Endpoint) {
+		obs.class = analyzer.Global
 	}
 	if e.Identity.Type == signin.TypeAssumedRole {
-		s.role = e.Account + "/" + e.Identity.RoleName()
+		obs.role = e.Account + "/" + e.Identity.RoleName()
 		if v.Has(analyzer.IdentityCenter) {
-			s.home = e.Identity.HomeRegion(v.Partition)
+			obs.home = e.Identity.HomeRegion(v.Partition)
 		}
 	}
-	s.history = d.Baseline.people[s.principal]
-	s.decision = d.Policy.Decide(e, v)
-	if s.named && s.known {
-		s.expected = d.Baseline.expectationFor(&s)
+	obs.history = d.Baseline.people[obs.principal]
+	obs.decision = d.Policy.Decide(e, v)
+	if obs.named && obs.known {
+		obs.expected = d.Baseline.expectationFor(&obs)
 	}
-	return s
+	return obs
 }
 
-// sameEndpoint tells whether an endpoint is that of the sign-in. For an IAM user
-// the proxied Regions equal the global endpoint, because the user cannot choose
-// between them.
-func (s *observation) sameEndpoint(name string) bool {
-	return name == s.class || s.foldProxied && s.class == analyzer.Global && endpoint.Proxied(name)
+// sameEndpoint reports whether an endpoint counts as that of the sign-in. For an
+// IAM user the proxied Regions count as the global endpoint, because AWS and not
+// the user chooses among them.
+func (obs *observation) sameEndpoint(name string) bool {
+	return name == obs.class || obs.foldProxied && obs.class == analyzer.Global && endpoint.Proxied(name)
 }
 
-// succeeded tells whether the person got in.
-func (s *observation) succeeded() bool { return s.event.Outcome == signin.Success }
+// succeeded reports whether the sign-in was successful.
+func (obs *observation) succeeded() bool { return obs.event.Outcome == signin.Success }
 
-// fromNewAddress tells whether a principal with at least three sign-ins has never
-// used this address. It is false if the address list is full, because an older
-// address may have been dropped.
-func (s *observation) fromNewAddress() bool {
-	return s.named && s.event.SourceIP != "" && s.expected.own >= 3 && len(s.history.Addresses) < maxAddresses && !s.history.knowsAddress(s.event.SourceIP)
+// fromNewAddress reports whether a principal with at least three sign-ins has
+// never used this address. It is false when the address list is full, because an
+// older address may have been dropped.
+func (obs *observation) fromNewAddress() bool {
+	return obs.named && obs.event.SourceIP != "" && obs.expected.own >= 3 && len(obs.history.Addresses) < maxAddresses && !obs.history.knowsAddress(obs.event.SourceIP)
 }
 
-// withoutMFA tells whether the person signed in with a password only.
-func (s *observation) withoutMFA() bool {
-	return s.succeeded() && s.event.MFA == signin.MFANo && !s.event.Identity.Federated()
+// withoutMFA reports whether the sign-in succeeded with a password alone. It is
+// false for federated principals, because AWS cannot see their second factor.
+func (obs *observation) withoutMFA() bool {
+	return obs.succeeded() && obs.event.MFA == signin.MFANo && !obs.event.Identity.Federated()
 }
 
-// usualEndpoints lists the endpoints that the baseline expects. They are the
-// principal's own, or those of the account if the principal is new.
-func (s *observation) usualEndpoints(b *Baseline) []string {
-	if s.history != nil && s.history.Places.Seen > 0 {
-		return s.history.Places.usualEndpoints()
+// usualEndpoints returns the endpoints that the baseline expects: those of the
+// principal, or those of the account if the principal has no history.
+func (obs *observation) usualEndpoints(b *Baseline) []string {
+	if obs.history != nil && obs.history.Places.Seen > 0 {
+		return obs.history.Places.usualEndpoints()
 	}
-	return b.accounts[s.event.Account].usualEndpoints()
+	return b.accounts[obs.event.Account].usualEndpoints()
 }
 
-// match is one rule that a sign-in broke.
+// match is one rule that a sign-in breaks.
 type match struct {
 	rule.Spec
 	reason   string
 	observed string
 	expected []string
 	surprise *float64
-	key      string // what all sign-ins of a burst share
+	key      string // what sign-ins of one burst share besides family and principal
 }
 
-// formatPercent writes a share as a percentage: "none", "under 0.1 %", "7.7 %",
-// "47 %".
+// formatPercent writes a share from 0 to 1 in percent, with a decimal only where
+// it matters.
 func formatPercent(share float64) string {
 	switch {
 	case share <= 0:
@@ -109,9 +111,9 @@ func formatPercent(share float64) string {
 	return strconv.FormatFloat(100*share, 'f', 0, 64) + " %"
 }
 
-// formatDuration writes a duration for people: "60 minutes", "2 h 30 min", "3
-// hours". It uses the largest unit that fits at least twice, and the next smaller
-// unit for the rest, which is rounded up.
+// formatDuration writes a duration in one or two units, such as "90 seconds" or
+// "2 h 30 min". The first unit is the largest that fits at least twice. The rest
+// is rounded up to the next smaller unit.
 func formatDuration(d time.Duration) string {
 	units := [...]struct {
 		of          time.Duration

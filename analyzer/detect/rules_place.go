@@ -12,137 +12,144 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// endpointPolicy matches a sign-in whose endpoint the policy does not allow.
-func (d *Detector) endpointPolicy(s *observation, spec rule.Spec) (match, bool) {
-	c := s.decision
-	if !c.Judged || c.Allowed || !s.named {
+// endpointPolicy finds a sign-in through an endpoint that the policy does not
+// allow. The policy's rule sets the severity, unless the policy tunes this rule of
+// findings.
+func (d *Detector) endpointPolicy(obs *observation, spec rule.Spec) (match, bool) {
+	c := obs.decision
+	if !c.Judged || c.Allowed || !obs.named {
 		return match{}, false
 	}
 	if d.Policy.Detection(spec.ID).Severity == 0 {
 		spec.Severity = max(c.Severity, rule.Low)
 	}
-	reason := fmt.Sprintf("came through %s; policy rule %q (line %d) allows %s", s.verdict.Endpoint, c.Rule, c.Line,
+	reason := fmt.Sprintf("came through %s; policy rule %q (line %d) allows %s", obs.verdict.Endpoint, c.Rule, c.Line,
 		listOrNothing(c.Expected))
 	if c.Expired != "" {
 		reason += fmt.Sprintf("; exception %q has expired", c.Expired)
 	}
-	return match{Spec: spec, reason: reason, observed: s.verdict.Endpoint, expected: c.Expected}, true
+	return match{Spec: spec, reason: reason, observed: obs.verdict.Endpoint, expected: c.Expected}, true
 }
 
-// endpointForeignHost matches a host that is not an AWS sign-in host. A reverse
-// proxy between the user and AWS causes this.
-func (d *Detector) endpointForeignHost(s *observation, spec rule.Spec) (match, bool) {
-	if !s.verdict.Has(analyzer.ForeignHost) {
+// endpointForeignHost finds a sign-in whose host is not an AWS sign-in host. A
+// reverse proxy between the user and AWS looks like this.
+func (d *Detector) endpointForeignHost(obs *observation, spec rule.Spec) (match, bool) {
+	if !obs.verdict.Has(analyzer.ForeignHost) {
 		return match{}, false
 	}
-	return match{Spec: spec, observed: s.event.Host, key: s.event.Host,
-		reason: fmt.Sprintf("the browser asked for the host %q, which is not an AWS sign-in host", s.event.Host)}, true
+	return match{Spec: spec, observed: obs.event.Host, key: obs.event.Host,
+		reason: fmt.Sprintf("the browser asked for the host %q, which is not an AWS sign-in host", obs.event.Host)}, true
 }
 
-// endpointRegionMismatch matches a record whose host and Region disagree.
-func (d *Detector) endpointRegionMismatch(s *observation, spec rule.Spec) (match, bool) {
-	if !s.verdict.Has(analyzer.RegionMismatch) {
+// endpointRegionMismatch finds a sign-in whose host belongs to another Region than
+// the recorded one.
+func (d *Detector) endpointRegionMismatch(obs *observation, spec rule.Spec) (match, bool) {
+	if !obs.verdict.Has(analyzer.RegionMismatch) {
 		return match{}, false
 	}
-	return match{Spec: spec, observed: s.verdict.Endpoint,
-		reason: fmt.Sprintf("the host %q and the recorded Region %q disagree", s.event.Host, s.event.Region)}, true
+	return match{Spec: spec, observed: obs.verdict.Endpoint,
+		reason: fmt.Sprintf("the host %q and the recorded Region %q disagree", obs.event.Host, obs.event.Region)}, true
 }
 
-// rootSignin matches every sign-in of the root user, failed ones included.
-func (d *Detector) rootSignin(s *observation, spec rule.Spec) (match, bool) {
-	if s.event.Identity.Type != signin.TypeRoot {
+// rootSignin finds a sign-in of the root user, whether or not it succeeded.
+func (d *Detector) rootSignin(obs *observation, spec rule.Spec) (match, bool) {
+	if obs.event.Identity.Type != signin.TypeRoot {
 		return match{}, false
 	}
-	what := "came to sign in, with an unknown outcome,"
-	switch s.event.Outcome {
+	what := "tried to sign in with an unknown outcome"
+	switch obs.event.Outcome {
 	case signin.Success:
 		what = "signed in"
 	case signin.Failure:
 		what = "failed to sign in"
 	}
-	reason := fmt.Sprintf("the root user of account %s %s from %q, second factor: %s", s.event.Account, what, s.event.SourceIP, s.event.MFA)
-	return match{Spec: spec, reason: reason, observed: nameOrUnknown(s.verdict.Endpoint), key: s.event.SourceIP}, true
+	reason := fmt.Sprintf("the root user of account %s %s from %q, second factor: %s", obs.event.Account, what, obs.event.SourceIP, obs.event.MFA)
+	return match{Spec: spec, reason: reason, observed: nameOrUnknown(obs.verdict.Endpoint), key: obs.event.SourceIP}, true
 }
 
-// rootRegional matches a root sign-in at a regional endpoint.
-func (d *Detector) rootRegional(s *observation, spec rule.Spec) (match, bool) {
-	if s.event.Identity.Type != signin.TypeRoot || s.verdict.Scope != analyzer.ScopeRegional {
+// rootRegional finds a sign-in of the root user through a regional endpoint. AWS
+// documents that root uses the global endpoint, in the commercial partition only
+// (CloudTrail User Guide, "AWS Management Console sign-in events").
+func (d *Detector) rootRegional(obs *observation, spec rule.Spec) (match, bool) {
+	if obs.event.Identity.Type != signin.TypeRoot || obs.verdict.Scope != analyzer.ScopeRegional {
 		return match{}, false
 	}
-	known := "expected"
-	if s.verdict.Partition == region.AWS {
-		known = "documented" // for the commercial partition only
+	basis := "expected"
+	if obs.verdict.Partition == region.AWS {
+		basis = "documented"
 	}
 	reason := fmt.Sprintf("the root user of account %s came through %s from %q; root is %s to use the global endpoint",
-		s.event.Account, s.verdict.Endpoint, s.event.SourceIP, known)
-	return match{Spec: spec, reason: reason, observed: s.verdict.Endpoint, expected: []string{analyzer.Global}, key: s.event.SourceIP}, true
+		obs.event.Account, obs.verdict.Endpoint, obs.event.SourceIP, basis)
+	return match{Spec: spec, reason: reason, observed: obs.verdict.Endpoint, expected: []string{analyzer.Global}, key: obs.event.SourceIP}, true
 }
 
-// endpointIdcHome matches an Identity Center role that does not use its home
-// Region. If several people do so, the endpoint is an additional Region of the
-// instance and does not match. It does not match either if the policy names the
-// endpoint or has an exception.
-func (d *Detector) endpointIdcHome(s *observation, spec rule.Spec) (match, bool) {
-	if s.home == "" || !s.known || s.verdict.Endpoint == s.home || d.Policy.AllowsByName(s.decision, s.event, s.verdict) {
+// endpointIdcHome finds a sign-in of an Identity Center role outside its home
+// Region. If several people use the same endpoint, it is taken for an additional
+// Region of the instance, and there is no finding. There is no finding either if
+// the policy names the endpoint or makes an exception.
+func (d *Detector) endpointIdcHome(obs *observation, spec rule.Spec) (match, bool) {
+	if obs.home == "" || !obs.known || obs.verdict.Endpoint == obs.home || d.Policy.AllowsByName(obs.decision, obs.event, obs.verdict) {
 		return match{}, false
 	}
-	others := len(d.Baseline.homes[s.home+" "+s.verdict.Endpoint])
+	others := len(d.Baseline.homes[obs.home+" "+obs.verdict.Endpoint])
 	if others >= spec.Count {
 		return match{}, false
 	}
-	reason := fmt.Sprintf("the home Region of Identity Center is %s, but this sign-in came through %s; %s used this endpoint before", s.home, s.verdict.Endpoint,
+	reason := fmt.Sprintf("the home Region of Identity Center is %s, but this sign-in came through %s; %s used this endpoint before", obs.home, obs.verdict.Endpoint,
 		countPeople(others))
-	return match{Spec: spec, reason: reason, observed: s.verdict.Endpoint, expected: []string{s.home}}, true
+	return match{Spec: spec, reason: reason, observed: obs.verdict.Endpoint, expected: []string{obs.home}}, true
 }
 
-// habitApplies tells whether the rules about usual endpoints apply to the
-// sign-in. They do not apply to root at the global endpoint, because AWS
-// documents that root uses it.
-func (s *observation) habitApplies() bool {
-	if s.event.Identity.Type == signin.TypeRoot && s.verdict.Scope == analyzer.ScopeGlobal {
+// habitApplies reports whether the sign-in may be compared with what the principal
+// did before. The principal and the endpoint must be known, the sign-in must not be
+// late, and the policy must not make an exception for it. Root at the global
+// endpoint is left out, because AWS documents it as the usual case.
+func (obs *observation) habitApplies() bool {
+	if obs.event.Identity.Type == signin.TypeRoot && obs.verdict.Scope == analyzer.ScopeGlobal {
 		return false
 	}
-	return s.named && s.known && !s.late && s.decision.Exception == ""
+	return obs.named && obs.known && !obs.late && obs.decision.Exception == ""
 }
 
-// endpointFirstInAccount matches an endpoint that nobody in the account has used.
-// It does not match if the principal uses the endpoint in other accounts.
-func (d *Detector) endpointFirstInAccount(s *observation, spec rule.Spec) (match, bool) {
-	o := s.expected
-	if !s.habitApplies() || o.used || o.account < spec.Count || o.share >= 0.1 {
+// endpointFirstInAccount finds the first sign-in of an account at an endpoint. There
+// is no finding if the principal often uses the endpoint in other accounts.
+func (d *Detector) endpointFirstInAccount(obs *observation, spec rule.Spec) (match, bool) {
+	o := obs.expected
+	if !obs.habitApplies() || o.used || o.account < spec.Count || o.share >= 0.1 {
 		return match{}, false
 	}
-	reason := fmt.Sprintf("first sign-in at %s in account %s, after %d at other endpoints", s.verdict.Endpoint, s.event.Account, o.account)
-	return match{Spec: spec, reason: reason, observed: s.verdict.Endpoint, expected: s.usualEndpoints(d.Baseline), surprise: &o.surprise}, true
+	reason := fmt.Sprintf("first sign-in at %s in account %s, after %d at other endpoints", obs.verdict.Endpoint, obs.event.Account, o.account)
+	return match{Spec: spec, reason: reason, observed: obs.verdict.Endpoint, expected: obs.usualEndpoints(d.Baseline), surprise: &o.surprise}, true
 }
 
-// matureAccount is how many sign-ins an account needs before it says what is
-// usual for people without history.
+// matureAccount is the number of sign-ins from which an account's history is used
+// for principals that have a short one.
 const matureAccount = 100
 
-// endpointNew matches an endpoint that is a surprise for the principal.
-func (d *Detector) endpointNew(s *observation, spec rule.Spec) (match, bool) {
-	o := s.expected
-	if !s.habitApplies() || o.surprise < spec.Threshold || o.own < spec.Count && o.account < matureAccount {
+// endpointNew finds a sign-in at an endpoint that the baseline did not expect: its
+// surprise reaches the threshold.
+func (d *Detector) endpointNew(obs *observation, spec rule.Spec) (match, bool) {
+	o := obs.expected
+	if !obs.habitApplies() || o.surprise < spec.Threshold || o.own < spec.Count && o.account < matureAccount {
 		return match{}, false
 	}
 	var reason string
 	switch {
 	case o.own == 0 && o.blind > 0:
-		reason = fmt.Sprintf("first sign-in of this principal whose endpoint is known came through %s", s.verdict.Endpoint)
+		reason = fmt.Sprintf("first sign-in of this principal whose endpoint is known came through %s", obs.verdict.Endpoint)
 	case o.own == 0:
-		reason = fmt.Sprintf("first sign-in of this principal came through %s", s.verdict.Endpoint)
+		reason = fmt.Sprintf("first sign-in of this principal came through %s", obs.verdict.Endpoint)
 	case o.here == 0:
-		reason = fmt.Sprintf("first sign-in at %s in %d", s.verdict.Endpoint, o.own+1) + o.knownOnly()
+		reason = fmt.Sprintf("first sign-in at %s in %d", obs.verdict.Endpoint, o.own+1) + o.knownOnly()
 	default:
-		reason = fmt.Sprintf("sign-in at %s, which had %d of the %d before", s.verdict.Endpoint, o.here, o.own) + o.knownOnly()
+		reason = fmt.Sprintf("sign-in at %s, which had %d of the %d before", obs.verdict.Endpoint, o.here, o.own) + o.knownOnly()
 	}
-	reason += fmt.Sprintf("; %s of account %s's; %.1f bits of surprise (threshold %g)", formatPercent(o.common), s.event.Account, o.surprise, spec.Threshold)
-	return match{Spec: spec, reason: reason, observed: s.verdict.Endpoint, expected: s.usualEndpoints(d.Baseline), surprise: &o.surprise}, true
+	reason += fmt.Sprintf("; %s of account %s's sign-ins used it; %.1f bits of surprise (threshold %g)", formatPercent(o.common), obs.event.Account, o.surprise, spec.Threshold)
+	return match{Spec: spec, reason: reason, observed: obs.verdict.Endpoint, expected: obs.usualEndpoints(d.Baseline), surprise: &o.surprise}, true
 }
 
-// knownOnly adds to a count that it excludes sign-ins at unknown endpoints. It
-// returns "" if there are no such sign-ins.
+// knownOnly returns a phrase for a number of sign-ins that leaves some out, because
+// their endpoint is not known. It is empty if none is left out.
 func (o *expectation) knownOnly() string {
 	if o.blind == 0 {
 		return ""
@@ -150,26 +157,26 @@ func (o *expectation) knownOnly() string {
 	return " whose endpoint is known"
 }
 
-// endpointHop matches two endpoints from two addresses within a short time. One
-// person is unlikely to cause both.
-func (d *Detector) endpointHop(s *observation, spec rule.Spec) (match, bool) {
-	h := s.history
-	if !s.habitApplies() || !s.succeeded() || h == nil || h.Last == 0 || h.LastPlace == s.class {
+// endpointHop finds a sign-in that came soon after one at another endpoint from
+// another address. One person is unlikely to have made both.
+func (d *Detector) endpointHop(obs *observation, spec rule.Spec) (match, bool) {
+	h := obs.history
+	if !obs.habitApplies() || !obs.succeeded() || h == nil || h.Last == 0 || h.LastPlace == obs.class {
 		return match{}, false
 	}
-	apart := time.Duration(s.unix-h.Last) * time.Second
-	if apart < 0 || apart > spec.Window || h.LastFrom == s.event.SourceIP || h.LastFrom == "" || s.event.SourceIP == "" {
+	apart := time.Duration(obs.unix-h.Last) * time.Second
+	if apart < 0 || apart > spec.Window || h.LastFrom == obs.event.SourceIP || h.LastFrom == "" || obs.event.SourceIP == "" {
 		return match{}, false
 	}
-	// A person who often uses both endpoints may work at two places, or behind
-	// two network exits.
-	if s.expected.own >= 10 && s.expected.share >= 0.1 {
+	// Somebody who often uses both endpoints may have two workplaces or two networks.
+	if obs.expected.own >= 10 && obs.expected.share >= 0.1 {
 		return match{}, false
 	}
-	reason := fmt.Sprintf("signed in at %s from %q only %s after %s from %q", s.verdict.Endpoint, s.event.SourceIP, formatDuration(apart), h.LastPlace, h.LastFrom)
-	return match{Spec: spec, reason: reason, observed: s.verdict.Endpoint, expected: []string{h.LastPlace}, surprise: &s.expected.surprise}, true
+	reason := fmt.Sprintf("signed in at %s from %q only %s after %s from %q", obs.verdict.Endpoint, obs.event.SourceIP, formatDuration(apart), h.LastPlace, h.LastFrom)
+	return match{Spec: spec, reason: reason, observed: obs.verdict.Endpoint, expected: []string{h.LastPlace}, surprise: &obs.expected.surprise}, true
 }
 
+// listOrNothing joins names with commas, or returns "nothing" if there are none.
 func listOrNothing(names []string) string {
 	if len(names) == 0 {
 		return "nothing"
@@ -177,6 +184,8 @@ func listOrNothing(names []string) string {
 	return strings.Join(slices.Clone(names), ", ")
 }
 
+// nameOrUnknown returns the name, or the word of the scope column for an unknown
+// endpoint.
 func nameOrUnknown(name string) string {
 	if name == "" {
 		return analyzer.ScopeUnknown.String()
@@ -184,6 +193,7 @@ func nameOrUnknown(name string) string {
 	return name
 }
 
+// countPeople returns a number of people in words, as the subject of a sentence.
 func countPeople(n int) string {
 	switch n {
 	case 0:

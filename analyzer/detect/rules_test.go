@@ -1,215 +1,336 @@
-package detect
+package detect_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
-	"reflect"
-	"runtime"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"trailgate/analyzer"
-	"trailgate/analyzer/rule"
+	"trailgate/analyzer/detect"
 	"trailgate/ingest/signin"
 )
 
-// camelCase turns the id of a rule into the name of its method.
-func camelCase(id string) string {
-	words := strings.FieldsFunc(id, func(c rune) bool { return c == '.' || c == '-' })
-	for i, w := range words[1:] {
-		words[i+1] = strings.ToUpper(w[:1]) + w[1:]
-	}
-	return strings.Join(words, "")
-}
-
-// detectorMethods lists the methods of Detector in the source of this package.
-func detectorMethods(t *testing.T) map[string]bool {
-	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	methods := map[string]bool{}
-	for _, name := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range file.Decls {
-			f, ok := d.(*ast.FuncDecl)
-			if !ok || f.Recv == nil {
-				continue
+func TestRules(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		policy string
+		make   func(h *trailBuilder)
+		want   []string
+	}{
+		{"a user at the usual endpoint", "", func(h *trailBuilder) { h.signIns(30, "alice", "eu-west-1") }, nil},
+		{"new endpoint", "", func(h *trailBuilder) {
+			h.signIns(40, "bob", "us-west-2")
+			h.signIns(40, "alice", "eu-west-1")
+			h.signIn("alice", "us-west-2")
+		}, []string{"endpoint.new medium 000080 x1"}},
+		{"new endpoint, new address, no second factor", "", func(h *trailBuilder) {
+			h.signIns(40, "bob", "us-west-2")
+			h.signIns(40, "alice", "eu-west-1")
+			h.advance(time.Hour)
+			h.signIn("alice", "us-west-2").SourceIP = unknownIP
+			h.events[80].MFA = signin.MFANo
+		}, []string{"endpoint.new high 000080 x1", "mfa.absent medium 000080 x1"}},
+		{"a failure there weighs less, and a success soon after more", "", func(h *trailBuilder) {
+			h.signIns(40, "bob", "us-west-2")
+			h.signIns(40, "alice", "eu-west-1")
+			failed(h.signIn("alice", "us-west-2"))
+			h.signIn("alice", "us-west-2")
+		}, []string{"endpoint.new medium 000080 x2"}},
+		{"somebody who moved is flagged once", "", func(h *trailBuilder) {
+			h.signIns(60, "bob", "us-west-2")
+			h.signIns(60, "alice", "eu-west-1")
+			for range 60 {
+				h.signIn("alice", "us-west-2")
+				h.advance(23 * time.Hour)
 			}
-			if star, ok := f.Recv.List[0].Type.(*ast.StarExpr); ok {
-				if typ, ok := star.X.(*ast.Ident); ok && typ.Name == "Detector" {
-					methods[f.Name.Name] = true
+		}, []string{"endpoint.new medium 000120 x1"}},
+		{"first in account", "", func(h *trailBuilder) {
+			h.signIns(40, "alice", "eu-west-1")
+			h.signIns(100, "bob", "us-west-2")
+			h.signIn("alice", "af-south-1")
+		}, []string{"endpoint.first-in-account medium 000140 x1"}},
+		{"the three proxied Regions are the global endpoint to IAM users", "", func(h *trailBuilder) {
+			h.signIns(40, "alice", analyzer.Global)
+			h.signIns(120, "bob", "us-west-2")
+			h.signIn("alice", "us-east-2")
+			h.signIn("alice", "eu-north-1")
+			h.signIn("alice", "ap-southeast-2")
+		}, nil},
+		{"the proxied Regions are not the global endpoint to a role session", "", func(h *trailBuilder) {
+			for range 40 {
+				asIdentityCenter(h.signIn("", "eu-north-1"), "eu-north-1", "carol")
+			}
+			h.signIns(120, "bob", "us-west-2")
+			asIdentityCenter(h.signIn("", "us-east-2"), "eu-north-1", "carol")
+		}, []string{"endpoint.idc-home medium 000160 x1"}},
+		{"an additional Region of Identity Center becomes ordinary", "detections: {endpoint.new: {enabled: false}, endpoint.first-in-account: {enabled: false}}", func(h *trailBuilder) {
+			for i := range 9 {
+				asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", fmt.Sprint("person-", i))
+			}
+		}, []string{"endpoint.idc-home medium 000000 x1", "endpoint.idc-home medium 000001 x1", "endpoint.idc-home medium 000002 x1",
+			"endpoint.idc-home medium 000003 x1", "endpoint.idc-home medium 000004 x1"}},
+		{"an additional Region that the policy names", `rules: [{allow: ["idc-home+[us-west-2]"]}]`, func(h *trailBuilder) {
+			asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol")
+		}, nil},
+		{"a Region that the policy names beside the home", `rules: [{allow: [idc-home, us-west-2]}]`, func(h *trailBuilder) { asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol") }, nil},
+		{"a Region that the policy allows by an exception", "rules: [{allow: [idc-home]}]\nexceptions: [{match: {session: carol}, allow: [us-west-2], until: 2026-12-31, reason: r}]", func(h *trailBuilder) {
+			asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol")
+		}, nil},
+		{"a glob does not name a Region", `rules: [{allow: ["*"]}]`, func(h *trailBuilder) { asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol") },
+			[]string{"endpoint.idc-home medium 000000 x1"}},
+		{"a policy that names another Region", `rules: [{allow: ["idc-home+[us-east-2]"]}]`, func(h *trailBuilder) { asIdentityCenter(h.signIn("", "us-west-2"), "eu-west-1", "carol") },
+			[]string{"endpoint.policy high 000000 x1"}},
+		{"a user whose name is unknown", "", func(h *trailBuilder) {
+			h.signIns(40, "bob", "us-west-2")
+			h.signIns(40, "unknown", "eu-west-1")
+			h.signIn("unknown", "us-west-2")
+		}, []string{"endpoint.new medium 000080 x1"}},
+		{"a session whose name is unknown", `rules: [{match: {session: unknown}, allow: [us-east-2]}]`, func(h *trailBuilder) {
+			asIdentityCenter(h.signIn("", "eu-west-1"), "eu-west-1", "unknown")
+			e := h.signIn("", "eu-west-1")
+			e.MFA = signin.MFAUnknown
+			e.Identity = signin.Identity{Type: signin.TypeAssumedRole, Account: testAccount, ARN: "arn:aws:sts::" + testAccount + ":assumed-role/Dev/unknown"}
+		}, []string{"endpoint.policy medium 000000 x1", "endpoint.policy medium 000001 x1"}},
+		{"a high count is kept", "detections: {endpoint.first-in-account: {count: 1200}, endpoint.new: {enabled: false}}", func(h *trailBuilder) {
+			h.signIns(1100, "bob", "us-west-2")
+			h.signIn("alice", "eu-west-1")
+		}, nil},
+		{"a failure does not teach", "", func(h *trailBuilder) {
+			h.signIns(40, "bob", "us-west-2")
+			h.signIns(40, "alice", "eu-west-1")
+			for range 3 {
+				failed(h.signIn("alice", "us-west-2"))
+			}
+			h.advance(48 * time.Hour)
+			h.signIn("alice", "us-west-2")
+		}, []string{"endpoint.new low 000080 x3", "endpoint.new medium 000083 x1"}},
+		{"the account decides for somebody new", "", func(h *trailBuilder) {
+			h.signIns(90, "bob", "us-west-2")
+			h.signIns(30, "alice", "eu-west-1")
+			h.signIn("dora", "eu-west-1")
+			h.signIn("emil", "us-west-2")
+		}, nil},
+		{"hop", "detections: {endpoint.new: {enabled: false}}", func(h *trailBuilder) {
+			h.signIns(20, "bob", "us-west-2")
+			h.signIns(20, "alice", "eu-west-1")
+			h.advance(-55 * time.Minute)
+			h.signIn("alice", "us-west-2").SourceIP = unknownIP
+		}, []string{"endpoint.hop medium 000040 x1"}},
+		{"no hop from one address, nor after hours", "detections: {endpoint.new: {enabled: false}}", func(h *trailBuilder) {
+			h.signIns(20, "bob", "us-west-2")
+			h.signIns(20, "alice", "eu-west-1")
+			h.advance(-55 * time.Minute)
+			h.signIn("alice", "us-west-2")
+			h.advance(5 * time.Hour)
+			h.signIn("alice", "eu-west-1").SourceIP = homeIP
+		}, nil},
+		{"foreign host", "", func(h *trailBuilder) { h.signIn("alice", "eu-west-1").Host = "signin.example.com" }, []string{"endpoint.foreign-host high 000000 x1"}},
+		{"host and Region disagree", "", func(h *trailBuilder) { h.signIn("alice", "eu-west-1").Region = "eu-west-2" }, []string{"endpoint.region-mismatch low 000000 x1"}},
+		{"root", "", func(h *trailBuilder) { asRoot(h.signIn("", analyzer.Global)) }, []string{"root.signin medium 000000 x1"}},
+		{"root through a Region", "", func(h *trailBuilder) { asRoot(h.signIn("", "eu-west-1")) }, []string{"root.regional high 000000 x1"}},
+		{"no second factor", "", func(h *trailBuilder) { h.signIn("alice", "eu-west-1").MFA = signin.MFANo }, []string{"mfa.absent low 000000 x1"}},
+		{"federated principals and failures need no second factor", "", func(h *trailBuilder) {
+			asIdentityCenter(h.signIn("", "eu-west-1"), "eu-west-1", "carol")
+			h.events[0].MFA = signin.MFANo
+			failed(h.signIn("alice", "eu-west-1"))
+		}, nil},
+		{"brute force", "", func(h *trailBuilder) {
+			for range 12 {
+				failed(h.signIn("alice", "eu-west-1"))
+				h.advance(-59 * time.Minute)
+			}
+		}, []string{"auth.bruteforce medium 000007 x5"}},
+		{"brute force that got in", "", func(h *trailBuilder) {
+			for range 8 {
+				failed(h.signIn("alice", "eu-west-1"))
+				h.advance(-59 * time.Minute)
+			}
+			h.signIn("alice", "eu-west-1")
+		}, []string{"auth.bruteforce high 000007 x2"}},
+		{"seven failures are too few", "", func(h *trailBuilder) {
+			for range 7 {
+				failed(h.signIn("alice", "eu-west-1"))
+				h.advance(-59 * time.Minute)
+			}
+			h.signIn("alice", "eu-west-1")
+		}, nil},
+		{"spray", "", func(h *trailBuilder) {
+			for i := range 6 {
+				failed(h.signIn(fmt.Sprint("user-", i), analyzer.Global)).SourceIP = unknownIP
+				h.advance(-59 * time.Minute)
+			}
+		}, []string{"auth.spray medium 000004 x2"}},
+		{"a spray that got in with the last of them", "", func(h *trailBuilder) {
+			for i := range 5 {
+				failed(h.signIn(fmt.Sprint("user-", i), analyzer.Global)).SourceIP = unknownIP
+				h.advance(-59 * time.Minute)
+			}
+			h.signIn("user-4", analyzer.Global).SourceIP = unknownIP
+		}, []string{"auth.spray high 000004 x2"}},
+		{"a spray of one", "detections: {auth.spray: {count: 1}}", func(h *trailBuilder) {
+			failed(h.signIn("alice", analyzer.Global)).SourceIP = unknownIP
+		}, []string{"auth.spray medium 000000 x1"}},
+		{"people who mistype in their own office", "", func(h *trailBuilder) {
+			for i := range 9 {
+				h.signIn(fmt.Sprint("user-", i), analyzer.Global)
+			}
+			for i := range 9 {
+				failed(h.signIn(fmt.Sprint("user-", i), analyzer.Global))
+				h.advance(-59 * time.Minute)
+			}
+		}, nil},
+		{"names that do not exist", "", func(h *trailBuilder) {
+			for range 7 {
+				failed(h.signIn(signin.Hidden, analyzer.Global))
+				h.advance(-59 * time.Minute)
+			}
+		}, []string{"auth.unknown-user low 000004 x3"}},
+		{"denied by policy", "", func(h *trailBuilder) { failed(h.signIn("alice", "eu-west-1")).ErrorCode = "AccessDenied" }, []string{"auth.denied-by-policy medium 000000 x1"}},
+		{"policy", "rules: [{name: west, match: {user: alice}, allow: [us-west-2], severity: critical}]", func(h *trailBuilder) { h.signIn("alice", "eu-west-1"); h.signIn("bob", "eu-west-1") },
+			[]string{"endpoint.policy critical 000000 x1"}},
+		{"an exception stops the rules of history too", "rules: [{name: all, allow: [eu-west-1, us-west-2]}]\nexceptions: [{match: {user: alice}, allow: [af-south-1], until: 2027-01-01, reason: travelling}]",
+			func(h *trailBuilder) {
+				h.signIns(40, "alice", "eu-west-1")
+				h.signIns(100, "bob", "us-west-2")
+				h.signIn("alice", "af-south-1")
+			}, nil},
+		{"a detection regraded, retuned and switched off", "detections: {mfa.absent: {severity: critical}, auth.bruteforce: {count: 3}, endpoint.region-mismatch: {enabled: false}}", func(h *trailBuilder) {
+			h.signIn("alice", "eu-west-1").MFA = signin.MFANo
+			h.signIn("bob", "eu-west-1").Region = "eu-west-2"
+			for range 3 {
+				failed(h.signIn("bob", "eu-west-1"))
+				h.advance(-59 * time.Minute)
+			}
+		}, []string{"mfa.absent critical 000000 x1", "auth.bruteforce medium 000004 x1"}},
+		{"an endpoint that is not known", "rules: [{name: west, allow: [us-west-2]}]", func(h *trailBuilder) { h.signIn("alice", "us-east-1").Host = "" }, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newTrail()
+			c.make(h)
+			j := &detect.Detector{}
+			if c.policy != "" {
+				j.Policy = parsePolicy(t, c.policy)
+			}
+			found := detectAll(j, h.events)
+			if diff := cmp.Diff(append([]string{}, c.want...), summarize(found)); diff != "" {
+				t.Errorf("want -, got +\n%s", diff)
+				for _, f := range found {
+					t.Log(f.Rule, f.Reason)
 				}
 			}
+		})
+	}
+}
+
+func TestReasons(t *testing.T) {
+	h := newTrail()
+	h.signIn("bob", "us-west-2")
+	h.signIns(142, "alice", "eu-west-1")
+	h.signIns(99, "bob", "us-west-2")
+	h.signIn("alice", "us-west-2").SourceIP = unknownIP
+	h.events[242].MFA = signin.MFANo
+	found := detectAll(&detect.Detector{}, h.events)
+	if len(found) == 0 {
+		t.Fatal("nothing found")
+	}
+	f := found[0]
+	for _, want := range []string{"first sign-in at us-west-2 in 143", " % of account 111122223333's", "bits of surprise (threshold 6)",
+		`address "198.51.100.9" is new`, "no second factor", "hence high instead of medium"} {
+		if !strings.Contains(f.Reason, want) {
+			t.Errorf("%q lacks %q", f.Reason, want)
 		}
 	}
-	return methods
+	if diff := cmp.Diff([]string{"eu-west-1"}, f.Expected); diff != "" || f.Observed != "us-west-2" || f.Surprise == nil {
+		t.Errorf("expected %v, observed %q, surprise %v", f.Expected, f.Observed, f.Surprise)
+	}
 }
 
-// TestEveryRuleHasItsMethod checks that each rule has a method with the name of its
-// id, and that the list has this method and no other.
-func TestEveryRuleHasItsMethod(t *testing.T) {
-	methods := detectorMethods(t)
-	tests := ruleTests()
-	if len(tests) != len(rule.All()) {
-		t.Fatalf("%d tests for %d rules", len(tests), len(rule.All()))
-	}
-	for i, spec := range rule.All() {
-		want := camelCase(spec.ID)
-		if !methods[want] {
-			t.Errorf("%s: Detector has no method %s", spec.ID, want)
+// TestNumbersInReasons checks that all columns of a finding have the same numbers,
+// and that the reason says no more than the baseline knows.
+func TestNumbersInReasons(t *testing.T) {
+	failuresOf := func(h *trailBuilder, n int) time.Time {
+		for range n {
+			failed(h.signIn("alice", "eu-west-1"))
+			h.advance(-59 * time.Minute)
 		}
-		if tests[i].ID != spec.ID || tests[i].test == nil {
-			t.Errorf("%s: the list has no test for it", spec.ID)
-			continue
-		}
-		name := runtime.FuncForPC(reflect.ValueOf(tests[i].test).Pointer()).Name()
-		if !strings.HasSuffix(name, "."+want) {
-			t.Errorf("%s: the list has %s, want %s", spec.ID, name, want)
-		}
+		return h.events[n-1].Time
 	}
-}
-
-// TestNewRule adds a rule to a copy of the list. One entry and one function are
-// enough to get its findings.
-func TestNewRule(t *testing.T) {
-	mobile := ruleTest{
-		Spec: rule.Spec{ID: "signin.mobile", Family: rule.DeniedFamily, Severity: rule.Low, Fold: time.Hour},
-		test: func(_ *Detector, s *observation, spec rule.Spec) (match, bool) {
-			return match{Spec: spec, reason: "a mobile page was used", observed: "mobile"}, s.event.Mobile == signin.Yes
-		},
-	}
-	j := &Detector{tests: append(ruleTests(), mobile)}
-	for i, flag := range []signin.Flag{signin.No, signin.Yes} {
-		e := signin.Event{ID: string(rune('a' + i)), Time: time.Date(2026, 3, 2, 8, i, 0, 0, time.UTC), Account: "111122223333",
-			Region: "eu-west-1", Host: "eu-west-1.signin.aws.amazon.com", Outcome: signin.Success, MFA: signin.MFAYes, SourceIP: "192.0.2.1",
-			Identity: signin.Identity{Type: signin.TypeIAMUser, Account: "111122223333", UserName: "alice"}, Mobile: flag}
-		j.Add(&e, analyzer.Classify(e))
-	}
-	found := j.Findings()
-	if len(found) != 1 {
-		t.Fatalf("%d findings, want 1", len(found))
-	}
-	if f := found[0]; f.Rule != "signin.mobile" || f.Event.ID != "b" || f.Reason != "a mobile page was used" || f.Severity != rule.Low {
-		t.Errorf("finding %+v", f)
-	}
-}
-
-func TestFormatDuration(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		time.Second: "1 second", 1500 * time.Millisecond: "2 seconds", 90 * time.Second: "90 seconds",
-		2 * time.Minute: "2 minutes", 150 * time.Second: "2 min 30 s", time.Hour: "60 minutes", 150 * time.Minute: "2 h 30 min",
-		3*time.Hour - time.Second: "3 hours", 48 * time.Hour: "2 days", 60 * time.Hour: "2 d 12 h",
-	} {
-		if got := formatDuration(d); got != want {
-			t.Errorf("%v: %q, want %q", d, got, want)
-		}
-	}
-}
-
-func TestFormatPercent(t *testing.T) {
-	for share, want := range map[float64]string{0: "none", 0.0004: "under 0.1 %", 0.077: "7.7 %", 0.47: "47 %", 1: "100 %"} {
-		if got := formatPercent(share); got != want {
-			t.Errorf("%v: %q, want %q", share, got, want)
-		}
-	}
-}
-
-func TestClipText(t *testing.T) {
-	if got := clipText("short"); got != "short" {
-		t.Errorf("%q", got)
-	}
-	long := clipText(strings.Repeat("ü", 300))
-	if n := len([]rune(long)); n != 201 || !strings.HasSuffix(long, "…") {
-		t.Errorf("%d characters, %q", n, long)
-	}
-}
-
-// TestRememberAddress checks that the latest address comes first and that the list
-// does not grow above its limit.
-func TestRememberAddress(t *testing.T) {
-	h := &principalHistory{}
-	for i := range maxAddresses + 4 {
-		h.rememberAddress(string(rune('a' + i)))
-	}
-	if len(h.Addresses) != maxAddresses || h.Addresses[0] != "t" {
-		t.Fatalf("addresses %v", h.Addresses)
-	}
-	if h.knowsAddress("a") || !h.knowsAddress("t") {
-		t.Error("the oldest addresses should be dropped first")
-	}
-	h.rememberAddress("s")
-	h.rememberAddress("")
-	if h.Addresses[0] != "s" || h.Addresses[1] != "t" || len(h.Addresses) != maxAddresses {
-		t.Errorf("addresses %v", h.Addresses)
-	}
-	if (*principalHistory)(nil).knowsAddress("s") {
-		t.Error("a new principal knows no address")
-	}
-}
-
-// TestDecay checks that a sign-in loses half of its weight in a half-life, and that
-// the count does not change.
-func TestDecay(t *testing.T) {
-	var c endpointCounts
-	c.addSignIn("eu-west-1", 0)
-	c.addSignIn("us-west-2", int64(HalfLife/time.Second))
-	if c.At[0].N != 0.5 || c.At[1].N != 1 || c.Seen != 2 || c.At[0].Times != 1 {
-		t.Errorf("counts %+v", c)
-	}
-	if got := c.totalWeight(); got != 1.5 {
-		t.Errorf("total weight %v", got)
-	}
-	if got := c.usualEndpoints(); len(got) != 2 || got[0] != "us-west-2" {
-		t.Errorf("usual endpoints %v", got)
-	}
-	if got := c.decayFactor(0); got != 1 {
-		t.Errorf("an earlier moment changes the weights by %v", got)
-	}
-}
-
-// TestRelatedRules checks which pairs of rules are further evidence when they meet.
-func TestRelatedRules(t *testing.T) {
 	for _, c := range []struct {
-		a, b string
-		want bool
+		name, policy  string
+		make          func(h *trailBuilder) (learnUntil time.Time)
+		observed      string
+		reason, lacks string
 	}{
-		{rule.RootSignin, rule.RootRegional, true},
-		{rule.EndpointNew, rule.EndpointFirstInAccount, true},
-		{rule.EndpointIDCHome, rule.EndpointNew, true},
-		{rule.EndpointNew, rule.EndpointHop, false},
-		{rule.AuthSpray, rule.AuthBruteforce, false},
-		{rule.RootSignin, rule.EndpointForeignHost, false},
+		{"the first that is flagged is the eleventh", "", func(h *trailBuilder) time.Time { return failuresOf(h, 11) }, "11 failures", "11 failures within 60 minutes", "10"},
+		{"one failure", "detections: {auth.bruteforce: {count: 1}}", func(h *trailBuilder) time.Time { failuresOf(h, 1); return time.Time{} }, "1 failure", "1 failure within 60 minutes", "failures"},
+		{"a spray that got in", "detections: {auth.spray: {count: 2}}", func(h *trailBuilder) time.Time {
+			for _, who := range []string{"alice", "bob"} {
+				failed(h.signIn(who, analyzer.Global)).SourceIP = unknownIP
+				h.advance(-59 * time.Minute)
+			}
+			h.signIn("bob", analyzer.Global).SourceIP = unknownIP
+			return h.events[2].Time
+		}, "2 principals", `a success from "198.51.100.9", where 2 principals failed within 60 minutes`, "others"},
+		{"a window of 150 minutes", "detections: {auth.bruteforce: {window: 150m}}", func(h *trailBuilder) time.Time { failuresOf(h, 8); return time.Time{} }, "8 failures", "8 failures within 2 h 30 min", "hours"},
+		{"a window that is not in whole minutes", "detections: {auth.bruteforce: {window: 2h59m59s}}", func(h *trailBuilder) time.Time { failuresOf(h, 8); return time.Time{} }, "8 failures", "8 failures within 3 hours", ""},
+		{"a window of seconds", "detections: {auth.bruteforce: {window: 90s, count: 1}}", func(h *trailBuilder) time.Time { failuresOf(h, 1); return time.Time{} }, "1 failure", "1 failure within 90 seconds", ""},
+		{"root, nobody knows how", "", func(h *trailBuilder) time.Time {
+			asRoot(h.signIn("", analyzer.Global)).Outcome = signin.OutcomeUnknown
+			return time.Time{}
+		},
+			"global", "tried to sign in with an unknown outcome from", "failed"},
+		{"sign-ins at an endpoint that is not known, then one that is", "", func(h *trailBuilder) time.Time {
+			h.signIn("bob", "eu-west-1")
+			h.signIns(180, "bob", "us-west-2")
+			for range 30 {
+				h.signIn("alice", "us-east-1").Host = ""
+			}
+			h.signIn("alice", "eu-west-1")
+			return h.events[211].Time
+		}, "eu-west-1", "first sign-in of this principal whose endpoint is known came through eu-west-1", "this principal came"},
+		{"the same among others", "detections: {endpoint.new: {threshold: 3}}", func(h *trailBuilder) time.Time {
+			h.signIns(20, "bob", "us-west-2")
+			for range 30 {
+				h.signIn("alice", "us-east-1").Host = ""
+			}
+			h.signIns(4, "alice", "eu-west-1")
+			h.advance(3 * time.Hour)
+			h.signIn("alice", "us-west-2")
+			return h.events[54].Time
+		}, "us-west-2", "first sign-in at us-west-2 in 5 whose endpoint is known", ""},
+		{"the account's share counts what the counts count", "", func(h *trailBuilder) time.Time {
+			h.signIns(60, "bob", "us-west-2")
+			h.advance(540 * 24 * time.Hour)
+			h.signIns(60, "alice", "eu-west-1")
+			h.signIn("alice", "us-west-2")
+			return h.events[120].Time
+		}, "us-west-2", "50 % of account", ""},
+		{"more addresses than are remembered", "", func(h *trailBuilder) time.Time {
+			h.signIns(20, "bob", "us-west-2")
+			for i := range 40 {
+				h.signIn("alice", "eu-west-1").SourceIP = fmt.Sprint("192.0.2.", 100+i%20)
+			}
+			h.signIn("alice", "us-west-2").SourceIP = "192.0.2.100"
+			return time.Time{}
+		}, "us-west-2", "first sign-in at us-west-2 in 41", "is new for"},
 	} {
-		if relatedRules(c.a, c.b) != c.want || relatedRules(c.b, c.a) != c.want {
-			t.Errorf("%s and %s: want %v", c.a, c.b, c.want)
-		}
-	}
-}
-
-// TestForgetFailures checks that only failures outside the longest window are dropped.
-func TestForgetFailures(t *testing.T) {
-	now := int64(rule.MaxWindow/time.Second) + 100
-	b := &Baseline{}
-	b.prepareMaps()
-	b.hidden["old"], b.hidden["new"] = []int64{50, 99}, []int64{50, 100}
-	b.sources["old"] = &addressFailures{Fails: []failedAttempt{{"a", 99}}}
-	b.sources["new"] = &addressFailures{Fails: []failedAttempt{{"a", 99}}, Hidden: []int64{100}}
-	b.forgetFailures(now)
-	if b.hidden["old"] != nil || b.hidden["new"] == nil || b.sources["old"] != nil || b.sources["new"] == nil {
-		t.Errorf("hidden %v, sources %v", b.hidden, b.sources)
-	}
-	if n := countSince([]int64{1, 2, 3}, 2); n != 2 {
-		t.Errorf("%d moments", n)
-	}
-	if got := dropOlder([]int64{1, 2, 3}, 2); len(got) != 2 || got[0] != 2 {
-		t.Errorf("moments %v", got)
+		t.Run(c.name, func(t *testing.T) {
+			h := newTrail()
+			j := &detect.Detector{LearnUntil: c.make(h)}
+			if c.policy != "" {
+				j.Policy = parsePolicy(t, c.policy)
+			}
+			found := detectAll(j, h.events)
+			if len(found) != 1 {
+				t.Fatalf("found %v", summarize(found))
+			}
+			f := found[0]
+			if f.Observed != c.observed || !strings.Contains(f.Reason, c.reason) || c.lacks != "" && strings.Contains(f.Reason, c.lacks) {
+				t.Errorf("observed %q, reason %q", f.Observed, f.Reason)
+			}
+		})
 	}
 }

@@ -2,8 +2,8 @@ package rule
 
 import "time"
 
-// A baseline keeps at most this much. A policy cannot set a larger count or
-// window for a rule.
+// How much a baseline remembers at most. A policy cannot set a count or a window
+// beyond it.
 const (
 	MaxFailures   = 1000    // failures of one principal, and from one address
 	MaxWindow     = 7 * day // how far back failures are counted

@@ -1,8 +1,12 @@
+// Package rule lists the rules of findings with their default settings. In come
+// ids, out come families, severities, thresholds and how far a policy may tune
+// them. It imports nothing of the module, so that policies and detection can share
+// it.
 package rule
 
 import "time"
 
-// The ids of the rules. They stand in outputs and in policy files, so they do not
+// The ids of the rules. Outputs and policy files contain them, so they do not
 // change.
 const (
 	EndpointPolicy         = "endpoint.policy"
@@ -25,7 +29,7 @@ const (
 // one finding.
 type Family uint8
 
-// The families. PlaceFamily holds the rules about the endpoint and about root.
+// The families. PlaceFamily contains the rules about the endpoint and about root.
 const (
 	PlaceFamily Family = iota
 	MFAFamily
@@ -53,8 +57,8 @@ const (
 )
 
 // All lists the rules. If several rules of a family match one sign-in with the same
-// severity, the one that is first in this list leads. The slice is the caller's
-// own. The settings mean:
+// severity, the finding takes the first in this list. The caller owns the slice.
+// The settings mean:
 //
 //	endpoint.idc-home          Count: people whose sign-ins make a pair of home and endpoint ordinary
 //	endpoint.first-in-account  Count: sign-ins that an account must have had
@@ -84,8 +88,7 @@ func All() []Spec {
 	}
 }
 
-// IDs lists the ids of all rules in the order of All. The slice is the caller's
-// own.
+// IDs lists the ids of all rules in the order of All. The caller owns the slice.
 func IDs() []string {
 	var ids []string
 	for _, r := range All() {

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Severity grades a finding. The zero Severity stands for the default of a rule
-// where a policy may set a severity.
+// Severity says how serious a finding is. The zero Severity means that none was
+// given. In a setting it means the default.
 type Severity uint8
 
-// The values of the severity column, rising.
+// The values of the severity column, from the least to the most serious.
 const (
 	Low Severity = iota + 1
 	Medium
@@ -17,7 +17,7 @@ const (
 	Critical
 )
 
-// String gives the word of the severity column, "none" for the zero Severity.
+// String returns the word of the severity column, and "none" for the zero Severity.
 func (s Severity) String() string {
 	switch s {
 	case Low:
@@ -32,8 +32,8 @@ func (s Severity) String() string {
 	return "none"
 }
 
-// ParseSeverity reads the word that String gives, in any letter case. It does not
-// accept "none", the word of the zero Severity.
+// ParseSeverity reads a word that String returns, in any letter case. It returns an
+// error for any other word, and for "none" too.
 func ParseSeverity(s string) (Severity, error) {
 	for v := Low; v <= Critical; v++ {
 		if strings.EqualFold(s, v.String()) {
