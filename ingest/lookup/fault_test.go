@@ -363,7 +363,7 @@ func TestRoleWithdrawn(t *testing.T) {
 		}
 		fill(server, own, "us-east-1", 160)
 		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{role(server, own)}, Now: now}, ingest.Window{}, nil)
-		if len(got.skips) != 1 || !strings.HasPrefix(got.skips[0].Err.Error(), "sts:AssumeRole: AccessDenied ") {
+		if len(got.skips) != 1 || !strings.HasPrefix(got.skips[0].Err.Error(), "access denied, sts:AssumeRole is needed: AccessDenied ") {
 			t.Errorf("skips %v, want one of sts:AssumeRole", got.skips)
 		}
 	})

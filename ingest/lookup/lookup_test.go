@@ -168,7 +168,7 @@ func TestRefusals(t *testing.T) {
 		says  string
 		read  int // sign-ins
 	}{
-		{"denied", all(cloudtrail.Fault{Code: cloudtrail.AccessDenied}), ingest.CauseDenied, "cloudtrail:LookupEvents: AccessDeniedException", 60},
+		{"denied", all(cloudtrail.Fault{Code: cloudtrail.AccessDenied}), ingest.CauseDenied, "cloudtrail:LookupEvents is needed: AccessDeniedException", 60},
 		{"not enabled", all(cloudtrail.Fault{Code: cloudtrail.UnrecognizedClient}), ingest.CauseDenied, "may not be enabled", 60},
 		{"never answers", cloudtrail.Rule{}, ingest.CauseTransport, "no page for 10m0s", 60},
 		{"throttles for ever", all(cloudtrail.Fault{Code: cloudtrail.Throttling}), ingest.CauseThrottled, `no page for 10m0s, the last answer: ThrottlingException "Rate exceeded"`, 60},
