@@ -217,8 +217,8 @@ func (b *Baseline) learnSignIn(obs *observation) {
 	}
 }
 
-// countsFor returns the counts of a key. It adds empty ones to the map if there
-// are none.
+// countsFor returns the counts of a key. It adds empty ones to a map
+// without them.
 func countsFor(m map[string]*endpointCounts, key string) *endpointCounts {
 	t := m[key]
 	if t == nil {

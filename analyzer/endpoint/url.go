@@ -28,7 +28,7 @@ type URL struct {
 // or without a scheme. It reads the URL as the server would. So user information
 // and the fragment have no effect, but Reasons mentions them. The error means
 // that the text is not an http or https URL with a host. For a host outside AWS
-// there is no error: the result has a Foreign Host and ScopeUnknown.
+// the function does not fail: the result has a Foreign Host and ScopeUnknown.
 //
 // The rules are those of the IAM User Guide ("How IAM users sign in to your AWS
 // account") and of the CloudTrail User Guide ("AWS Management Console sign-in
@@ -100,7 +100,7 @@ type urlReading struct {
 	*URL
 	table        region.Table
 	path         string        // clean path with a leading slash
-	queryRegions string        // the region parameters, joined; empty if there are none
+	queryRegions string        // the region parameters, joined; empty without them
 	queryRegion  region.Region // the Region that they name, if it is in this partition
 }
 

@@ -1,3 +1,14 @@
+// Package policy reads a policy file and decides for each sign-in whether its
+// endpoint was expected.
+//
+// Parse takes the YAML of a file and a table of Regions. It returns a Policy, or
+// Problems with a line and a column each. Policy.Decide takes an event and returns
+// a Decision: the rule that judged it, its line, its severity, and why a sign-in
+// was not judged. A Tally counts what each rule did. Settings for the rules of
+// findings are in Policy too.
+//
+// A Policy does not change, so goroutines may share it. A Tally belongs to one
+// goroutine.
 package policy
 
 import (

@@ -118,7 +118,7 @@ func (e *accountSession) identifyAccount(ctx context.Context, role string) (part
 	if role != "" {
 		parts := strings.SplitN(role, ":", 6)
 		if len(parts) != 6 || parts[4] == "" {
-			return "", fmt.Errorf("role %q is no ARN of an account's role", role)
+			return "", fmt.Errorf("role %q is not the ARN of a role", role)
 		}
 		partition, e.id = parts[1], parts[4]
 		_, err := e.cache.Retrieve(ctx)

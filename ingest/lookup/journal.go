@@ -106,7 +106,7 @@ func quoteWindow(asked string) string {
 	return from + " " + to
 }
 
-// readHeader reads FILE; nil where there is none.
+// readHeader reads FILE; nil if FILE does not exist.
 func readHeader(path string) (*resumeHeader, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -119,7 +119,7 @@ func readHeader(path string) (*resumeHeader, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&h); err != nil {
-		return nil, &ResumeError{path, fmt.Sprintf("it is no resume file: %v", err)}
+		return nil, &ResumeError{path, fmt.Sprintf("it is not a resume file: %v", err)}
 	}
 	return &h, nil
 }
@@ -168,8 +168,8 @@ func openJournal(path string, asked resumeHeader) (*pageJournal, error) {
 	return &pageJournal{file: f}, nil
 }
 
-// openPages opens FILE.pages as it goes with FILE. Where there is no FILE, it
-// is nil, or what a crash has left: a title, or nothing at all.
+// openPages opens FILE.pages as it goes with FILE. If FILE does not exist, h
+// is nil, and FILE.pages is what a crash has left: a title, or nothing at all.
 func openPages(path string, h *resumeHeader) (*os.File, error) {
 	name := filepath.Base(path) + pagesSuffix
 	f, err := os.OpenFile(path+pagesSuffix, os.O_RDWR, 0)
@@ -342,7 +342,7 @@ func (s *Source) JournalFiles() []string {
 }
 
 // Forget removes the resume file and its pages, once their sign-ins have gone
-// where they were to go. That there are none is no error.
+// where they were to go. Files that do not exist are not an error.
 func (s *Source) Forget() error {
 	for _, path := range s.JournalFiles() {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -64,7 +64,7 @@ func readPage(s *record.Scanner, all []lookupEvent, origin string) (pageReading,
 			}
 			out.events = append(out.events, e)
 		}
-		// What the API calls a sign-in and is none was written by another
+		// What the API calls a sign-in although it is not one was written by another
 		// service under the same name; without a record, it is lost.
 		if found == 0 && (it.EventSource == "" || it.EventSource == eventSource) {
 			out.skips = append(out.skips, &ingest.SkipError{Cause: ingest.CauseRecord, Origin: origin, Record: true,

@@ -197,7 +197,7 @@ func (r *regionWalk) sendRequest(ctx context.Context, left time.Duration) (pageA
 	return pageAnswer{events: lookupEvents(out.Events), next: aws.ToString(out.NextToken)}, nil
 }
 
-// restartPaging begins anew behind the oldest event: the token is no longer good.
+// restartPaging begins anew behind the oldest event: the token is not good any more.
 // Events come newest first, so nothing newer is missing.
 func (r *regionWalk) restartPaging() {
 	r.token = ""

@@ -13,7 +13,7 @@ type pageAnswer struct {
 	next   string // the token; empty: it is the last page
 }
 
-// Answers that are no pages.
+// Answers that are not pages.
 var (
 	errEmptyAnswer = errors.New("the answer holds no page")
 	errStuck       = errors.New("the page names itself as the next one")

@@ -151,8 +151,8 @@ func TestResumeRefuses(t *testing.T) {
 		{"other Regions", func(s *lookup.Source) { s.Regions = []string{"us-east-1"} }, "the Regions named [], not [us-east-1]"},
 		{"another account", func(s *lookup.Source) { s.Accounts = []lookup.Account{role(server, other)} }, "the accounts [111122223333], not [444455556666]"},
 		{"cut", func(s *lookup.Source) { s.Clamp = true }, "cutting the window"},
-		{"a foreign file", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "foreign") }, "it is no resume file"},
-		{"no JSON", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "text") }, "it is no resume file"},
+		{"a foreign file", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "foreign") }, "it is not a resume file"},
+		{"no JSON", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "text") }, "it is not a resume file"},
 		{"pages of another run", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "mixed") }, "mixed.pages is not of the same run"},
 		{"pages lost", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "empty") }, "empty.pages is not of the same run"},
 	} {
