@@ -27,8 +27,8 @@ type URL struct {
 // ParseURL applies the documented rules to a sign-in URL, or to a bare host with
 // or without a scheme. It reads the URL as the server would. So user information
 // and the fragment have no effect, but Reasons mentions them. The error means
-// that the text is not an http or https URL with a host. For a host outside AWS
-// there is no error: the result has a Foreign Host and ScopeUnknown.
+// that the text is not an http or https URL with a host. A host outside AWS
+// is not an error: the result has a Foreign Host and ScopeUnknown.
 //
 // The rules are those of the IAM User Guide ("How IAM users sign in to your AWS
 // account") and of the CloudTrail User Guide ("AWS Management Console sign-in
