@@ -1,14 +1,8 @@
-// Package policy reads a policy file and decides for each sign-in whether its
-// endpoint was expected.
-//
-// Parse takes the YAML of a file and a table of Regions. It returns a Policy, or
-// Problems with a line and a column each. Policy.Decide takes an event and returns
-// a Decision: the rule that judged it, its line, its severity, and why a sign-in
-// was not judged. A Tally counts what each rule did. Settings for the rules of
-// findings are in Policy too.
-//
-// A Policy does not change, so goroutines may share it. A Tally belongs to one
-// goroutine.
+// Package policy decides which sign-in endpoints a person may use. It reads a policy
+// file and returns a Policy, or every mistake in the file with its line and column.
+// A Policy takes a sign-in with its verdict and returns a Decision. The package does
+// no I/O and reads no clock. It does not import package detect, because rules of
+// findings use policies and not the other way round.
 package policy
 
 import (
