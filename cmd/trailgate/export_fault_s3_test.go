@@ -75,8 +75,8 @@ func TestFaultyBucket(t *testing.T) {
 		wins  bool     // the run succeeds
 		words []string // of its error
 	}{
-		"denied from":                  {do: denied, ever: true, words: []string{"denied (s3:", "grant s3:"}},
-		"put denied from":              {do: onlyMethod(http.MethodPut, denied), ever: true, words: []string{"denied (s3:PutObject)", "grant s3:PutObject"}},
+		"denied from":                  {do: denied, ever: true, words: []string{"access denied, s3:", "grant s3:"}},
+		"put denied from":              {do: onlyMethod(http.MethodPut, denied), ever: true, words: []string{"access denied, s3:PutObject is needed", "grant s3:PutObject"}},
 		"500 at":                       {do: answerError("InternalError", http.StatusInternalServerError), wins: true},
 		"503 from":                     {do: answerError("SlowDown", http.StatusServiceUnavailable), slow: true, ever: true, words: []string{"SlowDown"}},
 		"carried out, but 500 at":      {do: doThenAnswer(answerError("InternalError", http.StatusInternalServerError)), wins: true},

@@ -27,16 +27,16 @@ import (
 	"trailgate/ingest/lookup"
 )
 
-// instead answers some requests in the stand-in's place: those for which it
-// gives a response.
-type instead struct {
+// answeringTransport answers some requests itself. It passes on those for which answer
+// returns neither a response nor an error.
+type answeringTransport struct {
 	next   http.RoundTripper
 	mu     *sync.Mutex
 	n      map[string]int // requests by operation
 	answer func(op string, n int, r *http.Request) (*http.Response, error)
 }
 
-func (i instead) RoundTrip(r *http.Request) (*http.Response, error) {
+func (i answeringTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
@@ -59,33 +59,34 @@ func (i instead) RoundTrip(r *http.Request) (*http.Response, error) {
 	return i.next.RoundTrip(r)
 }
 
-// bent is a configuration that leads to the stand-in but for those answers.
-func bent(s *cloudtrail.Server, answer func(op string, n int, r *http.Request) (*http.Response, error)) aws.Config {
-	cfg := config(s)
-	cfg.HTTPClient = &http.Client{Transport: instead{s, &sync.Mutex{}, map[string]int{}, answer}}
+// configWithAnswers is a configuration for the stand-in, with some answers replaced.
+func configWithAnswers(s *cloudtrail.Server, answer func(op string, n int, r *http.Request) (*http.Response, error)) aws.Config {
+	cfg := serverConfig(s)
+	cfg.HTTPClient = &http.Client{Transport: answeringTransport{s, &sync.Mutex{}, map[string]int{}, answer}}
 	return cfg
 }
 
-// response is one that is not the stand-in's.
-func response(r *http.Request, status int, body io.Reader) *http.Response {
+// makeResponse makes a response that does not come from the stand-in.
+func makeResponse(r *http.Request, status int, body io.Reader) *http.Response {
 	return &http.Response{Status: http.StatusText(status), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, ContentLength: -1, Body: io.NopCloser(body), Request: r}
 }
 
-// endless repeats a text and counts what was read of it.
-type endless struct {
+// endlessReader repeats a text and counts the bytes that were read.
+type endlessReader struct {
 	text string
 	at   int64
 }
 
-func (e *endless) Read(p []byte) (int, error) {
+func (e *endlessReader) Read(p []byte) (int, error) {
 	n := copy(p, e.text[e.at%int64(len(e.text)):])
 	e.at += int64(n)
 	return n, nil
 }
 
-// TestHollowAnswers takes nothing for the end of the window that is none.
-func TestHollowAnswers(t *testing.T) {
+// TestAnswersWithoutPage checks that an answer without a page is not taken for the last
+// page.
+func TestAnswersWithoutPage(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
 		whole      bool // it is a page
@@ -98,15 +99,15 @@ func TestHollowAnswers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for _, last := range []int{2, 1 << 30} {
 					server := &cloudtrail.Server{}
-					want := fill(server, own, "us-east-1", 60)
-					cfg := bent(server, func(op string, n int, r *http.Request) (*http.Response, error) {
+					want := addSignIns(server, ownAccount, "us-east-1", 60)
+					cfg := configWithAnswers(server, func(op string, n int, r *http.Request) (*http.Response, error) {
 						if op == "LookupEvents" && n >= 2 && n <= last {
-							return response(r, http.StatusOK, strings.NewReader(c.body)), nil
+							return makeResponse(r, http.StatusOK, strings.NewReader(c.body)), nil
 						}
 						return nil, nil
 					})
-					got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Now: clock(today())}, ingest.Window{}, nil)
-					addsUp(t, got)
+					got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Now: clockFrom(today())}, ingest.Window{}, nil)
+					checkCoverage(t, got)
 					switch {
 					case c.whole || last > 2:
 						wantIDs(t, want[:50], got.ids)
@@ -122,19 +123,19 @@ func TestHollowAnswers(t *testing.T) {
 	}
 }
 
-// TestEndlessAnswer reads no more of an answer than a page can be.
+// TestEndlessAnswer checks that an endless answer is cut.
 func TestEndlessAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &cloudtrail.Server{}
-		want := fill(server, own, "us-east-1", 60)
-		body := &endless{text: `{"EventId":"` + strings.Repeat("x", 1<<16) + `"},`}
-		cfg := bent(server, func(op string, n int, r *http.Request) (*http.Response, error) {
+		want := addSignIns(server, ownAccount, "us-east-1", 60)
+		body := &endlessReader{text: `{"EventId":"` + strings.Repeat("x", 1<<16) + `"},`}
+		cfg := configWithAnswers(server, func(op string, n int, r *http.Request) (*http.Response, error) {
 			if op == "LookupEvents" && n == 2 {
-				return response(r, http.StatusOK, io.MultiReader(strings.NewReader(`{"Events":[`), body)), nil
+				return makeResponse(r, http.StatusOK, io.MultiReader(strings.NewReader(`{"Events":[`), body)), nil
 			}
 			return nil, nil
 		})
-		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Now: clock(today())}, ingest.Window{}, nil)
+		got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Now: clockFrom(today())}, ingest.Window{}, nil)
 		wantIDs(t, want, got.ids)
 		if got.err != nil || len(got.skips) > 0 || body.at > 64<<20 {
 			t.Errorf("ended with %v, skips %v, after %d bytes", got.err, got.skips, body.at)
@@ -142,8 +143,8 @@ func TestEndlessAnswer(t *testing.T) {
 	})
 }
 
-// TestPagesWithoutEnd leaves a Region that answers and answers and never comes
-// to the window's beginning.
+// TestPagesWithoutEnd checks that a Region is given up if its pages never reach the
+// beginning of the window.
 func TestPagesWithoutEnd(t *testing.T) {
 	page := func(next string, ids ...string) string {
 		type event struct {
@@ -153,7 +154,7 @@ func TestPagesWithoutEnd(t *testing.T) {
 		}
 		events := []event{}
 		for i, id := range ids {
-			e := signIn(id, own, "us-east-1", today().Add(-time.Duration(i+1)*time.Hour))
+			e := makeSignIn(id, ownAccount, "us-east-1", today().Add(-time.Duration(i+1)*time.Hour))
 			events = append(events, event{id, e.Name, e.Source, e.Time.Unix(), e.Record})
 		}
 		b, err := json.Marshal(map[string]any{"Events": events, "NextToken": next})
@@ -165,8 +166,8 @@ func TestPagesWithoutEnd(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer func(n int, token string) string
-		events int           // that are different
-		within time.Duration // it is left
+		events int           // different ones; -1: any number
+		within time.Duration // the Region is given up
 	}{
 		{"a token that names itself", func(int, string) string { return page("A", "1", "2") }, 2, 6 * time.Minute},
 		{"two tokens in turn", func(_ int, token string) string { return page(map[string]string{"A": "B"}[token]+"A", "1", "2") }, 2, 6 * time.Minute},
@@ -177,7 +178,7 @@ func TestPagesWithoutEnd(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &cloudtrail.Server{}
-				cfg := bent(server, func(op string, n int, r *http.Request) (*http.Response, error) {
+				cfg := configWithAnswers(server, func(op string, n int, r *http.Request) (*http.Response, error) {
 					var in struct{ NextToken string }
 					if op != "LookupEvents" {
 						return nil, nil
@@ -185,12 +186,12 @@ func TestPagesWithoutEnd(t *testing.T) {
 					if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 						return nil, err
 					}
-					return response(r, http.StatusOK, strings.NewReader(c.answer(n, in.NextToken))), nil
+					return makeResponse(r, http.StatusOK, strings.NewReader(c.answer(n, in.NextToken))), nil
 				})
 				path := filepath.Join(t.TempDir(), "state")
 				began := time.Now()
-				src := &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Regions: []string{"us-east-1"}, Now: clock(today()), ResumeFile: path, Asked: "90d"}
-				got := read(t.Context(), src, ingest.Window{}, nil)
+				src := &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Regions: []string{"us-east-1"}, Now: clockFrom(today()), ResumeFile: path, Asked: "90d"}
+				got := readAll(t.Context(), src, ingest.Window{}, nil)
 				if took := time.Since(began); len(got.skips) != 1 || got.skips[0].Cause != ingest.CauseTransport || took > c.within {
 					t.Errorf("ended with %v, skips %v, after %v", got.err, got.skips, took)
 				}
@@ -211,8 +212,8 @@ func TestPagesWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestDenseSecond puts more events than fit on a page into one second of a
-// Region that takes none of its own tokens: it is left, with what it gave.
+// TestDenseSecond puts more events into one second than fit on a page. The Region refuses
+// each of its own tokens. So it is given up, and the events that it gave are kept.
 func TestDenseSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &cloudtrail.Server{Hook: func(c cloudtrail.Call) (f cloudtrail.Fault) {
@@ -222,28 +223,28 @@ func TestDenseSecond(t *testing.T) {
 			return f
 		}}
 		for i := range 70 {
-			server.Add(own, "us-east-1", signIn(fmt.Sprint(i), own, "us-east-1", today().Add(-time.Hour)))
+			server.Add(ownAccount, "us-east-1", makeSignIn(fmt.Sprint(i), ownAccount, "us-east-1", today().Add(-time.Hour)))
 		}
-		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: clock(today())}, ingest.Window{}, nil)
-		addsUp(t, got)
+		got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: clockFrom(today())}, ingest.Window{}, nil)
+		checkCoverage(t, got)
 		if len(got.ids) != 50 || len(got.skips) != 1 || got.skips[0].Cause != ingest.CauseTransport {
 			t.Errorf("%d sign-ins, skips %v", len(got.ids), got.skips)
 		}
 	})
 }
 
-// TestWrongClock has a clock that is years off: AWS refuses the signature, and
-// the SDK learns the time from the answer.
+// TestWrongClock uses a clock that is wrong by years. AWS refuses the signature, and the
+// SDK learns the time from the answer.
 func TestWrongClock(t *testing.T) {
 	for _, code := range []string{"InvalidSignatureException", "RequestTimeTooSkewed", "RequestExpired"} {
 		t.Run(code, func(t *testing.T) {
 			for _, stubborn := range []bool{false, true} {
 				synctest.Test(t, func(t *testing.T) {
-					now := clock(today())
+					now := clockFrom(today())
 					server := &cloudtrail.Server{}
-					want := fill(server, own, "us-east-1", 160)
+					want := addSignIns(server, ownAccount, "us-east-1", 160)
 					asked := 0
-					cfg := bent(server, func(op string, _ int, r *http.Request) (*http.Response, error) {
+					cfg := configWithAnswers(server, func(op string, _ int, r *http.Request) (*http.Response, error) {
 						if op != "LookupEvents" {
 							return nil, nil
 						}
@@ -255,11 +256,11 @@ func TestWrongClock(t *testing.T) {
 						if !stubborn && now().Sub(signed).Abs() < 5*time.Minute {
 							return nil, nil
 						}
-						out := response(r, http.StatusBadRequest, strings.NewReader(fmt.Sprintf(`{"__type":%q,"message":"Signature expired"}`, code)))
+						out := makeResponse(r, http.StatusBadRequest, strings.NewReader(fmt.Sprintf(`{"__type":%q,"message":"Signature expired"}`, code)))
 						out.Header.Set("Date", now().UTC().Format(http.TimeFormat))
 						return out, nil
 					})
-					got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Now: now}, ingest.Window{}, nil)
+					got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Now: now}, ingest.Window{}, nil)
 					if !stubborn {
 						wantIDs(t, want, got.ids)
 						return
@@ -273,8 +274,8 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
-// TestShutDoors tells apart why an account cannot be entered.
-func TestShutDoors(t *testing.T) {
+// TestAccountErrors checks the causes and words for an account that cannot be opened.
+func TestAccountErrors(t *testing.T) {
 	gate := make(chan struct{})
 	refuse := func(status int, code string) func(string, int, *http.Request) (*http.Response, error) {
 		return func(op string, _ int, r *http.Request) (*http.Response, error) {
@@ -285,7 +286,7 @@ func TestShutDoors(t *testing.T) {
 			if code != "" {
 				body = "<ErrorResponse><Error><Code>" + code + "</Code><Message>so it is</Message></Error></ErrorResponse>"
 			}
-			return response(r, status, strings.NewReader(body)), nil
+			return makeResponse(r, status, strings.NewReader(body)), nil
 		}
 	}
 	for _, c := range []struct {
@@ -317,21 +318,21 @@ func TestShutDoors(t *testing.T) {
 				defer synctest.Wait()
 				defer close(gate)
 				server := &cloudtrail.Server{}
-				fill(server, own, "us-east-1", 1)
-				cfg, arn := bent(server, c.answer), "arn:aws:iam::"+own+":role/audit"
+				addSignIns(server, ownAccount, "us-east-1", 1)
+				cfg, arn := configWithAnswers(server, c.answer), "arn:aws:iam::"+ownAccount+":role/audit"
 				if c.none {
 					cfg.Credentials = aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 						return aws.Credentials{}, &smithy.OperationError{ServiceID: "ec2imds", OperationName: "GetMetadata", Err: errors.New("no EC2 IMDS role found")}
 					}))
 				}
 				cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), arn))
-				got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: cfg, Role: arn}}, Now: clock(today())}, ingest.Window{}, nil)
+				got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: cfg, Role: arn}}, Now: clockFrom(today())}, ingest.Window{}, nil)
 				if len(got.skips) != 1 || got.skips[0].Cause != c.cause || !strings.Contains(got.skips[0].Err.Error(), c.says) {
 					t.Fatalf("skips %v, want one for %s with %q", got.skips, c.cause, c.says)
 				}
 				text := got.err.Error()
 				if hint := strings.Contains(text, "get credentials") || strings.Contains(text, "failed to refresh cached credentials"); hint != c.none {
-					t.Errorf("the error speaks of missing credentials: %q", text)
+					t.Errorf("whether the error says that credentials are missing: %q", text)
 				}
 				var denied *answer.DeniedError
 				if errors.As(got.err, &denied); (denied != nil) != (c.action != "") || denied != nil && denied.Action != c.action {
@@ -346,11 +347,10 @@ func TestShutDoors(t *testing.T) {
 	}
 }
 
-// TestRoleWithdrawn refuses the role when its credentials have expired on the
-// way.
+// TestRoleWithdrawn lets the credentials of a role expire, and then refuses the role.
 func TestRoleWithdrawn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		server := &cloudtrail.Server{Clock: now}
 		server.Hook = func(c cloudtrail.Call) (f cloudtrail.Fault) {
 			switch {
@@ -361,23 +361,23 @@ func TestRoleWithdrawn(t *testing.T) {
 			}
 			return f
 		}
-		fill(server, own, "us-east-1", 160)
-		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{role(server, own)}, Now: now}, ingest.Window{}, nil)
-		if len(got.skips) != 1 || !strings.HasPrefix(got.skips[0].Err.Error(), "sts:AssumeRole: AccessDenied ") {
+		addSignIns(server, ownAccount, "us-east-1", 160)
+		got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{accountWithRole(server, ownAccount)}, Now: now}, ingest.Window{}, nil)
+		if len(got.skips) != 1 || !strings.HasPrefix(got.skips[0].Err.Error(), "access denied, sts:AssumeRole is needed: AccessDenied ") {
 			t.Errorf("skips %v, want one of sts:AssumeRole", got.skips)
 		}
 	})
 }
 
-// TestHangingIdentity lets GetCallerIdentity use up its time: ListRegions has
-// one of its own.
+// TestHangingIdentity lets GetCallerIdentity hang. ListRegions still works, because it has
+// a timeout of its own.
 func TestHangingIdentity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		server := &cloudtrail.Server{Clock: now, Hook: cloudtrail.Rules(
 			cloudtrail.Rule{Op: cloudtrail.GetCallerIdentity, Fault: cloudtrail.Fault{Gate: make(chan struct{})}})}
-		want := fill(server, own, "us-east-1", 60)
-		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now}, ingest.Window{}, nil)
+		want := addSignIns(server, ownAccount, "us-east-1", 60)
+		got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: now}, ingest.Window{}, nil)
 		wantIDs(t, want, got.ids)
 		if got.err != nil || got.cov.Listed != 1 || !strings.Contains(strings.Join(got.cov.Remarks, "\n"), "all that are enabled") {
 			t.Errorf("ended with %v, listed %d, remarks %q", got.err, got.cov.Listed, got.cov.Remarks)

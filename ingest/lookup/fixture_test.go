@@ -21,24 +21,24 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// The accounts of the tests; the first is the caller's own.
+// The accounts of the tests. The first is the account of the caller.
 const (
-	own   = "111122223333"
-	other = "444455556666"
+	ownAccount   = "111122223333"
+	otherAccount = "444455556666"
 )
 
-// clock is a clock that goes with the process's, and begins when it is made at
-// the time given.
-func clock(at time.Time) func() time.Time {
+// clockFrom makes a clock that shows this time now, and then runs like the clock of the
+// process.
+func clockFrom(at time.Time) func() time.Time {
 	began := time.Now()
 	return func() time.Time { return at.Add(time.Since(began)) }
 }
 
-// today is when the tests begin.
+// today is the time at which the tests begin.
 func today() time.Time { return time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC) }
 
-// config is a configuration that leads to the stand-in.
-func config(s *cloudtrail.Server) aws.Config {
+// serverConfig is a configuration for the stand-in.
+func serverConfig(s *cloudtrail.Server) aws.Config {
 	return aws.Config{
 		Region:       "us-east-1",
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secretEXAMPLE", ""),
@@ -47,39 +47,39 @@ func config(s *cloudtrail.Server) aws.Config {
 	}
 }
 
-// role is an account that is entered by a role.
-func role(s *cloudtrail.Server, account string) lookup.Account {
-	cfg := config(s)
+// accountWithRole is an account that is opened with a role.
+func accountWithRole(s *cloudtrail.Server, account string) lookup.Account {
+	cfg := serverConfig(s)
 	arn := "arn:aws:iam::" + account + ":role/audit"
 	cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), arn))
 	return lookup.Account{Config: cfg, Role: arn}
 }
 
-// signIn is an event of the Event history.
-func signIn(id, account, region string, at time.Time) cloudtrail.Event {
+// makeSignIn makes an event of the Event history.
+func makeSignIn(id, account, region string, at time.Time) cloudtrail.Event {
 	record := fmt.Sprintf(`{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","accountId":%q,"arn":"arn:aws:iam::%s:user/dana","userName":"dana"},`+
 		`"eventTime":%q,"eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","awsRegion":%q,"sourceIPAddress":"192.0.2.7",`+
 		`"responseElements":{"ConsoleLogin":"Success"},"eventID":%q,"recipientAccountId":%q}`, account, account, at.Format(time.RFC3339), region, id, account)
 	return cloudtrail.Event{ID: id, Name: "ConsoleLogin", Source: "signin.amazonaws.com", Username: "dana", ReadOnly: "false", Time: at, Record: record}
 }
 
-// fill puts so many sign-ins into a Region, a minute apart, and among them as
-// many events that are none. It gives the ids of the sign-ins.
-func fill(s *cloudtrail.Server, account, region string, n int) []string {
+// addSignIns adds n sign-ins to a Region, one each minute, and as many other events. It
+// returns the ids of the sign-ins.
+func addSignIns(s *cloudtrail.Server, account, region string, n int) []string {
 	var ids []string
 	for i := range n {
 		at := today().Add(-time.Duration(i+1) * time.Minute)
 		id := fmt.Sprintf("%s-%s-%04d", account, region, i)
 		ids = append(ids, id)
-		noise := signIn("noise-"+id, account, region, at)
+		noise := makeSignIn("noise-"+id, account, region, at)
 		noise.Name, noise.Record = "CheckMfa", strings.ReplaceAll(noise.Record, "ConsoleLogin", "CheckMfa")
-		s.Add(account, region, signIn(id, account, region, at), noise)
+		s.Add(account, region, makeSignIn(id, account, region, at), noise)
 	}
 	return ids
 }
 
-// outcome is all that an iteration gave.
-type outcome struct {
+// runResult is all that an iteration has yielded.
+type runResult struct {
 	events []signin.Event
 	ids    []string // sorted
 	skips  []*ingest.SkipError
@@ -87,9 +87,9 @@ type outcome struct {
 	cov    ingest.Coverage
 }
 
-// read iterates to the end, or until stop says so.
-func read(ctx context.Context, src *lookup.Source, w ingest.Window, stop func(n int) bool) outcome {
-	var out outcome
+// readAll iterates to the end, or until stop returns true.
+func readAll(ctx context.Context, src *lookup.Source, w ingest.Window, stop func(n int) bool) runResult {
+	var out runResult
 	stream := src.Open(ctx, w)
 	for e, err := range stream.Events() {
 		var skip *ingest.SkipError
@@ -111,7 +111,7 @@ func read(ctx context.Context, src *lookup.Source, w ingest.Window, stop func(n 
 	return out
 }
 
-// wantIDs compares ids, each as often as it comes.
+// wantIDs compares ids, and how often each of them comes.
 func wantIDs(t *testing.T, want, got []string) {
 	t.Helper()
 	want = slices.Sorted(slices.Values(want))
@@ -135,8 +135,8 @@ func wantIDs(t *testing.T, want, got []string) {
 	t.Errorf("%d sign-ins, want %d", len(got), len(want))
 }
 
-// addsUp holds the account of a run against itself.
-func addsUp(t *testing.T, got outcome) {
+// checkCoverage checks that the counts of a run add up.
+func checkCoverage(t *testing.T, got runResult) {
 	t.Helper()
 	c, skipped := got.cov, 0
 	for _, s := range got.skips {

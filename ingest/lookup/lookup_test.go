@@ -22,17 +22,17 @@ import (
 	"trailgate/ingest/lookup"
 )
 
-// timeless is a Source whose remarks do not name the moment of the run.
-type timeless struct{ *lookup.Source }
+// sourceWithoutRemarks is a Source without remarks, because they name the time of the run.
+type sourceWithoutRemarks struct{ *lookup.Source }
 
-func (s timeless) Open(ctx context.Context, w ingest.Window) ingest.Stream {
-	return timelessStream{s.Source.Open(ctx, w)}
+func (s sourceWithoutRemarks) Open(ctx context.Context, w ingest.Window) ingest.Stream {
+	return streamWithoutRemarks{s.Source.Open(ctx, w)}
 }
 
-// timelessStream is a Stream of a timeless source.
-type timelessStream struct{ ingest.Stream }
+// streamWithoutRemarks is a Stream of a sourceWithoutRemarks.
+type streamWithoutRemarks struct{ ingest.Stream }
 
-func (s timelessStream) Coverage() ingest.Coverage {
+func (s streamWithoutRemarks) Coverage() ingest.Coverage {
 	c := s.Stream.Coverage()
 	c.Remarks = nil
 	return c
@@ -40,7 +40,7 @@ func (s timelessStream) Coverage() ingest.Coverage {
 
 func TestSource(t *testing.T) {
 	ingesttest.Suite{Faultless: true, Open: func(t *testing.T, docs []ingesttest.Doc) ingest.Source {
-		now := clock(time.Date(2024, 3, 10, 0, 0, 0, 0, time.UTC))
+		now := clockFrom(time.Date(2024, 3, 10, 0, 0, 0, 0, time.UTC))
 		server := &cloudtrail.Server{Clock: now}
 		src := &lookup.Source{Now: now}
 		seen := map[string]bool{}
@@ -55,15 +55,14 @@ func TestSource(t *testing.T) {
 			}
 			if !seen[parts[1]] {
 				seen[parts[1]] = true
-				src.Accounts = append(src.Accounts, role(server, parts[1]))
+				src.Accounts = append(src.Accounts, accountWithRole(server, parts[1]))
 			}
 		}
-		return timeless{src}
+		return sourceWithoutRemarks{src}
 	}}.Run(t)
 }
 
-// TestEveryEventOnce lets all sorts of things go wrong that must cost nothing
-// but time.
+// TestEveryEventOnce causes faults that may cost time, but no event.
 func TestEveryEventOnce(t *testing.T) {
 	fault := func(r ...cloudtrail.Rule) func(cloudtrail.Call) cloudtrail.Fault { return cloudtrail.Rules(r...) }
 	rule := func(from, times int, f cloudtrail.Fault) cloudtrail.Rule {
@@ -95,16 +94,16 @@ func TestEveryEventOnce(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				now := clock(today())
+				now := clockFrom(today())
 				server := &cloudtrail.Server{Clock: now, Hook: c.hook, Burst: c.burst}
 				if c.hang {
 					server.Hook = fault(rule(3, 1, cloudtrail.Fault{Gate: make(chan struct{})}))
 				}
-				want := slices.Concat(fill(server, own, "us-east-1", 230), fill(server, own, "eu-north-1", 201), fill(server, other, "us-east-1", 1))
-				src := &lookup.Source{Accounts: []lookup.Account{role(server, own), role(server, other)}, Now: now}
-				got := read(t.Context(), src, ingest.Window{}, nil)
+				want := slices.Concat(addSignIns(server, ownAccount, "us-east-1", 230), addSignIns(server, ownAccount, "eu-north-1", 201), addSignIns(server, otherAccount, "us-east-1", 1))
+				src := &lookup.Source{Accounts: []lookup.Account{accountWithRole(server, ownAccount), accountWithRole(server, otherAccount)}, Now: now}
+				got := readAll(t.Context(), src, ingest.Window{}, nil)
 				wantIDs(t, want, got.ids)
-				addsUp(t, got)
+				checkCoverage(t, got)
 				if got.err != nil || len(got.skips) > 0 || got.cov.Partial || got.cov.Read != 3 {
 					t.Errorf("ended with %v, skips %v, coverage %+v", got.err, got.skips, got.cov)
 				}
@@ -118,11 +117,10 @@ func TestEveryEventOnce(t *testing.T) {
 	}
 }
 
-// TestPaging holds the parameters of every request against those of the first
-// with the same window.
+// TestPaging checks that all requests of a window have the same parameters.
 func TestPaging(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		var mu sync.Mutex
 		params := map[string]map[string]bool{}
 		server := &cloudtrail.Server{Clock: now, Hook: func(c cloudtrail.Call) (f cloudtrail.Fault) {
@@ -143,10 +141,10 @@ func TestPaging(t *testing.T) {
 			}
 			return f
 		}}
-		fill(server, own, "us-east-1", 400)
-		fill(server, own, "eu-north-1", 400)
-		src := &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now}
-		if got := read(t.Context(), src, ingest.Window{Since: today().Add(-48 * time.Hour)}, nil); len(got.ids) != 800 {
+		addSignIns(server, ownAccount, "us-east-1", 400)
+		addSignIns(server, ownAccount, "eu-north-1", 400)
+		src := &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: now}
+		if got := readAll(t.Context(), src, ingest.Window{Since: today().Add(-48 * time.Hour)}, nil); len(got.ids) != 800 {
 			t.Errorf("%d sign-ins, want 800", len(got.ids))
 		}
 		want := fmt.Sprintf(`{"LookupAttributes":[{"AttributeKey":"EventName","AttributeValue":"ConsoleLogin"}],"StartTime":%d,"EndTime":%d,"MaxResults":50}`,
@@ -168,33 +166,33 @@ func TestRefusals(t *testing.T) {
 		says  string
 		read  int // sign-ins
 	}{
-		{"denied", all(cloudtrail.Fault{Code: cloudtrail.AccessDenied}), ingest.CauseDenied, "cloudtrail:LookupEvents: AccessDeniedException", 60},
+		{"denied", all(cloudtrail.Fault{Code: cloudtrail.AccessDenied}), ingest.CauseDenied, "cloudtrail:LookupEvents is needed: AccessDeniedException", 60},
 		{"not enabled", all(cloudtrail.Fault{Code: cloudtrail.UnrecognizedClient}), ingest.CauseDenied, "may not be enabled", 60},
 		{"never answers", cloudtrail.Rule{}, ingest.CauseTransport, "no page for 10m0s", 60},
 		{"throttles for ever", all(cloudtrail.Fault{Code: cloudtrail.Throttling}), ingest.CauseThrottled, `no page for 10m0s, the last answer: ThrottlingException "Rate exceeded"`, 60},
 		{"expired for good", all(cloudtrail.Fault{Code: cloudtrail.ExpiredToken}), ingest.CauseDenied, "the credentials have expired", 60},
 		{"breaks after two pages", cloudtrail.Rule{Op: cloudtrail.LookupEvents, Region: "eu-north-1", From: 3, Fault: cloudtrail.Fault{Code: cloudtrail.InternalFailure}}, ingest.CauseTransport, "InternalFailure", 160},
-		{"an error nobody knows", all(cloudtrail.Fault{Code: "TeapotException"}), ingest.CauseTransport, "TeapotException", 60},
+		{"an unknown error", all(cloudtrail.Fault{Code: "TeapotException"}), ingest.CauseTransport, "TeapotException", 60},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				now := clock(today())
+				now := clockFrom(today())
 				if c.rule.Op == "" {
 					c.rule = all(cloudtrail.Fault{Gate: make(chan struct{})})
 				}
 				server := &cloudtrail.Server{Clock: now, Hook: cloudtrail.Rules(c.rule)}
-				fill(server, own, "us-east-1", 60)
-				fill(server, own, "eu-north-1", 160)
-				src := &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, RegionTimeout: 10 * time.Minute}
-				got := read(t.Context(), src, ingest.Window{}, nil)
-				addsUp(t, got)
+				addSignIns(server, ownAccount, "us-east-1", 60)
+				addSignIns(server, ownAccount, "eu-north-1", 160)
+				src := &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: now, RegionTimeout: 10 * time.Minute}
+				got := readAll(t.Context(), src, ingest.Window{}, nil)
+				checkCoverage(t, got)
 				if got.err != nil || len(got.ids) != c.read || got.cov.Partial {
 					t.Errorf("%d sign-ins and %v, partial %v; want %d", len(got.ids), got.err, got.cov.Partial, c.read)
 				}
 				if len(got.skips) != 1 {
 					t.Fatalf("skips %v, want one", got.skips)
 				}
-				if s := got.skips[0]; s.Cause != c.cause || s.Origin != "lookup://"+own+"/eu-north-1" || s.Record || !strings.Contains(s.Err.Error(), c.says) {
+				if s := got.skips[0]; s.Cause != c.cause || s.Origin != "lookup://"+ownAccount+"/eu-north-1" || s.Record || !strings.Contains(s.Err.Error(), c.says) {
 					t.Errorf("skip %+v, want cause %s and %q", s, c.cause, c.says)
 				}
 			})
@@ -204,11 +202,11 @@ func TestRefusals(t *testing.T) {
 
 func TestNothingUsable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		server := &cloudtrail.Server{Clock: now, Hook: cloudtrail.Rules(cloudtrail.Rule{Op: cloudtrail.LookupEvents, Fault: cloudtrail.Fault{Code: cloudtrail.AccessDenied}})}
-		fill(server, own, "us-east-1", 1)
-		fill(server, own, "us-west-2", 1)
-		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now}, ingest.Window{}, nil)
+		addSignIns(server, ownAccount, "us-east-1", 1)
+		addSignIns(server, ownAccount, "us-west-2", 1)
+		got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: now}, ingest.Window{}, nil)
 		var refused *lookup.RefusedError
 		var denied *answer.DeniedError
 		if !errors.As(got.err, &refused) || refused.Refused != 2 || !errors.As(got.err, &denied) || denied.Action != "cloudtrail:LookupEvents" {
@@ -219,16 +217,16 @@ func TestNothingUsable(t *testing.T) {
 
 func TestOneAccountRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		server := &cloudtrail.Server{Clock: now, Hook: cloudtrail.Rules(
-			cloudtrail.Rule{Op: cloudtrail.AssumeRole, Account: other, Fault: cloudtrail.Fault{Code: cloudtrail.AccessDenied}})}
-		want := fill(server, own, "us-east-1", 60)
-		fill(server, other, "us-east-1", 60)
-		src := &lookup.Source{Accounts: []lookup.Account{role(server, other), role(server, own)}, Now: now}
-		got := read(t.Context(), src, ingest.Window{}, nil)
+			cloudtrail.Rule{Op: cloudtrail.AssumeRole, Account: otherAccount, Fault: cloudtrail.Fault{Code: cloudtrail.AccessDenied}})}
+		want := addSignIns(server, ownAccount, "us-east-1", 60)
+		addSignIns(server, otherAccount, "us-east-1", 60)
+		src := &lookup.Source{Accounts: []lookup.Account{accountWithRole(server, otherAccount), accountWithRole(server, ownAccount)}, Now: now}
+		got := readAll(t.Context(), src, ingest.Window{}, nil)
 		wantIDs(t, want, got.ids)
-		addsUp(t, got)
-		if got.err != nil || len(got.skips) != 1 || got.skips[0].Origin != "arn:aws:iam::"+other+":role/audit" || got.skips[0].Cause != ingest.CauseDenied {
+		checkCoverage(t, got)
+		if got.err != nil || len(got.skips) != 1 || got.skips[0].Origin != "arn:aws:iam::"+otherAccount+":role/audit" || got.skips[0].Cause != ingest.CauseDenied {
 			t.Errorf("ended with %v, skips %v; want one for the role", got.err, got.skips)
 		}
 	})
@@ -251,11 +249,11 @@ func TestWhichRegions(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				now := clock(today())
+				now := clockFrom(today())
 				server := &cloudtrail.Server{Clock: now, Regions: twelve, Hook: cloudtrail.Rules(c.rules...)}
-				fill(server, own, "eu-north-1", 1)
-				got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Regions: c.named, Now: now}, ingest.Window{}, nil)
-				addsUp(t, got)
+				addSignIns(server, ownAccount, "eu-north-1", 1)
+				got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Regions: c.named, Now: now}, ingest.Window{}, nil)
+				checkCoverage(t, got)
 				if got.err != nil || got.cov.Listed != c.listed || len(got.skips) != c.skipped || len(got.ids) != 1 {
 					t.Errorf("listed %d, %d skips, %d sign-ins, ended with %v; want %d, %d and 1", got.cov.Listed, len(got.skips), len(got.ids), got.err, c.listed, c.skipped)
 				}
@@ -296,10 +294,10 @@ func TestWindow(t *testing.T) {
 				}
 				return cloudtrail.Fault{}
 			}}
-			server.Add(own, "us-east-1", signIn("newest", own, "us-east-1", today().Add(-time.Second)))
-			src := &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: today, Clamp: c.clamp}
+			server.Add(ownAccount, "us-east-1", makeSignIn("newest", ownAccount, "us-east-1", today().Add(-time.Second)))
+			src := &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: today, Clamp: c.clamp}
 			bound, err := src.Bound(c.w)
-			got := read(t.Context(), src, c.w, nil)
+			got := readAll(t.Context(), src, c.w, nil)
 			if c.fails != "" {
 				var window *lookup.WindowError
 				if !errors.As(err, &window) || !strings.Contains(err.Error(), c.fails) || !errors.As(got.err, &window) || len(params) > 0 {
@@ -326,27 +324,27 @@ func TestWindow(t *testing.T) {
 
 func TestTimeRangeRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		server := &cloudtrail.Server{Clock: now, Hook: cloudtrail.Rules(cloudtrail.Rule{Op: cloudtrail.LookupEvents, Fault: cloudtrail.Fault{Code: cloudtrail.InvalidTimeRange}})}
-		fill(server, own, "us-east-1", 1)
-		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now}, ingest.Window{Since: today().Add(-time.Hour)}, nil)
+		addSignIns(server, ownAccount, "us-east-1", 1)
+		got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: now}, ingest.Window{Since: today().Add(-time.Hour)}, nil)
 		var window *lookup.WindowError
 		if !errors.As(got.err, &window) || window.Err == nil {
 			t.Errorf("ended with %v, want a WindowError of LookupEvents", got.err)
 		}
-		addsUp(t, got)
+		checkCoverage(t, got)
 	})
 }
 
-// TestEdgeMovesOn asks a Region so late that the beginning of the window is no
-// longer in the Event history.
+// TestEdgeMovesOn asks a Region late. The beginning of the window is not in the Event
+// history any more by then.
 func TestEdgeMovesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		server := &cloudtrail.Server{Clock: now, Hook: cloudtrail.Rules(
 			cloudtrail.Rule{Op: cloudtrail.LookupEvents, Times: 20, Fault: cloudtrail.Fault{Code: cloudtrail.Unavailable}})}
-		want := fill(server, own, "us-east-1", 60)
-		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now}, ingest.Window{}, nil)
+		want := addSignIns(server, ownAccount, "us-east-1", 60)
+		got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: now}, ingest.Window{}, nil)
 		wantIDs(t, want, got.ids)
 		if got.err != nil || !strings.Contains(strings.Join(got.cov.Remarks, "\n"), "had nothing older than") {
 			t.Errorf("ended with %v, remarks %q", got.err, got.cov.Remarks)
@@ -356,7 +354,7 @@ func TestEdgeMovesOn(t *testing.T) {
 
 func TestRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		server := &cloudtrail.Server{Clock: now}
 		server.Hook = func(c cloudtrail.Call) cloudtrail.Fault {
 			if c.Op == cloudtrail.LookupEvents && c.Region == "us-east-1" && (c.N == 2 || c.N == 5) {
@@ -364,8 +362,8 @@ func TestRefresh(t *testing.T) {
 			}
 			return cloudtrail.Fault{}
 		}
-		want := slices.Concat(fill(server, own, "us-east-1", 300), fill(server, own, "us-west-2", 300))
-		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{role(server, own)}, Now: now}, ingest.Window{}, nil)
+		want := slices.Concat(addSignIns(server, ownAccount, "us-east-1", 300), addSignIns(server, ownAccount, "us-west-2", 300))
+		got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{accountWithRole(server, ownAccount)}, Now: now}, ingest.Window{}, nil)
 		wantIDs(t, want, got.ids)
 		if n := server.Counts().Requests[cloudtrail.AssumeRole]; got.err != nil || len(got.skips) > 0 || n != 3 {
 			t.Errorf("ended with %v, skips %v, the role assumed %d times; want 3", got.err, got.skips, n)
@@ -373,7 +371,7 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// TestOuterFields reads events whose record does not say what the event does.
+// TestOuterFields reads events whose record lacks what the fields of the event have.
 func TestOuterFields(t *testing.T) {
 	at := today().Add(-time.Hour)
 	bare := cloudtrail.Event{ID: "outer-id", Name: "ConsoleLogin", Source: "signin.amazonaws.com", Username: "dana", Time: at,
@@ -384,12 +382,12 @@ func TestOuterFields(t *testing.T) {
 	foreign := bare
 	foreign.ID, foreign.Source, foreign.Record = "foreign", "example.amazonaws.com", `{"eventName":"ConsoleLogin","eventSource":"example.amazonaws.com"}`
 	server := &cloudtrail.Server{}
-	server.Add(own, "us-east-1", bare, empty, text, foreign)
-	got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: clock(today())}, ingest.Window{}, nil)
+	server.Add(ownAccount, "us-east-1", bare, empty, text, foreign)
+	got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: clockFrom(today())}, ingest.Window{}, nil)
 	if got.err != nil || len(got.events) != 1 {
 		t.Fatalf("%d events, ended with %v", len(got.events), got.err)
 	}
-	if e := got.events[0]; e.ID != "outer-id" || !e.Time.Equal(at) || e.Identity.UserName != "dana" || e.Account != own {
+	if e := got.events[0]; e.ID != "outer-id" || !e.Time.Equal(at) || e.Identity.UserName != "dana" || e.Account != ownAccount {
 		t.Errorf("got %+v", e)
 	}
 	if len(got.skips) != 2 || got.skips[0].Cause != ingest.CauseRecord || !got.skips[0].Record {
@@ -397,16 +395,16 @@ func TestOuterFields(t *testing.T) {
 	}
 }
 
-// TestProgress holds what is told on the way against what has happened.
+// TestProgress compares the reported progress with what has happened.
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		server := &cloudtrail.Server{Clock: now}
-		fill(server, own, "us-east-1", 1000)
-		fill(server, own, "eu-north-1", 120)
+		addSignIns(server, ownAccount, "us-east-1", 1000)
+		addSignIns(server, ownAccount, "eu-north-1", 120)
 		var all []ingest.Progress
-		src := &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, Progress: func(p ingest.Progress) { all = append(all, p) }}
-		read(t.Context(), src, ingest.Window{}, nil)
+		src := &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: now, Progress: func(p ingest.Progress) { all = append(all, p) }}
+		readAll(t.Context(), src, ingest.Window{}, nil)
 		for i, p := range all {
 			if p.Listed != 2 || !strings.HasPrefix(p.Text, fmt.Sprintf("%d of 2 Regions, %d sign-ins, ", p.Done, p.SignIns)) {
 				t.Errorf("step %d: %+v", i, p)
@@ -425,13 +423,13 @@ func TestProgress(t *testing.T) {
 	})
 }
 
-// slow answers after a while.
-type slow struct {
+// slowTransport waits before it sends a request.
+type slowTransport struct {
 	next http.RoundTripper
 	by   func(*http.Request) time.Duration
 }
 
-func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s slowTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t := time.NewTimer(s.by(r))
 	defer t.Stop()
 	select {
@@ -442,24 +440,23 @@ func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// TestPace holds the time that a Region takes against what the quota allows,
-// with requests that take their time, the first most of all, and wants none of
-// them throttled.
+// TestPace compares the time that a Region takes with the time that the quota allows. The
+// requests are slow, most of all the first ones, and none of them may be throttled.
 func TestPace(t *testing.T) {
 	for _, regions := range []int{1, 17} {
 		t.Run(fmt.Sprint(regions), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				now := clock(today())
+				now := clockFrom(today())
 				server := &cloudtrail.Server{Clock: now}
 				var names []string
 				for i := range regions {
 					names = append(names, fmt.Sprintf("xx-test-%d", i+1))
-					fill(server, own, names[i], 1000)
+					addSignIns(server, ownAccount, names[i], 1000)
 				}
-				cfg := config(server)
+				cfg := serverConfig(server)
 				n := 0
 				var mu sync.Mutex
-				cfg.HTTPClient = &http.Client{Transport: slow{server, func(*http.Request) time.Duration {
+				cfg.HTTPClient = &http.Client{Transport: slowTransport{server, func(*http.Request) time.Duration {
 					mu.Lock()
 					defer mu.Unlock()
 					n++
@@ -469,12 +466,12 @@ func TestPace(t *testing.T) {
 					return time.Duration(n*7%60) * time.Millisecond
 				}}}
 				began := time.Now()
-				got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Regions: names, Now: now}, ingest.Window{}, nil)
+				got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: cfg}}, Regions: names, Now: now}, ingest.Window{}, nil)
 				took, floor := time.Since(began), (20.0-cloudtrail.DefaultBurst)/cloudtrail.DefaultRate
 				if len(got.ids) != 1000*regions || server.Counts().Throttled > 0 {
 					t.Errorf("%d sign-ins, %d requests throttled", len(got.ids), server.Counts().Throttled)
 				}
-				if ratio := (took.Seconds() - 0.3) / floor; ratio > 1.05 { // two requests one after the other are not in the floor: who it is, and the first page
+				if ratio := (took.Seconds() - 0.3) / floor; ratio > 1.05 { // the request for the account id and the one for the first page are not in the floor
 					t.Errorf("took %v, %.3f times the %v s that the quota allows", took, ratio, floor)
 				}
 			})
@@ -482,29 +479,29 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// TestContention shares the quota with two clients that ask without pause.
+// TestContention shares the quota with two clients that ask without a pause.
 func TestContention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		server := &cloudtrail.Server{Clock: now}
-		want := fill(server, own, "us-east-1", 1000)
+		want := addSignIns(server, ownAccount, "us-east-1", 1000)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		for i := range 2 {
 			go func() {
-				others := lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Regions: []string{"us-east-1"}, Now: now, RegionTimeout: time.Hour}
+				others := lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Regions: []string{"us-east-1"}, Now: now, RegionTimeout: time.Hour}
 				for ctx.Err() == nil {
-					read(ctx, &others, ingest.Window{Since: today().Add(-time.Duration(2+i) * time.Hour)}, nil)
+					readAll(ctx, &others, ingest.Window{Since: today().Add(-time.Duration(2+i) * time.Hour)}, nil)
 				}
 			}()
 		}
-		got := read(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now}, ingest.Window{}, nil)
+		got := readAll(t.Context(), &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: now}, ingest.Window{}, nil)
 		wantIDs(t, want, got.ids)
 		if got.err != nil || len(got.skips) > 0 {
 			t.Errorf("ended with %v, skips %v", got.err, got.skips)
 		}
 		if server.Counts().Throttled == 0 {
-			t.Error("the quota was not contended")
+			t.Error("no request was throttled, so the test has tested nothing")
 		}
 	})
 }

@@ -11,12 +11,12 @@ import (
 	"trailgate/ingest/lookup"
 )
 
-// held reads so many events of 34 Regions, without a quota, and tells what the
-// process holds after a tenth of them and after nine tenths, in bytes.
-func held(t testing.TB, events int) (early, late int64) {
+// measureHeap reads events of 34 Regions without a quota. It returns the heap after a tenth
+// of them and after nine tenths, in bytes.
+func measureHeap(t testing.TB, events int) (early, late int64) {
 	t.Helper()
 	const regions = 34
-	now := clock(today())
+	now := clockFrom(today())
 	server := &cloudtrail.Server{}
 	var names []string
 	for i := range regions {
@@ -24,9 +24,9 @@ func held(t testing.TB, events int) (early, late int64) {
 		var all []cloudtrail.Event
 		for n := range events / regions {
 			at := today().Add(-time.Duration(n+1) * time.Minute)
-			all = append(all, signIn(at.Format(time.RFC3339)+names[i], own, names[i], at))
+			all = append(all, makeSignIn(at.Format(time.RFC3339)+names[i], ownAccount, names[i], at))
 		}
-		server.Add(own, names[i], all...)
+		server.Add(ownAccount, names[i], all...)
 	}
 	heap := func() int64 {
 		runtime.GC()
@@ -34,7 +34,7 @@ func held(t testing.TB, events int) (early, late int64) {
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc)
 	}
-	src := &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Regions: names, Now: now, Rate: 1e6}
+	src := &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Regions: names, Now: now, Rate: 1e6}
 	n := 0
 	for _, err := range src.Open(t.Context(), ingest.Window{}).Events() {
 		if err != nil {
@@ -53,24 +53,24 @@ func held(t testing.TB, events int) (early, late int64) {
 	return early, late
 }
 
-// flat is how much more may be held late than early.
-const flat = 16 << 20
+// maxHeapGrowth is how much larger the heap may be late than early, in bytes.
+const maxHeapGrowth = 16 << 20
 
 func TestMemoryIsFlat(t *testing.T) {
-	if early, late := held(t, 10_000); late > early+flat {
-		t.Errorf("%d MB held early, %d MB late", early>>20, late>>20)
+	if early, late := measureHeap(t, 10_000); late > early+maxHeapGrowth {
+		t.Errorf("%d MB early, %d MB late", early>>20, late>>20)
 	}
 }
 
-// BenchmarkMemory reports what is held for 200,000 events of 34 Regions, the
-// stand-in's own included, and the growth between early and late.
+// BenchmarkMemory reports the heap for 200,000 events of 34 Regions, with that of the
+// stand-in, and its growth.
 func BenchmarkMemory(b *testing.B) {
 	var early, late int64
 	for b.Loop() {
-		early, late = held(b, 200_000)
+		early, late = measureHeap(b, 200_000)
 	}
 	b.ReportMetric(float64(early)/1e6, "MB-early")
 	b.ReportMetric(float64(late)/1e6, "MB-late")
 	b.ReportMetric(float64(late-early)/1e6, "MB-growth")
-	b.ReportMetric(float64(flat)/1e6, "MB-growth-mark")
+	b.ReportMetric(float64(maxHeapGrowth)/1e6, "MB-growth-mark")
 }

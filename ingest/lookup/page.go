@@ -14,7 +14,7 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// lookupEvent is an event of a page, in the names of the API.
+// lookupEvent is an event of a page. Its fields have the names of the API.
 type lookupEvent struct {
 	EventID         string    `json:"EventId"`
 	EventName       string    `json:",omitempty"`
@@ -24,10 +24,10 @@ type lookupEvent struct {
 	CloudTrailEvent string    `json:",omitempty"`
 }
 
-// eventDocument is a page in the shape that package record reads.
+// eventDocument is a page in the form that package record reads.
 type eventDocument struct{ Events []lookupEvent }
 
-// lookupEvents takes the events of an answer over.
+// lookupEvents copies the events of an answer.
 func lookupEvents(events []types.Event) []lookupEvent {
 	out := make([]lookupEvent, 0, len(events))
 	for _, e := range events {
@@ -39,7 +39,7 @@ func lookupEvents(events []types.Event) []lookupEvent {
 	return out
 }
 
-// pageReading is what a page says.
+// pageReading is the content of a page.
 type pageReading struct {
 	events []signin.Event
 	skips  []*ingest.SkipError // of single records
@@ -64,8 +64,8 @@ func readPage(s *record.Scanner, all []lookupEvent, origin string) (pageReading,
 			}
 			out.events = append(out.events, e)
 		}
-		// What the API calls a sign-in although it is not one was written by another
-		// service under the same name; without a record, it is lost.
+		// Another service may use the same event name. Such an event is not a sign-in.
+		// An event without a readable record may be one, and it is lost.
 		if found == 0 && (it.EventSource == "" || it.EventSource == eventSource) {
 			out.skips = append(out.skips, &ingest.SkipError{Cause: ingest.CauseRecord, Origin: origin, Record: true,
 				Err: errors.New("event " + it.EventID + " without a readable record in CloudTrailEvent")})
@@ -76,11 +76,11 @@ func readPage(s *record.Scanner, all []lookupEvent, origin string) (pageReading,
 
 const eventSource = "signin.amazonaws.com"
 
-// overlapSpan is how far before its oldest event a window begins anew.
+// overlapSpan is how long before its oldest event a restarted window ends.
 const overlapSpan = time.Second
 
-// pageOverlap remembers the events of the oldest second and the one before, so
-// that a window that is begun anew there gives each once.
+// pageOverlap remembers the events of the oldest second and of the second after it. When
+// the paging restarts there, each event is still yielded only once.
 type pageOverlap struct {
 	oldest time.Time
 	ids    map[string]time.Time
@@ -104,8 +104,8 @@ func (o *pageOverlap) addEvents(all []lookupEvent) {
 	}
 }
 
-// hasNews tells whether one of the events has not been there. Events come newest
-// first: what is newer than those remembered has been there, or should have.
+// hasNews reports whether one of the events is new. Events come newest first, so an event
+// that is newer than the remembered ones has been there, or should have been.
 func (o *pageOverlap) hasNews(all []lookupEvent, start time.Time) bool {
 	return slices.ContainsFunc(all, func(it lookupEvent) bool {
 		switch {
@@ -119,7 +119,7 @@ func (o *pageOverlap) hasNews(all []lookupEvent, start time.Time) bool {
 	})
 }
 
-// withoutOverlap leaves out the events that have been there.
+// withoutOverlap removes the events that have been there. It changes the slice.
 func (o *pageOverlap) withoutOverlap(all []lookupEvent) []lookupEvent {
 	return slices.DeleteFunc(all, func(it lookupEvent) bool {
 		_, known := o.ids[it.EventID]

@@ -8,14 +8,14 @@ import (
 	"trailgate/ingest"
 )
 
-// regionReach is how far back in time a Region has been read.
+// regionReach says how far back in time a Region has been read.
 type regionReach struct {
 	region string
-	back   time.Time // every event from here on has been read; zero: none yet
-	done   bool      // there will be no more
+	back   time.Time // every event since then has been read; zero: none yet
+	done   bool      // the Region is finished
 }
 
-// showProgress says how far the run has come.
+// showProgress reports how far the run has come.
 func (r *lookupRun) showProgress(p regionPage) {
 	if r.source.Progress == nil {
 		return
@@ -41,8 +41,8 @@ func (r *lookupRun) showProgress(p regionPage) {
 	r.source.Progress(out)
 }
 
-// progressText writes the progress as one line. The Region that is furthest behind
-// says what has been read of all.
+// progressText returns the progress as one line. The line ends with the time since which
+// all Regions have been read, which is that of the slowest Region.
 func progressText(p ingest.Progress, reached []regionReach, rate, quota float64) string {
 	text := fmt.Sprintf("%d of %d Regions, %d sign-ins, %.1f of %.0f requests/s", p.Done, p.Listed, p.SignIns, rate, quota)
 	var last regionReach

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -35,20 +34,7 @@ func TestStandIn(t *testing.T) {
 
 // TestGateway runs the trail suite against versitygw, a server by other people.
 func TestGateway(t *testing.T) {
-	bin := os.Getenv("TRAILGATE_S3_GATEWAY")
-	if bin == "" {
-		t.Skip("SKIPPED: no versitygw (make test installs it); the suite ran against the in-process stand-in ONLY")
-	}
-	g, err := s3.StartGateway(t.Context(), bin, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := g.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
-	trailSuite(t, g.URL.String())
+	trailSuite(t, s3.RunGateway(t))
 }
 
 // The key pair with which the suite signs. A server that checks signatures must

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -52,20 +51,7 @@ func TestStandInStore(t *testing.T) {
 }
 
 func TestGatewayStore(t *testing.T) {
-	bin := os.Getenv("TRAILGATE_S3_GATEWAY")
-	if bin == "" {
-		t.Skip("SKIPPED: no versitygw (make test installs it); the suite ran against the in-process stand-in ONLY")
-	}
-	g, err := s3.StartGateway(t.Context(), bin, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := g.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
-	storeSuite(t, bucketsOf(g.URL.String()))
+	storeSuite(t, bucketsOf(s3.RunGateway(t)))
 }
 
 // bucketsOf opens stores in new buckets of a server, with and without a prefix.

@@ -9,17 +9,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 )
 
-// longestAnswer is more than any answer takes, in bytes: a page has 50 events,
-// and no event counts more than 256 KB.
+// longestAnswer is the largest accepted answer, in bytes. A page has 50 events of at
+// most 256 KB each, so every real answer is shorter.
 const longestAnswer = 16 << 20
 
-// ownBody sends requests with a body of their own. The SDK closes the one that
-// it gave as soon as the answer begins; a connection that is not quite done
-// with it is then torn down in the middle of the answer, and the request, which
-// has been counted, was for nothing.
+// ownBody sends each request with a copy of its body. The SDK closes its own body as
+// soon as the answer begins. If the connection still uses the body then, it breaks in
+// the middle of the answer, and the request has been counted for nothing.
 type ownBody struct{ next cloudtrail.HTTPClient }
 
-// Do sends the request.
+// Do sends the request with a copy of its body, and limits the length of the answer.
 func (c ownBody) Do(r *http.Request) (*http.Response, error) {
 	if r.Body == nil {
 		return c.next.Do(r)
@@ -38,14 +37,14 @@ func (c ownBody) Do(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// boundedBody is the body of an answer, up to its bound: the SDK reads a body to
-// its end, and holds it whole.
+// boundedBody is the body of an answer with a limit. The SDK keeps a whole body in
+// memory, so an endless answer would use all of it.
 type boundedBody struct {
 	io.ReadCloser
-	left int64
+	left int64 // bytes up to the limit
 }
 
-// Read fails once the bound is passed.
+// Read returns an error after the limit.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= int64(n); b.left < 0 {

@@ -20,46 +20,46 @@ import (
 	"trailgate/ingest/lookup"
 )
 
-// TestResume interrupts a run again and again, in two ways, and wants every
-// sign-in in the end, with no page asked for twice but those in flight.
+// TestResume interrupts a run several times, in two ways. In the end every sign-in must be
+// there. Only the pages that were on their way may be requested twice.
 func TestResume(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		cancel bool // the context, rather than leaving the iterator
+		cancel bool // cancel the context instead of leaving the iteration
 	}{{"interrupted", true}, {"left", false}} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				now := clock(today())
+				now := clockFrom(today())
 				server := &cloudtrail.Server{Clock: now}
-				want := slices.Concat(fill(server, own, "us-east-1", 730), fill(server, own, "eu-north-1", 420), fill(server, other, "us-west-2", 90))
+				want := slices.Concat(addSignIns(server, ownAccount, "us-east-1", 730), addSignIns(server, ownAccount, "eu-north-1", 420), addSignIns(server, otherAccount, "us-west-2", 90))
 				path := filepath.Join(t.TempDir(), "state")
 				open := func() *lookup.Source {
-					return &lookup.Source{Accounts: []lookup.Account{role(server, own), role(server, other)}, Now: now, ResumeFile: path, Asked: "90d"}
+					return &lookup.Source{Accounts: []lookup.Account{accountWithRole(server, ownAccount), accountWithRole(server, otherAccount)}, Now: now, ResumeFile: path, Asked: "90d"}
 				}
 				for stop := 60; stop < 1100; stop += 140 {
 					ctx, cancel := context.WithCancel(t.Context())
-					got := read(ctx, open(), ingest.Window{}, func(n int) bool {
+					got := readAll(ctx, open(), ingest.Window{}, func(n int) bool {
 						if n == stop && c.cancel {
 							cancel()
 						}
 						return n == stop && !c.cancel
 					})
 					cancel()
-					addsUp(t, got)
+					checkCoverage(t, got)
 					if !got.cov.Partial || c.cancel != errors.Is(got.err, context.Canceled) {
 						t.Fatalf("stopped at %d: ended with %v, partial %v", stop, got.err, got.cov.Partial)
 					}
 				}
-				got := read(t.Context(), open(), ingest.Window{}, nil)
+				got := readAll(t.Context(), open(), ingest.Window{}, nil)
 				wantIDs(t, want, got.ids)
-				addsUp(t, got)
+				checkCoverage(t, got)
 				if n := server.Counts(); got.err != nil || n.Repeats > 8*3 {
 					t.Errorf("ended with %v, %d pages were read twice in 8 interruptions of 3 Regions", got.err, n.Repeats)
 				}
-				// Once complete it costs nothing to read again, until forgotten.
+				// A complete file is read again without a request, until it is removed.
 				before := server.Counts().Pages
 				src := open()
-				again := read(t.Context(), src, ingest.Window{}, nil)
+				again := readAll(t.Context(), src, ingest.Window{}, nil)
 				wantIDs(t, want, again.ids)
 				if n := server.Counts().Pages - before; n != 0 {
 					t.Errorf("a complete run asked for %d further pages", n)
@@ -75,23 +75,22 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestResumeWindow settles a window by the clock of the first run, not of the
-// second.
+// TestResumeWindow checks that a window is fixed by the clock of the first run.
 func TestResumeWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := clock(today())
+		now := clockFrom(today())
 		server := &cloudtrail.Server{Clock: now}
-		fill(server, own, "us-east-1", 730)
+		addSignIns(server, ownAccount, "us-east-1", 730)
 		path := filepath.Join(t.TempDir(), "state")
 		open := func() *lookup.Source {
-			return &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, ResumeFile: path, Asked: "2d"}
+			return &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: now, ResumeFile: path, Asked: "2d"}
 		}
 		w := func() ingest.Window { return ingest.Window{Since: now().Add(-48 * time.Hour)} }
 		first, err := open().Bound(w())
 		if err != nil {
 			t.Fatal(err)
 		}
-		read(t.Context(), open(), first, func(n int) bool { return n > 100 })
+		readAll(t.Context(), open(), first, func(n int) bool { return n > 100 })
 		wait := time.NewTimer(time.Hour)
 		<-wait.C
 		src := open()
@@ -99,7 +98,7 @@ func TestResumeWindow(t *testing.T) {
 		if err != nil || !second.Since.Equal(first.Since) {
 			t.Errorf("bound from %v, then from %v (%v)", first.Since, second.Since, err)
 		}
-		if got := read(t.Context(), src, second, nil); len(got.ids) != 730 || server.Counts().Requests[cloudtrail.LookupEvents] > 18 {
+		if got := readAll(t.Context(), src, second, nil); len(got.ids) != 730 || server.Counts().Requests[cloudtrail.LookupEvents] > 18 {
 			t.Errorf("%d sign-ins and %v after %d requests", len(got.ids), got.err, server.Counts().Requests[cloudtrail.LookupEvents])
 		}
 	})
@@ -107,14 +106,14 @@ func TestResumeWindow(t *testing.T) {
 
 func TestResumeRefuses(t *testing.T) {
 	dir := t.TempDir()
-	now := clock(today())
+	now := clockFrom(today())
 	server := &cloudtrail.Server{}
-	fill(server, own, "us-east-1", 60)
-	fill(server, other, "us-east-1", 60)
+	addSignIns(server, ownAccount, "us-east-1", 60)
+	addSignIns(server, otherAccount, "us-east-1", 60)
 	base := func() *lookup.Source {
-		return &lookup.Source{Accounts: []lookup.Account{role(server, own)}, Now: now, ResumeFile: filepath.Join(dir, "state"), Asked: "90d"}
+		return &lookup.Source{Accounts: []lookup.Account{accountWithRole(server, ownAccount)}, Now: now, ResumeFile: filepath.Join(dir, "state"), Asked: "90d"}
 	}
-	if got := read(t.Context(), base(), ingest.Window{}, nil); got.err != nil {
+	if got := readAll(t.Context(), base(), ingest.Window{}, nil); got.err != nil {
 		t.Fatal(got.err)
 	}
 	for name, body := range map[string]string{"foreign": `{"hello":1}`, "text": "no JSON"} {
@@ -146,10 +145,10 @@ func TestResumeRefuses(t *testing.T) {
 		{"a window with ends", func(s *lookup.Source) { s.Asked = "3d to" }, `not from "3d" to now`},
 		{"a window without", func(s *lookup.Source) { s.Asked = "to" }, `not from the beginning to now`},
 		{"pages away", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "alone") }, "alone.pages is missing"},
-		{"foreign pages", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "precious") }, "precious.pages lies in its place"},
+		{"foreign pages", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "precious") }, "precious.pages is in its place"},
 		{"no folder", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "nowhere", "state") }, "nowhere: no such file"},
 		{"other Regions", func(s *lookup.Source) { s.Regions = []string{"us-east-1"} }, "the Regions named [], not [us-east-1]"},
-		{"another account", func(s *lookup.Source) { s.Accounts = []lookup.Account{role(server, other)} }, "the accounts [111122223333], not [444455556666]"},
+		{"another account", func(s *lookup.Source) { s.Accounts = []lookup.Account{accountWithRole(server, otherAccount)} }, "the accounts [111122223333], not [444455556666]"},
 		{"cut", func(s *lookup.Source) { s.Clamp = true }, "cutting the window"},
 		{"a foreign file", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "foreign") }, "it is not a resume file"},
 		{"no JSON", func(s *lookup.Source) { s.ResumeFile = filepath.Join(dir, "text") }, "it is not a resume file"},
@@ -160,7 +159,7 @@ func TestResumeRefuses(t *testing.T) {
 			src := base()
 			c.change(src)
 			before := server.Counts().Pages
-			got := read(t.Context(), src, ingest.Window{}, nil)
+			got := readAll(t.Context(), src, ingest.Window{}, nil)
 			var resume *lookup.ResumeError
 			if !errors.As(got.err, &resume) || !strings.Contains(got.err.Error(), c.says) || len(got.ids) > 0 {
 				t.Errorf("%d sign-ins, ended with %v; want a ResumeError with %q", len(got.ids), got.err, c.says)
@@ -175,16 +174,16 @@ func TestResumeRefuses(t *testing.T) {
 	}
 }
 
-// TestResumeLeftover begins anew over what a crash leaves that comes before
-// FILE is there: pages with a title, or with nothing.
+// TestResumeLeftover begins with pages but without FILE, as after a crash. The pages have a
+// title, or nothing.
 func TestResumeLeftover(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	open, want, pages := state(t, path)
+	open, want, pages := writeResumeFile(t, path)
 	for _, left := range [][]byte{nil, pages[:bytes.IndexByte(pages, '\n')+1], pages} {
 		if err := errors.Join(os.Remove(path), os.WriteFile(path+".pages", left, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		got := read(t.Context(), open(), ingest.Window{}, nil)
+		got := readAll(t.Context(), open(), ingest.Window{}, nil)
 		wantIDs(t, want, got.ids)
 		if got.err != nil {
 			t.Errorf("%d bytes left: ended with %v", len(left), got.err)
@@ -192,16 +191,16 @@ func TestResumeLeftover(t *testing.T) {
 	}
 }
 
-// state makes a complete resume file over a server of 130 sign-ins.
-func state(t testing.TB, path string) (open func() *lookup.Source, want []string, pages []byte) {
+// writeResumeFile writes a complete resume file of a server with 100 sign-ins.
+func writeResumeFile(t testing.TB, path string) (open func() *lookup.Source, want []string, pages []byte) {
 	t.Helper()
-	now := clock(today())
+	now := clockFrom(today())
 	server := &cloudtrail.Server{}
-	want = fill(server, own, "us-east-1", 100)
+	want = addSignIns(server, ownAccount, "us-east-1", 100)
 	open = func() *lookup.Source {
-		return &lookup.Source{Accounts: []lookup.Account{{Config: config(server)}}, Now: now, ResumeFile: path, Asked: "90d"}
+		return &lookup.Source{Accounts: []lookup.Account{{Config: serverConfig(server)}}, Now: now, ResumeFile: path, Asked: "90d"}
 	}
-	if got := read(context.Background(), open(), ingest.Window{}, nil); got.err != nil {
+	if got := readAll(context.Background(), open(), ingest.Window{}, nil); got.err != nil {
 		t.Fatal(got.err)
 	}
 	pages, err := os.ReadFile(path + ".pages")
@@ -211,11 +210,10 @@ func state(t testing.TB, path string) (open func() *lookup.Source, want []string
 	return open, want, pages
 }
 
-// TestTornPages cuts the pages off wherever a crash may: at every line's end
-// and around it.
+// TestTornPages cuts the pages off at each end of a line and near it, as a crash may.
 func TestTornPages(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	open, want, pages := state(t, path)
+	open, want, pages := writeResumeFile(t, path)
 	var cuts []int
 	for at := bytes.IndexByte(pages, '\n') + 1; at < len(pages); at += bytes.IndexByte(pages[at:], '\n') + 1 {
 		cuts = append(cuts, at, at+1, at+len(pages[at:])/3, len(pages)-1)
@@ -227,7 +225,7 @@ func TestTornPages(t *testing.T) {
 		if err := os.WriteFile(path+".pages", pages[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got := read(t.Context(), open(), ingest.Window{}, nil)
+		got := readAll(t.Context(), open(), ingest.Window{}, nil)
 		wantIDs(t, want, got.ids)
 		if got.err != nil {
 			t.Errorf("cut at %d of %d: ended with %v", cut, len(pages), got.err)
@@ -235,11 +233,11 @@ func TestTornPages(t *testing.T) {
 	}
 }
 
-// TestFlippedPages flips a bit here and there: the page that it is in, and
-// those behind it, are asked for again.
+// TestFlippedPages changes single bits. The damaged page and those after it are requested
+// again.
 func TestFlippedPages(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	open, want, pages := state(t, path)
+	open, want, pages := writeResumeFile(t, path)
 	first := bytes.IndexByte(pages, '\n') + 1
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
@@ -249,7 +247,7 @@ func TestFlippedPages(t *testing.T) {
 		if err := os.WriteFile(path+".pages", flipped, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got := read(t.Context(), open(), ingest.Window{}, nil)
+		got := readAll(t.Context(), open(), ingest.Window{}, nil)
 		wantIDs(t, want, got.ids)
 		if got.err != nil {
 			t.Errorf("bit %d of byte %d: ended with %v", bit, at, got.err)
@@ -257,11 +255,11 @@ func TestFlippedPages(t *testing.T) {
 	}
 }
 
-// FuzzPages puts anything behind the first line of the pages: it must neither
-// stop the run nor cost a sign-in that the server has.
+// FuzzPages puts any bytes after the first line of the pages. They must not stop the run,
+// and no sign-in of the server may be lost.
 func FuzzPages(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "state")
-	open, want, pages := state(f, path)
+	open, want, pages := writeResumeFile(f, path)
 	first := bytes.IndexByte(pages, '\n') + 1
 	f.Add(pages[first:])
 	f.Add(pages[first : first+500])
@@ -272,7 +270,7 @@ func FuzzPages(f *testing.F) {
 		if err := os.WriteFile(path+".pages", append(bytes.Clone(pages[:first]), tail...), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got := read(t.Context(), open(), ingest.Window{}, nil)
+		got := readAll(t.Context(), open(), ingest.Window{}, nil)
 		if got.err != nil {
 			t.Fatalf("ended with %v", got.err)
 		}

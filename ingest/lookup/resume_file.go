@@ -20,34 +20,33 @@ import (
 	"time"
 )
 
-// A run that can be resumed keeps two files. FILE says what was asked; it is
-// written whole, beside its place, and renamed. FILE.pages has a line for each
-// page, with its events and where the Region stands behind it, written before
-// anything of the page is yielded. Each line begins with its checksum: one that
-// is not whole is the page that was in flight, and is asked for again, with all
-// that stands behind it. So the pages alone are the state, and nothing has to
-// be written twice.
+// A run that can be resumed keeps two files. FILE has the question. It is written to a
+// temporary file, which is then renamed. FILE.pages has a line for each page: its
+// events, and the position of the Region after it. A line is written before anything of
+// its page is yielded. Each line begins with its checksum. A line that is damaged or
+// incomplete is cut off together with the lines after it, and its page is requested
+// again. So FILE.pages is the whole state, and nothing is written twice.
 const (
 	journalVersion = 2
 	pagesSuffix    = ".pages"
 )
 
-// resumeHeader is FILE.
+// resumeHeader is the content of FILE.
 type resumeHeader struct {
 	Version  int       `json:"version"`
-	Asked    string    `json:"asked"` // the window, in the asker's words
+	Asked    string    `json:"asked"` // the window, in the words of the user
 	Filter   string    `json:"filter"`
 	Clamp    bool      `json:"clamp"`
-	Regions  []string  `json:"regions"` // as named; none: those enabled
+	Regions  []string  `json:"regions"` // as named; empty: those that are enabled
 	Accounts []string  `json:"accounts"`
-	Since    time.Time `json:"since"` // the window when it was first asked for
+	Since    time.Time `json:"since"` // the window of the first run
 	Until    time.Time `json:"until"`
-	Start    time.Time `json:"start"` // the same as it is sent
+	Start    time.Time `json:"start"` // the same window as it is sent
 	End      time.Time `json:"end"`
 	Cut      string    `json:"cut,omitempty"`
 }
 
-// fingerprint tells the pages of one run from those of another.
+// fingerprint identifies the run to which pages belong.
 func (h resumeHeader) fingerprint() (string, error) {
 	b, err := json.Marshal(h)
 	if err != nil {
@@ -57,17 +56,17 @@ func (h resumeHeader) fingerprint() (string, error) {
 	return hex.EncodeToString(sum[:8]), nil
 }
 
-// ResumeError is a resume file that is not for this question.
+// ResumeError is a resume file that does not belong to this question.
 type ResumeError struct {
 	Path   string
 	Reason string
 }
 
-// Error says in what the file differs.
+// Error says what is different.
 func (e *ResumeError) Error() string { return fmt.Sprintf("resume file %q: %s", e.Path, e.Reason) }
 
-// checkMatches compares the question of a file with the one that is asked, as far
-// as that is known before any account is entered.
+// checkMatches compares the question of a file with the one that is asked now. The
+// accounts are compared only if asked has them, because they are known late.
 func (h *resumeHeader) checkMatches(asked resumeHeader) error {
 	differs := func(what string, was, is any) error {
 		return fmt.Errorf("it is for another question: %s %v, not %v", what, was, is)
@@ -89,8 +88,8 @@ func (h *resumeHeader) checkMatches(asked resumeHeader) error {
 	return nil
 }
 
-// quoteWindow puts the words of a window, which may be but "to", where they can be
-// read.
+// quoteWindow quotes both ends of a window. An end may be missing: the words may be only
+// "to".
 func quoteWindow(asked string) string {
 	since, until, ok := strings.Cut(" "+asked+" ", " to ")
 	if !ok {
@@ -106,7 +105,7 @@ func quoteWindow(asked string) string {
 	return from + " " + to
 }
 
-// readHeader reads FILE; nil if FILE does not exist.
+// readHeader reads FILE. The header is nil if the file does not exist.
 func readHeader(path string) (*resumeHeader, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -138,7 +137,7 @@ type pageStep struct {
 
 // pagesTitle is the first line of FILE.pages.
 type pagesTitle struct {
-	Pages string `json:"pages"` // header.id
+	Pages string `json:"pages"` // resumeHeader.fingerprint
 }
 
 // pageJournal is FILE.pages, open for appending.
@@ -147,7 +146,7 @@ type pageJournal struct {
 	mu   sync.Mutex
 }
 
-// openJournal opens the files at path, or makes them.
+// openJournal opens the files at path. It creates them if they do not exist.
 func openJournal(path string, asked resumeHeader) (*pageJournal, error) {
 	h, err := readHeader(path)
 	if err != nil {
@@ -168,8 +167,8 @@ func openJournal(path string, asked resumeHeader) (*pageJournal, error) {
 	return &pageJournal{file: f}, nil
 }
 
-// openPages opens FILE.pages as it goes with FILE. If FILE does not exist, h
-// is nil, and FILE.pages is what a crash has left: a title, or nothing at all.
+// openPages opens FILE.pages and checks that it belongs to FILE. Without FILE, the
+// result is nil, or a file that a crash has left: with a title, or empty.
 func openPages(path string, h *resumeHeader) (*os.File, error) {
 	name := filepath.Base(path) + pagesSuffix
 	f, err := os.OpenFile(path+pagesSuffix, os.O_RDWR, 0)
@@ -181,14 +180,14 @@ func openPages(path string, h *resumeHeader) (*os.File, error) {
 	case err != nil:
 		return nil, fmt.Errorf("resume file: %w", err)
 	}
-	line, err := bufio.NewReader(f).ReadSlice('\n') // of a foreign file, no more than fits
+	line, err := bufio.NewReader(f).ReadSlice('\n') // no more than fits into the buffer, as the file may be a foreign one
 	var first pagesTitle
 	whole := err == nil && parseLine(line, &first) == nil && first.Pages != ""
 	if h == nil {
 		if whole || len(line) == 0 && errors.Is(err, io.EOF) {
 			return f, nil
 		}
-		return nil, errors.Join(&ResumeError{path, name + " lies in its place, and no run wrote it"}, f.Close())
+		return nil, errors.Join(&ResumeError{path, name + " is in its place, and no run wrote it"}, f.Close())
 	}
 	id, err := h.fingerprint()
 	if err == nil && (!whole || first.Pages != id) {
@@ -200,7 +199,7 @@ func openPages(path string, h *resumeHeader) (*os.File, error) {
 	return f, nil
 }
 
-// checkPages finds out what opening the pages would, before anybody is asked.
+// checkPages finds the errors of openPages before any request is sent.
 func checkPages(path string, h *resumeHeader) error {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return &ResumeError{path, fmt.Sprintf("its folder: %v", err)}
@@ -212,8 +211,8 @@ func checkPages(path string, h *resumeHeader) error {
 	return f.Close()
 }
 
-// createJournal makes the pages first, in f if there is one: a header that is
-// in its place has them.
+// createJournal creates FILE.pages and then FILE, so that a FILE always has its pages. f
+// is a file of pages that a crash has left; it may be nil.
 func createJournal(path string, h resumeHeader, f *os.File) (j *pageJournal, err error) {
 	defer func() {
 		if err != nil {
@@ -236,7 +235,7 @@ func createJournal(path string, h resumeHeader, f *os.File) (j *pageJournal, err
 	return j, nil
 }
 
-// replaceFile writes FILE beside its place and renames it.
+// replaceFile writes a temporary file and renames it to FILE.
 func replaceFile(path string, h resumeHeader) (err error) {
 	b, err := json.MarshalIndent(h, "", "  ")
 	if err != nil {
@@ -258,13 +257,15 @@ func replaceFile(path string, h resumeHeader) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
+// rewindFile moves to the beginning of a file.
 func rewindFile(f *os.File) error {
 	_, err := f.Seek(0, io.SeekStart)
 	return err
 }
 
-// replayPages hands over the pages, in the order in which they were written, and
-// then cuts off what is not whole. It is to be called once, before append.
+// replayPages calls take for each page, in the order in which they were written. It then
+// cuts off the rest of the file, which is damaged or incomplete. Call it once, before
+// appendPage. take reports whether it wants more pages.
 func (j *pageJournal) replayPages(take func(pageStep) (bool, error)) error {
 	if err := rewindFile(j.file); err != nil {
 		return fmt.Errorf("resume file: %w", err)
@@ -297,7 +298,7 @@ func (j *pageJournal) replayPages(take func(pageStep) (bool, error)) error {
 	return nil
 }
 
-// appendPage writes a page. It may be called from several goroutines.
+// appendPage writes a page. Several goroutines may call it.
 func (j *pageJournal) appendPage(s pageStep) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -307,7 +308,7 @@ func (j *pageJournal) appendPage(s pageStep) error {
 	return nil
 }
 
-// writeLine writes a line at once, so that what breaks off is the last of them.
+// writeLine writes a line in one call, so that only the last line can be incomplete.
 func (j *pageJournal) writeLine(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -317,7 +318,7 @@ func (j *pageJournal) writeLine(v any) error {
 	return err
 }
 
-// parseLine is the inverse of line.
+// parseLine is the inverse of writeLine.
 func parseLine(line []byte, v any) error {
 	sum, b, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
 	if string(sum) != fmt.Sprintf("%08x", crc32.ChecksumIEEE(b)) {
@@ -326,6 +327,7 @@ func parseLine(line []byte, v any) error {
 	return json.Unmarshal(b, v)
 }
 
+// closeFile closes FILE.pages.
 func (j *pageJournal) closeFile() error {
 	if err := j.file.Close(); err != nil {
 		return fmt.Errorf("resume file: %w", err)
@@ -333,7 +335,8 @@ func (j *pageJournal) closeFile() error {
 	return nil
 }
 
-// JournalFiles lists the resume file and its pages, or nothing if none is kept.
+// JournalFiles returns the paths of the resume file and of its pages. It is empty if
+// there is no resume file.
 func (s *Source) JournalFiles() []string {
 	if s.ResumeFile == "" {
 		return nil
@@ -341,8 +344,8 @@ func (s *Source) JournalFiles() []string {
 	return []string{s.ResumeFile, s.ResumeFile + pagesSuffix}
 }
 
-// Forget removes the resume file and its pages, once their sign-ins have gone
-// where they were to go. Files that do not exist are not an error.
+// Forget removes the resume file and its pages. Call it when their sign-ins have been
+// stored elsewhere. It is not an error if the files do not exist.
 func (s *Source) Forget() error {
 	for _, path := range s.JournalFiles() {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -12,19 +12,19 @@ import (
 	"trailgate/ingest/aws/answer"
 )
 
-// answerKind is what an answer means for the Region that gave it.
+// answerKind says what an answer means for the Region that gave it.
 type answerKind uint8
 
 const (
 	answered  answerKind = iota // a page
 	throttled                   // slow down and ask again
 	expired                     // refresh the credentials and ask again
-	skewed                      // ask again: the SDK has the time from the answer
-	lostToken                   // begin anew behind the oldest event
+	skewed                      // ask again: the SDK now knows the time from the answer
+	lostToken                   // restart the paging at the oldest event
 	badWindow                   // the time range is not accepted
-	denied                      // leave the Region
-	odd                         // leave the Region: the request itself is not accepted
-	broken                      // ask again: the network, or the service's own trouble
+	denied                      // give the Region up
+	odd                         // give the Region up: AWS does not accept the request
+	broken                      // ask again: a fault of the network or of the service
 )
 
 // classifyError classifies the answer to a LookupEvents request. Two codes are its
@@ -55,7 +55,7 @@ func classifyError(err error) answerKind {
 	return odd
 }
 
-// skipCause is the skip's cause, where a Region is given up with this error.
+// skipCause is the cause of the skip if a Region is given up with this answer.
 func (o answerKind) skipCause() ingest.Cause {
 	switch o {
 	case throttled:
@@ -66,7 +66,7 @@ func (o answerKind) skipCause() ingest.Cause {
 	return ingest.CauseTransport
 }
 
-// lateError is a Region that gave no page for its timeout, with the last
+// lateError is a Region that has given no page during its timeout. It has the last
 // answer.
 type lateError struct {
 	after time.Duration
@@ -76,7 +76,7 @@ type lateError struct {
 func (e *lateError) Error() string { return fmt.Sprintf("no page for %s: %v", e.after, e.err) }
 func (e *lateError) Unwrap() error { return e.err }
 
-// describeError puts what an operation answered into words, by what it means.
+// describeError says in words what the answer to an operation means.
 func describeError(o answerKind, err error) error {
 	var late *lateError
 	if errors.As(err, &late) {
@@ -97,8 +97,8 @@ func describeError(o answerKind, err error) error {
 	return a
 }
 
-// innermostOperation is the operation that failed: one that needs credentials fails with
-// the operation that was to get them. nil: none was begun.
+// innermostOperation returns the operation that failed. If an operation could not get its
+// credentials, that is the request for them. It is nil if no operation began.
 func innermostOperation(err error) *smithy.OperationError {
 	var found *smithy.OperationError
 	for op := found; errors.As(err, &op); err = op.Err {
@@ -107,7 +107,7 @@ func innermostOperation(err error) *smithy.OperationError {
 	return found
 }
 
-// deniedAction names the operation that failed, as IAM does.
+// deniedAction returns the operation that failed, by the name that IAM uses.
 func deniedAction(err error) string {
 	if op := innermostOperation(err); op != nil {
 		return strings.ToLower(op.ServiceID) + ":" + op.OperationName

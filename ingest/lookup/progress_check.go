@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// pageAnswer is a page as it came.
+// pageAnswer is a page as AWS sent it.
 type pageAnswer struct {
 	events []lookupEvent
-	next   string // the token; empty: it is the last page
+	next   string // the token of the next page; empty: this is the last page
 }
 
-// Answers that are not pages.
+// The answers that are not a page, or not a new one.
 var (
-	errEmptyAnswer = errors.New("the answer holds no page")
+	errEmptyAnswer = errors.New("the answer does not have a page")
 	errStuck       = errors.New("the page names itself as the next one")
-	errRepeat      = errors.New("the page holds nothing that has not been there")
+	errRepeat      = errors.New("the page has nothing new")
 )
 
-// maxRepeats is how many pages without a new event are remembered in a row.
+// maxRepeats is how many pages without a new event are remembered.
 const maxRepeats = 4096
 
-// seenAnswers remembers the pages since the last with a new event, by their
-// events or, where they are empty, by their tokens. A Region that is all right
-// has next to none of them.
+// seenAnswers remembers the pages since the last one with a new event. A page is known by
+// its events, or by its token if it is empty. A Region that works well has almost no
+// such pages.
 type seenAnswers struct {
 	seed  maphash.Seed
 	pages map[uint64]bool
 }
 
-// addAnswer remembers a page, and tells whether it is the first of its kind.
+// addAnswer remembers a page. It reports whether the page was not known before.
 func (r *seenAnswers) addAnswer(a pageAnswer) bool {
 	if r.pages == nil {
 		r.seed, r.pages = maphash.MakeSeed(), map[uint64]bool{}
@@ -51,11 +51,10 @@ func (r *seenAnswers) addAnswer(a pageAnswer) bool {
 	return true
 }
 
-// checkProgress tells whether a page brings the Region on: it has a new event, or is
-// empty and leads to where the Region has not been, or it is the last one. One
-// that has come before is left out, and what follows it is asked for. One that
-// has old events only, in an order in which they have not come, is taken, but
-// not for ever.
+// checkProgress returns nil if the page is new: it has a new event, or it is empty and has
+// a new token, or it is the last page. A page that has come before is errRepeat, and its
+// token is asked for next. A page with old events in a new order is accepted, but only
+// until the Region's timeout: some servers repeat events without end.
 func (r *regionWalk) checkProgress(a pageAnswer) error {
 	switch {
 	case a.next == "":

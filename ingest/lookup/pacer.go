@@ -7,17 +7,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How a Region is paced. The quota is taken for a bucket that fills at Quota
-// and holds burst; a little less is drawn from it than runs in.
+// The pace of a Region. We assume that AWS keeps a token bucket: Quota tokens flow in
+// each second, and it holds burst tokens. We use a little less than flows in.
 const (
 	burst    = 2
 	headroom = 0.99
 )
 
-// requestPacer keeps the requests to one Region within the quota. Between sending a
-// request and its answer nobody knows when AWS has counted it: it is booked
-// when the answer is there. So the level is never above that of a bucket on the
-// other side, however long requests take, and no pace is lost to their length.
+// requestPacer keeps the requests to one Region within the quota. AWS counts a request at
+// some unknown moment between its sending and its answer. We take the token when the
+// answer arrives. So our bucket is never fuller than theirs, however long a request
+// takes.
 type requestPacer struct {
 	limiter *rate.Limiter
 	full    rate.Limit
@@ -42,19 +42,20 @@ func (p *requestPacer) waitForToken(ctx context.Context) error {
 	}
 }
 
-// takeToken books a request whose answer is there.
+// takeToken counts a request whose answer has arrived.
 func (p *requestPacer) takeToken() { p.limiter.ReserveN(p.now(), 1) }
 
-// slowDown slows down, to half the pace at the most: somebody else is drawing
-// on the same quota, or it is smaller than it was taken for. A refused request
-// takes nothing from it, and who asks less often than the others gets nothing.
+// slowDown lowers the pace, but not below half of the full pace. A refusal means that
+// another client uses the same quota, or that the quota is smaller than assumed. A
+// refused request costs no token, and a client that asks less often than the others
+// would get nothing.
 func (p *requestPacer) slowDown() {
 	now := p.now()
 	p.limiter.SetBurstAt(now, 1)
 	p.limiter.SetLimitAt(now, max(p.full/2, p.limiter.Limit()*0.8))
 }
 
-// speedUp speeds up again, by little.
+// speedUp raises the pace a little, up to the full pace.
 func (p *requestPacer) speedUp() {
 	if now := p.limiter.Limit(); now < p.full {
 		p.limiter.SetLimitAt(p.now(), min(p.full, now*1.05))

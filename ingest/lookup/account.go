@@ -21,31 +21,32 @@ import (
 	"trailgate/ingest/aws/region"
 )
 
-// maxOpening is how many accounts are entered at once.
+// maxOpening is how many accounts are opened at once.
 const maxOpening = 16
 
-// accountSession is an account whose credentials work.
+// accountSession is an account that was opened: its credentials, and its Regions.
 type accountSession struct {
-	id      string // empty where it could not be found out
+	id      string // empty if AWS did not tell it
 	config  aws.Config
 	cache   credentialsCache
 	regions []string // sorted
 	chosen  string   // how the Regions were chosen, in words
 	remarks []string
-	skip    *ingest.SkipError // instead of all the above: it could not be entered
+	skip    *ingest.SkipError // the account could not be opened; the other fields are empty then
 
 	mu         sync.Mutex
-	generation int // of the credentials
+	generation int // how often the credentials were refreshed
 }
 
-// credentialsCache keeps credentials until it is told to forget them. A
+// credentialsCache keeps credentials until Invalidate is called. A
 // *aws.CredentialsCache is one.
 type credentialsCache interface {
 	aws.CredentialsProvider
 	Invalidate()
 }
 
-// openAccounts enters all accounts and finds out their Regions.
+// openAccounts opens all accounts and finds out their Regions. The result is sorted by
+// account id.
 func (s *Source) openAccounts(ctx context.Context) ([]*accountSession, error) {
 	out := make([]*accountSession, len(s.Accounts))
 	var group errgroup.Group
@@ -65,12 +66,13 @@ func (s *Source) openAccounts(ctx context.Context) ([]*accountSession, error) {
 	slices.SortStableFunc(out, func(a, b *accountSession) int { return strings.Compare(a.id, b.id) })
 	for i := 1; i < len(out); i++ {
 		if out[i].id == out[i-1].id && out[i].id != "" {
-			return nil, fmt.Errorf("account %s is to be looked up twice: its quota is one", out[i].id)
+			return nil, fmt.Errorf("account %s is named twice, but it has only one quota", out[i].id)
 		}
 	}
 	return out, nil
 }
 
+// openAccount opens one account. If that fails, the result has a skip.
 func (s *Source) openAccount(ctx context.Context, a Account) *accountSession {
 	e := &accountSession{config: a.Config.Copy()}
 	var ok bool
@@ -78,8 +80,8 @@ func (s *Source) openAccount(ctx context.Context, a Account) *accountSession {
 		e.cache = aws.NewCredentialsCache(a.Config.Credentials)
 		e.config.Credentials = e.cache
 	}
-	// Each service has a time of its own, or one that hangs would silence the
-	// other.
+	// Each service has its own timeout. With a common one, a service that hangs would
+	// leave no time for the other.
 	first, cancel := context.WithTimeout(ctx, s.regionTimeout())
 	partition, err := e.identifyAccount(first, a.Role)
 	cancel()
@@ -112,13 +114,13 @@ func (s *Source) openAccount(ctx context.Context, a Account) *accountSession {
 	return e
 }
 
-// identifyAccount makes sure that there are credentials and finds out whose account
-// it is, and in which partition.
+// identifyAccount checks that there are credentials. It finds out the id of the account
+// and returns its partition, which is empty if it is not known.
 func (e *accountSession) identifyAccount(ctx context.Context, role string) (partition string, err error) {
 	if role != "" {
 		parts := strings.SplitN(role, ":", 6)
 		if len(parts) != 6 || parts[4] == "" {
-			return "", fmt.Errorf("role %q is not the ARN of a role", role)
+			return "", fmt.Errorf("role %q is not the ARN of a role with an account", role)
 		}
 		partition, e.id = parts[1], parts[4]
 		_, err := e.cache.Retrieve(ctx)
@@ -130,13 +132,13 @@ func (e *accountSession) identifyAccount(ctx context.Context, role string) (part
 	client := sts.NewFromConfig(e.config, func(o *sts.Options) { o.HTTPClient = ownBody{o.HTTPClient} })
 	who, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err == nil && aws.ToString(who.Account) == "" {
-		err = errors.New("the answer names none")
+		err = errors.New("the answer names no account")
 	}
 	if err != nil {
 		if o := classifyError(err); o == denied || o == expired || o == skewed {
 			return "", err
 		}
-		e.remarks = append(e.remarks, fmt.Sprintf("whose account it is could not be asked (sts:GetCallerIdentity: %v)", answer.Parse(err)))
+		e.remarks = append(e.remarks, fmt.Sprintf("the account id could not be asked (sts:GetCallerIdentity: %v)", answer.Parse(err)))
 		return "", nil
 	}
 	e.id = aws.ToString(who.Account)
@@ -146,7 +148,7 @@ func (e *accountSession) identifyAccount(ctx context.Context, role string) (part
 	return partition, nil
 }
 
-// causeOf classifies why an account could not be entered.
+// causeOf classifies why an account could not be opened.
 func causeOf(err error) ingest.Cause {
 	switch o := classifyError(err); {
 	case o == throttled:
@@ -157,7 +159,7 @@ func causeOf(err error) ingest.Cause {
 	return ingest.CauseDenied
 }
 
-// accessError puts into words why an account could not be entered.
+// accessError says in words why an account could not be opened.
 func accessError(err error) error {
 	op, o := innermostOperation(err), classifyError(err)
 	switch {
@@ -168,16 +170,17 @@ func accessError(err error) error {
 	case op == nil:
 		return fmt.Errorf("no credentials in time: %w", err)
 	}
-	// What lies round the operation speaks of credentials only.
+	// The errors around the operation only say that credentials are missing.
 	return fmt.Errorf("%s: %w", deniedAction(err), answer.Parse(op.Err))
 }
 
-// machine is the service of an EC2 machine's own credentials, as the SDK names
-// it.
-const machine = "ec2imds"
+// metadataService gives an EC2 machine its own credentials. The name is that of the
+// SDK.
+const metadataService = "ec2imds"
 
-// isUnsigned tells of an error that no service was asked for credentials, but
-// for the one on the machine itself, which most machines do not have.
+// isUnsigned reports whether no service on the network was asked for credentials. The
+// metadata service does not count: the SDK always asks it last, and most machines do
+// not have it.
 func isUnsigned(err error) bool {
 	op := innermostOperation(err)
 	if op == nil {
@@ -186,10 +189,11 @@ func isUnsigned(err error) bool {
 	}
 	var unsent *smithyhttp.RequestSendError
 	sent := answer.Parse(op).Status != 0 || errors.As(op, &unsent) || errors.Is(op, context.DeadlineExceeded)
-	return op.ServiceID == machine || !sent
+	return op.ServiceID == metadataService || !sent
 }
 
-// enabledRegions asks which Regions are enabled, or about to be, or no longer quite.
+// enabledRegions asks which Regions are enabled. Regions that are being enabled or
+// disabled count as well. The result is sorted.
 func (e *accountSession) enabledRegions(ctx context.Context) ([]string, error) {
 	client := account.NewFromConfig(e.config, func(o *account.Options) { o.HTTPClient = ownBody{o.HTTPClient} })
 	pages := account.NewListRegionsPaginator(client, &account.ListRegionsInput{
@@ -213,13 +217,13 @@ func (e *accountSession) enabledRegions(ctx context.Context) ([]string, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, errors.New("the answer names none")
+		return nil, errors.New("the answer names no Region")
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil
 }
 
-// displayName names the account in a remark.
+// displayName is the name of the account in a remark.
 func (e *accountSession) displayName() string {
 	if e.id == "" {
 		return "the account"
@@ -227,15 +231,15 @@ func (e *accountSession) displayName() string {
 	return "account " + e.id
 }
 
-// credentialGeneration tells which generation of credentials is in use.
+// credentialGeneration returns the generation of the credentials in use.
 func (e *accountSession) credentialGeneration() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.generation
 }
 
-// refreshCredentials lets the credentials of a generation go. Of several Regions that
-// find them expired, the first does it.
+// refreshCredentials drops the credentials of a generation. If several Regions find
+// them expired, only the first call has an effect.
 func (e *accountSession) refreshCredentials(generation int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// checkpointKey is the key of the one entry of a checkpoint. Its value is the time
-// up to which everything was read.
+// checkpointKey is the key of the only entry of a checkpoint. Its value is a time: all
+// sign-ins before it were read.
 const checkpointKey = ""
 
 // CheckpointName is the name of the Event history in a state file.
@@ -73,7 +73,7 @@ func (r *resumedRun) Outcome() ingest.Outcome {
 	return ingest.Outcome{Checkpoint: ingest.Checkpoint{checkpointKey: through}}
 }
 
-// decodeCheckpoint reads the entry of a state file. Without one it is zero.
+// decodeCheckpoint reads the entry of a state file. The time is zero without an entry.
 func decodeCheckpoint(entries ingest.Checkpoint) (time.Time, error) {
 	var through time.Time
 	entry, ok := entries[checkpointKey]

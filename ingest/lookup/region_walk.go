@@ -16,20 +16,20 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// How a request that was not answered with a page is asked again.
+// The times of requests, and of the pauses between them.
 const (
 	requestTimeout = 30 * time.Second
 	leastTimeout   = 100 * time.Millisecond
 	firstPause     = 250 * time.Millisecond
 	longestPause   = 8 * time.Second
-	throttlePause  = time.Second / 2 // at the longest, where others draw on the quota: the pace is slow by then
-	refreshes      = 2               // of the credentials or of the clock's error, one after the other
+	throttlePause  = time.Second / 2 // the longest after a throttle, because the pace is already lower then
+	refreshes      = 2               // how often credentials or clock are corrected for one page
 )
 
-// regionWalk is one Region of one account, on its way through the window from its
-// end to its beginning.
+// regionWalk reads one Region of one account, from the end of the window to its
+// beginning.
 type regionWalk struct {
-	place   int // its number
+	place   int // the number of the Region
 	account *accountSession
 	name    string
 	origin  string
@@ -39,20 +39,20 @@ type regionWalk struct {
 	timeout time.Duration
 	scanner record.Scanner
 
-	start, end time.Time // as sent; constant while there is a token
+	start, end time.Time // as sent; they do not change while there is a token
 	token      string
 	seen       pageOverlap
 	repeats    seenAnswers
-	since      time.Time // when the first request was sent that brought nothing on; zero: there was none
-	again      bool      // the window was begun anew behind events that had been read
+	since      time.Time // of the first request since the last new page; zero: there was none
+	again      bool      // the paging was restarted, so that events may come twice
 	done       bool
 }
 
-// regionPage is one step of a Region: what it read, and where it stands.
+// regionPage is one step of a Region: a page, and the position after it.
 type regionPage struct {
 	pageReading
 	region   int
-	requests int       // it took, the throttled ones included
+	requests int       // how many the page took, with the throttled ones
 	back     time.Time // how far back everything has been read
 	done     bool
 	skip     *ingest.SkipError // the Region was given up
@@ -67,17 +67,17 @@ func newRegionWalk(place int, a *accountSession, name string, p fixedWindow, s *
 	}
 	r.client = cloudtrail.NewFromConfig(a.config, func(o *cloudtrail.Options) {
 		o.Region = name
-		// Asking again is this package's business: the SDK's would give up
-		// after a few throttles, and spend the quota without telling.
+		// This package repeats requests itself. The SDK would give up after a few
+		// throttles, and it would use up the quota unseen.
 		o.Retryer = aws.NopRetryer{}
 		o.HTTPClient = ownBody{o.HTTPClient}
 	})
 	return r
 }
 
-// walkPages asks page by page until the window's beginning, and hands each page to
-// commit first and then to send. It ends early with the context, whose error it
-// leaves to the caller.
+// walkPages asks for page after page until the beginning of the window. It gives each page
+// to commit and then to send. It ends early if the context ends; the caller reports
+// that.
 func (r *regionWalk) walkPages(ctx context.Context, commit func(*regionWalk, []lookupEvent) error, send func(regionPage) bool) {
 	for !r.done {
 		p := regionPage{region: r.place}
@@ -115,8 +115,8 @@ func (r *regionWalk) walkPages(ctx context.Context, commit func(*regionWalk, []l
 	}
 }
 
-// askPage gets the next page, however often it has to ask, until the Region has
-// not been brought on for its timeout.
+// askPage gets the next page. It repeats the request until a new page comes, or until the
+// Region's timeout is over.
 func (r *regionWalk) askPage(ctx context.Context, p *regionPage) (pageAnswer, error) {
 	renewed := 0
 	for attempt := 0; ; attempt++ {
@@ -171,8 +171,8 @@ func (r *regionWalk) askPage(ctx context.Context, p *regionPage) (pageAnswer, er
 	}
 }
 
-// sendRequest sends one request. The parameters are the same for every page of a
-// window: a token is good for no others.
+// sendRequest sends one request. All pages of a window have the same parameters, because a
+// token is valid only with them.
 func (r *regionWalk) sendRequest(ctx context.Context, left time.Duration) (pageAnswer, error) {
 	in := &cloudtrail.LookupEventsInput{
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: filterKey, AttributeValue: aws.String(filterValue)}},
@@ -190,15 +190,15 @@ func (r *regionWalk) sendRequest(ctx context.Context, left time.Duration) (pageA
 	case err != nil:
 		return pageAnswer{}, err
 	case out.Events == nil && aws.ToString(out.NextToken) == "":
-		// The last page has a list, be it empty. To the SDK a body that is cut
-		// off before its first byte is an answer.
+		// The last page has a list, which may be empty. An answer without one was cut: the
+		// SDK accepts an empty body.
 		return pageAnswer{}, errEmptyAnswer
 	}
 	return pageAnswer{events: lookupEvents(out.Events), next: aws.ToString(out.NextToken)}, nil
 }
 
-// restartPaging begins anew behind the oldest event: the token is not good any more.
-// Events come newest first, so nothing newer is missing.
+// restartPaging restarts at the oldest event, because the token is not valid any more.
+// Events come newest first, so no newer event is missing.
 func (r *regionWalk) restartPaging() {
 	r.token = ""
 	if r.seen.oldest.IsZero() {
@@ -210,8 +210,9 @@ func (r *regionWalk) restartPaging() {
 	}
 }
 
-// narrowWindow moves the window's beginning to where the Event history begins by
-// now, if that is why its time range is not accepted.
+// narrowWindow moves the beginning of the window to the present beginning of the Event
+// history. It reports false if the window does not begin before that: then AWS refused
+// it for another reason.
 func (r *regionWalk) narrowWindow() bool {
 	first := r.now().Add(-MaxAge + horizonMargin).Truncate(time.Second)
 	if !r.start.Before(first) || r.end.Before(first) {
@@ -222,14 +223,14 @@ func (r *regionWalk) narrowWindow() bool {
 	return true
 }
 
-// backOff is the pause before asking again: twice as long each time, and
-// shortened by chance so that several clients do not stay in step.
+// backOff returns the pause before the next attempt: twice as long each time, and shortened
+// at random so that several clients do not ask at the same moments.
 func backOff(attempt int, longest time.Duration) time.Duration {
 	d := min(longest, firstPause<<min(attempt, 10))
 	return d/2 + time.Duration(rand.Int64N(int64(d/2)))
 }
 
-// replayStep takes a page from the resume file.
+// replayStep reads a page of the resume file and moves the Region behind it.
 func (r *regionWalk) replayStep(step pageStep) (regionPage, error) {
 	r.start, r.end, r.token, r.again, r.done = time.Unix(step.Start, 0).UTC(), time.Unix(step.End, 0).UTC(), step.Next, step.Again, step.Done
 	r.seen.addEvents(step.Events)
@@ -241,12 +242,12 @@ func (r *regionWalk) replayStep(step pageStep) (regionPage, error) {
 	return p, err
 }
 
-// stepFor is where the Region stands behind a page.
+// stepFor returns the position of the Region after a page, for the resume file.
 func (r *regionWalk) stepFor(events []lookupEvent) pageStep {
 	return pageStep{Account: r.account.id, Region: r.name, Start: r.start.Unix(), End: r.end.Unix(), Next: r.token, Again: r.again, Done: r.done, Events: events}
 }
 
-// yieldAll yields a page's events and single skips.
+// yieldAll yields the events and the skips of a page.
 func (p *regionPage) yieldAll(yield func(signin.Event, error) bool) bool {
 	for _, e := range p.events {
 		if !yield(e, nil) {

@@ -14,8 +14,8 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// lookupRun is one reading of the Event history. Its fields belong to the iterating
-// goroutine.
+// lookupRun is one reading of the Event history. Its fields belong to the goroutine that
+// iterates.
 type lookupRun struct {
 	source *Source
 	ctx    context.Context // of the whole stream, as Source.Open has it
@@ -30,7 +30,7 @@ type lookupRun struct {
 	journal  *pageJournal
 
 	started  bool // Events was iterated
-	left     bool // the caller left
+	left     bool // the caller has left the iteration
 	events   int
 	refused  []*ingest.SkipError
 	requests []regionRequest
@@ -63,18 +63,19 @@ func (r *lookupRun) Events() iter.Seq2[signin.Event, error] {
 	}
 }
 
-// regionRequest is so many requests to a Region at a time, for the rate.
+// regionRequest counts the requests to a Region at one moment. The rate is computed from
+// it.
 type regionRequest struct {
 	at     time.Time
 	region int
 	n      int
 }
 
-// rateSpan is the time over which the rate is told.
+// rateSpan is the time over which the rate is measured.
 const rateSpan = 10 * time.Second
 
-// streamEvents enters the accounts, takes what a resume file has, asks for the rest,
-// and yields everything.
+// streamEvents opens the accounts, yields what a resume file has, and then asks for the
+// rest and yields it.
 func (r *lookupRun) streamEvents(ctx context.Context) {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -96,13 +97,13 @@ func (r *lookupRun) streamEvents(ctx context.Context) {
 	case err != nil:
 		r.yield(signin.Event{}, err)
 	case r.coverage.Read == 0 && r.events == 0 && len(r.refused) > 0:
-		// By name, as Regions refuse in any order.
+		// The first by name, because Regions answer in any order.
 		first := slices.MinFunc(r.refused, func(a, b *ingest.SkipError) int { return strings.Compare(a.Origin, b.Origin) })
 		r.yield(signin.Event{}, &RefusedError{Refused: len(r.refused), Err: fmt.Errorf("%s: %w", first.Origin, first.Err)})
 	}
 }
 
-// openRegions enters the accounts and replays what the resume file has.
+// openRegions opens the accounts and yields what the resume file has.
 func (r *lookupRun) openRegions(ctx context.Context) error {
 	var err error
 	if r.accounts, err = r.source.openAccounts(ctx); err != nil {
@@ -142,8 +143,8 @@ func (r *lookupRun) openRegions(ctx context.Context) error {
 	return r.journal.replayPages(func(s pageStep) (bool, error) {
 		reg := known[[2]string{s.Account, s.Region}]
 		if reg == nil {
-			// It was asked once, and its events are read, whatever is enabled
-			// by now.
+			// An earlier run has read this Region. Its events count, even if the Region is
+			// not enabled any more.
 			i := slices.IndexFunc(r.accounts, func(a *accountSession) bool { return a.id == s.Account })
 			if i < 0 || r.accounts[i].skip != nil {
 				return true, nil
@@ -159,12 +160,13 @@ func (r *lookupRun) openRegions(ctx context.Context) error {
 	})
 }
 
-// accountIDs are the accounts' ids, to which a resume file is bound.
+// accountIDs returns the ids of the accounts. A resume file is bound to them, so an
+// unknown id is an error.
 func (r *lookupRun) accountIDs() ([]string, error) {
 	var out []string
 	for _, a := range r.accounts {
 		if a.id == "" && a.skip == nil {
-			return nil, fmt.Errorf("resume file %q: it is bound to the account, and %s", r.source.ResumeFile, strings.Join(a.remarks, "; "))
+			return nil, fmt.Errorf("resume file %q: it is bound to the account, but %s", r.source.ResumeFile, strings.Join(a.remarks, "; "))
 		}
 		if a.id == "" {
 			return nil, fmt.Errorf("%s: %w", a.skip.Origin, a.skip.Err)
@@ -174,7 +176,7 @@ func (r *lookupRun) accountIDs() ([]string, error) {
 	return out, nil
 }
 
-// askRegions asks all Regions at once.
+// askRegions asks all Regions, several at once, and yields their pages as they come.
 func (r *lookupRun) askRegions(ctx context.Context, cancel func()) error {
 	pages := make(chan regionPage)
 	send := func(p regionPage) bool {
@@ -221,7 +223,7 @@ func (r *lookupRun) askRegions(ctx context.Context, cancel func()) error {
 	return failed
 }
 
-// commitPage writes a page to the resume file before anybody sees it.
+// commitPage writes a page to the resume file before it is yielded.
 func (r *lookupRun) commitPage(reg *regionWalk, events []lookupEvent) error {
 	if r.journal == nil {
 		return nil
@@ -229,7 +231,8 @@ func (r *lookupRun) commitPage(reg *regionWalk, events []lookupEvent) error {
 	return r.journal.appendPage(reg.stepFor(events))
 }
 
-// yieldPage books a page and yields what it holds.
+// yieldPage counts a page and yields its content. It reports whether the caller wants
+// more.
 func (r *lookupRun) yieldPage(p regionPage) bool {
 	c := &r.coverage
 	r.events += len(p.events)
@@ -250,14 +253,14 @@ func (r *lookupRun) yieldPage(p regionPage) bool {
 	return true
 }
 
-// yieldSkip yields the skip of an account.
+// yieldSkip yields the skip of an account. It reports whether the caller wants more.
 func (r *lookupRun) yieldSkip(s *ingest.SkipError) bool {
 	r.refused = append(r.refused, s)
 	r.left = !r.yield(signin.Event{}, s)
 	return !r.left
 }
 
-// finishCoverage closes the account of the run.
+// finishCoverage completes the counts and the remarks of the run.
 func (r *lookupRun) finishCoverage(err error) {
 	c := &r.coverage
 	skippedAccounts := 0
@@ -281,8 +284,8 @@ func (r *lookupRun) finishCoverage(err error) {
 	}
 }
 
-// askedRemarks says which Regions were asked, for what: a line for all accounts of
-// which the same were.
+// askedRemarks says which Regions were asked, and for what. Accounts with the same Regions
+// share a line.
 func (r *lookupRun) askedRemarks() []string {
 	accounts := map[string][]string{}
 	for _, a := range r.accounts {
@@ -303,6 +306,7 @@ func (r *lookupRun) askedRemarks() []string {
 	return out
 }
 
+// countNoun writes a number with its noun.
 func countNoun(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
