@@ -147,7 +147,7 @@ func (w *explainer) explainUnused() {
 	case endpoint.Absent:
 		w.addSentence("%s", w.missingEvidence())
 	case endpoint.Account:
-		w.addSentence("The host %+q is below the sign-in domain of partition %s, but its label is an account id or alias, not a Region "+
+		w.addSentence("The host %+q is below the sign-in domain of partition %s. Its label is an account id or alias, not a Region "+
 			"in the table. Such a host redirects the browser, so it was not used.", w.e.Host, w.host.Partition)
 	case endpoint.Foreign:
 		if w.host.Service != endpoint.NoService {

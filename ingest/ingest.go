@@ -53,7 +53,7 @@ func (w Window) Match(e *signin.Event) WindowMatch {
 }
 
 // LastDelivery is the time of delivery after which a file cannot hold a wanted
-// event. It is zero if there is no such time.
+// event. It is zero if such a time is not known.
 func (w Window) LastDelivery() time.Time {
 	switch {
 	case w.Until.IsZero():

@@ -127,8 +127,8 @@ type Bounded interface {
 // reading is interrupted, the next one continues from these files.
 type Journaled interface {
 	// JournalFiles are the paths of the files, the first as the user named it.
-	// There are none if the source keeps no files.
+	// The list is empty if the source keeps no files.
 	JournalFiles() []string
-	// Forget removes the files. It is not an error if there are none.
+	// Forget removes the files. Files that do not exist are not an error.
 	Forget() error
 }

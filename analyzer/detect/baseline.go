@@ -102,7 +102,7 @@ const (
 const endpoints = 35
 
 // LearnedUntil returns the time of the last sign-in that was learned. It is zero if
-// there was none.
+// nothing was learned.
 func (b *Baseline) LearnedUntil() time.Time { return b.at.Time }
 
 // Principals returns the number of principals that the baseline knows.
@@ -217,8 +217,8 @@ func (b *Baseline) learnSignIn(obs *observation) {
 	}
 }
 
-// countsFor returns the counts of a key. It adds empty ones to the map if there
-// are none.
+// countsFor returns the counts of a key. It adds empty ones to the map for a new
+// key.
 func countsFor(m map[string]*endpointCounts, key string) *endpointCounts {
 	t := m[key]
 	if t == nil {

@@ -84,9 +84,9 @@ func (d *Detector) rootRegional(obs *observation, spec rule.Spec) (match, bool) 
 }
 
 // endpointIdcHome finds a sign-in of an Identity Center role outside its home
-// Region. If several people use the same endpoint, it is taken for an additional
-// Region of the instance, and there is no finding. There is no finding either if
-// the policy names the endpoint or makes an exception.
+// Region. It finds nothing if several people use the same endpoint, because that is
+// taken for an additional Region of the instance. It finds nothing either if the
+// policy names the endpoint or makes an exception.
 func (d *Detector) endpointIdcHome(obs *observation, spec rule.Spec) (match, bool) {
 	if obs.home == "" || !obs.known || obs.verdict.Endpoint == obs.home || d.Policy.AllowsByName(obs.decision, obs.event, obs.verdict) {
 		return match{}, false
@@ -111,8 +111,8 @@ func (obs *observation) habitApplies() bool {
 	return obs.named && obs.known && !obs.late && obs.decision.Exception == ""
 }
 
-// endpointFirstInAccount finds the first sign-in of an account at an endpoint. There
-// is no finding if the principal often uses the endpoint in other accounts.
+// endpointFirstInAccount finds the first sign-in of an account at an endpoint. It
+// finds nothing if the principal often uses the endpoint in other accounts.
 func (d *Detector) endpointFirstInAccount(obs *observation, spec rule.Spec) (match, bool) {
 	o := obs.expected
 	if !obs.habitApplies() || o.used || o.account < spec.Count || o.share >= 0.1 {
@@ -176,7 +176,7 @@ func (d *Detector) endpointHop(obs *observation, spec rule.Spec) (match, bool) {
 	return match{Spec: spec, reason: reason, observed: obs.verdict.Endpoint, expected: []string{h.LastPlace}, surprise: &obs.expected.surprise}, true
 }
 
-// listOrNothing joins names with commas, or returns "nothing" if there are none.
+// listOrNothing joins names with commas. It returns "nothing" for an empty list.
 func listOrNothing(names []string) string {
 	if len(names) == 0 {
 		return "nothing"

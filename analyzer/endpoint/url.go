@@ -27,8 +27,8 @@ type URL struct {
 // ParseURL applies the documented rules to a sign-in URL, or to a bare host with
 // or without a scheme. It reads the URL as the server would. So user information
 // and the fragment have no effect, but Reasons mentions them. The error means
-// that the text is not an http or https URL with a host. For a host outside AWS
-// there is no error: the result has a Foreign Host and ScopeUnknown.
+// that the text is not an http or https URL with a host. A host outside AWS
+// is not an error: the result has a Foreign Host and ScopeUnknown.
 //
 // The rules are those of the IAM User Guide ("How IAM users sign in to your AWS
 // account") and of the CloudTrail User Guide ("AWS Management Console sign-in
@@ -95,12 +95,12 @@ func hasScheme(s string) bool {
 	return false
 }
 
-// urlReading is one URL under way.
+// urlReading is the state while one URL is read.
 type urlReading struct {
 	*URL
 	table        region.Table
 	path         string        // clean path with a leading slash
-	queryRegions string        // the region parameters, joined; empty if there are none
+	queryRegions string        // the region parameters, joined; empty without them
 	queryRegion  region.Region // the Region that they name, if it is in this partition
 }
 
@@ -170,8 +170,8 @@ func (v *urlReading) decideByQuery() bool {
 		return false
 	case v.queryRegion.Name == "":
 		v.setEndpoint(ScopeUnknown, "", Low)
-		v.addReason("The query asks for region %+.120q, which is not one Region of partition %s in the table, "+
-			"so the behaviour of the sign-in site is not known.", v.queryRegions, v.Partition)
+		v.addReason("The query asks for region %+.120q, which is not one Region of partition %s in the table. "+
+			"The behaviour of the sign-in site is then not known.", v.queryRegions, v.Partition)
 	default:
 		v.setEndpoint(ScopeRegional, v.queryRegion.Name, High, v.queryRegion.Name)
 		v.addReason("The query asks for region %+q. The user is sent to the sign-in endpoint of %s, and the record %s there.",

@@ -45,8 +45,8 @@ func TestMistakes(t *testing.T) {
 				"If it leads to one anyway, it is a proxy between the user and AWS, and it sees the password."},
 		{"misspelt Region in a URL", head + "  - signin_url: https://example.signin.aws.amazon.com/console?region=eu-wset-1\n",
 			`p.yaml:3:17: signin_url does not show the endpoint: "example.signin.aws.amazon.com" is the sign-in page of the account with the alias "example": ` +
-				`it redirects the browser and is not an endpoint itself. The query asks for region "eu-wset-1", which is not one Region of partition aws in the table, ` +
-				"so the behaviour of the sign-in site is not known."},
+				`it redirects the browser and is not an endpoint itself. The query asks for region "eu-wset-1", which is not one Region of partition aws in the table. ` +
+				"The behaviour of the sign-in site is then not known."},
 		{"no URL", head + "  - signin_url: ftp://example.com\n", `p.yaml:3:17: parse sign-in url "ftp://example.com": scheme "ftp": want https`},
 		{"replica that is not a Region", head + "  - allow: [\"idc-home+[eu-west-11]\"]\n", `p.yaml:3:13: unknown Region "eu-west-11": did you mean "eu-west-1"?`},
 		{"home misspelt", head + "  - allow: [idc-hme]\n", `p.yaml:3:13: unknown Region "idc-hme": did you mean "idc-home"?`},

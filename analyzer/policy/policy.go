@@ -1,3 +1,8 @@
+// Package policy decides which sign-in endpoints a person may use. It reads a policy
+// file and returns a Policy, or every mistake in the file with its line and column.
+// A Policy takes a sign-in with its verdict and returns a Decision. The package does
+// no I/O and reads no clock. It does not import package detect, because rules of
+// findings use policies and not the other way round.
 package policy
 
 import (

@@ -60,7 +60,7 @@ func endpointHint(word string) string {
 }
 
 // findUnquoted looks for a sign in a line that YAML reads as its own. It returns
-// the column and the advice. The column is 0 if there is no such sign.
+// the column and the advice. The column is 0 without such a sign.
 func findUnquoted(line string) (column int, text string) {
 	for _, c := range [...]struct{ sign, text string }{
 		{"*", `a glob that starts with * has to be quoted: "*"`},

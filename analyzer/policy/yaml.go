@@ -27,7 +27,7 @@ type field struct {
 }
 
 // newDocument splits the file into lines. It also returns the text, which may be
-// used only if there are no problems.
+// used only without problems.
 func newDocument(file string, data []byte) (*document, string) {
 	d := &document{file: file}
 	if len(data) > maxPolicy {

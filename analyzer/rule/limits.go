@@ -23,7 +23,7 @@ func (s Spec) Settings() []string {
 }
 
 // Limits gives the largest count and the longest window that a policy may set for
-// the rule. Zero means that there is no limit.
+// the rule. Zero means no limit.
 func (s Spec) Limits() (count int, window time.Duration) {
 	switch {
 	case s.Family == BruteForceFamily, s.Family == SprayFamily, s.Family == UnknownUserFamily:

@@ -68,7 +68,7 @@ func (f *judgeFlags) registerBaseline(s *pflag.FlagSet) {
 // judgement is the detector of a run, its findings, and what to do with them.
 type judgement struct {
 	judge  *detect.Detector
-	tally  policy.Tally // counts for the policy; empty if there is no policy
+	tally  policy.Tally // counts for the policy; empty without one
 	failOn rule.Severity
 	save   string
 	found  []detect.Finding

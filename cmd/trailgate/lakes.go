@@ -56,8 +56,8 @@ func (f *lockFlags) validate() error {
 	return nil
 }
 
-// openLocation opens a lake and its state. Without --to there is no lake. Without
-// lock flags the lock is not taken.
+// openLocation opens a lake and its state. Without --to it has only the
+// state. Without lock flags the lock is not taken.
 func (p *process) openLocation(ctx context.Context, f *lakeFlags, lock *lockFlags, c *awsclient.Clients) (batch.Location, error) {
 	l := batch.Location{LakeName: f.to, StateName: f.state, Now: p.now}
 	if lock != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // maxMainLines is how many lines package main may have without its tests.
-const maxMainLines = 2_900
+const maxMainLines = 3_000
 
 // verbFiles gives the files that hold one verb each.
 func verbFiles() []string {

@@ -78,7 +78,7 @@ func (s Suite) testResume(t *testing.T) {
 		}
 		r.wantSeen(t, eventIDs(all))
 		if len(r.checkpoint) == 0 {
-			t.Fatal("there is no checkpoint")
+			t.Fatal("no checkpoint was made")
 		}
 		if again, _ := r.resumeOnce(t, s.Open(t, all), from, nil); files > 1 && len(again.ids) == len(eventIDs(all)) {
 			t.Errorf("with nothing new, all %d sign-ins came again", len(again.ids))

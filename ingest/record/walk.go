@@ -33,7 +33,7 @@ type walk struct {
 
 	// For a document in memory: the next places, at or after pos, of the token
 	// and of an escaped letter, with which the token could be spelt; len(buf) if
-	// there is no such place.
+	// the record does not have such a place.
 	token, letter int
 }
 

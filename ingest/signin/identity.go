@@ -37,7 +37,7 @@ type Identity struct {
 }
 
 // RoleName returns the name of the assumed role without its path. It returns ""
-// if there is no role.
+// if the session does not have a role.
 func (id Identity) RoleName() string {
 	if role, _, ok := id.assumedRole(); ok {
 		return role

@@ -218,7 +218,7 @@ func (c FolderCheckpoint) firstListedDay(lookBack time.Duration) (ingest.Day, bo
 	return max(c.From, first), true
 }
 
-// digestOfDay is the digest of a day. Its Count is zero if there is none.
+// digestOfDay is the digest of a day. Its Count is zero for a day without one.
 func (c FolderCheckpoint) digestOfDay(d ingest.Day) DayDigest {
 	if i, ok := slices.BinarySearchFunc(c.Days, d, func(s DayDigest, d ingest.Day) int { return int(s.Day) - int(d) }); ok {
 		return c.Days[i]

@@ -85,7 +85,7 @@ type Key struct {
 	Account   string     // 12 digits, the same in folder and file name
 	Region    string     // Region of the folder; the file name may have another one
 	Day       ingest.Day // day of the folder: the UTC day of delivery
-	Delivered time.Time  // stamp of the file name, in UTC: minutes for a LogFile, seconds for a Digest; zero if there is none
+	Delivered time.Time  // stamp of the file name, in UTC: minutes for a LogFile, seconds for a Digest; zero without a stamp
 	File      string     // last part
 }
 

@@ -50,7 +50,7 @@ type folderEntries struct {
 	odd     []Entry  // entries that can be neither read nor listed
 	skips   []*ingest.SkipError
 	cut     bool  // there are more entries than the limit
-	empty   bool  // there is no entry and no error
+	empty   bool  // neither an entry nor an error
 	err     error // ends the run
 }
 

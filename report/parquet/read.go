@@ -95,16 +95,16 @@ func rowColumns[R row.Row](s *parquet.Schema) ([]columnReader[R], error) {
 		if list {
 			path = []string{f.Name, "list", "element"}
 		}
-		leaf, ok := s.Lookup(path...)
+		column, ok := s.Lookup(path...)
 		switch {
 		case !ok && i == 0:
 			return nil, fmt.Errorf("no column %s: another table", f.Name)
 		case !ok:
 			continue
-		case !matchesField(leaf, &f):
+		case !matchesField(column, &f):
 			return nil, fmt.Errorf("column %s does not have the type %s", f.Name, f.Type)
 		}
-		found = append(found, columnReader[R]{index: leaf.ColumnIndex, list: list,
+		found = append(found, columnReader[R]{index: column.ColumnIndex, list: list,
 			set: func(r *R, v *parquet.Value) { setValue(&f, reflect.ValueOf(r).Elem(), v) }})
 	}
 	return found, nil
@@ -115,28 +115,28 @@ func idColumns(s *parquet.Schema) ([]columnReader[[2]string], error) {
 	var found []columnReader[[2]string]
 	for k, name := range [...]string{"event_id", "original_event_id"} {
 		f := columns.Field{Type: columns.TypeText, Nullable: k > 0}
-		leaf, ok := s.Lookup(name)
+		column, ok := s.Lookup(name)
 		switch {
 		case !ok && k > 0:
 			continue
 		case !ok:
 			return nil, fmt.Errorf("no column %s", name)
-		case !matchesField(leaf, &f):
+		case !matchesField(column, &f):
 			return nil, fmt.Errorf("column %s does not have the type %s", name, f.Type)
 		}
-		found = append(found, columnReader[[2]string]{index: leaf.ColumnIndex,
+		found = append(found, columnReader[[2]string]{index: column.ColumnIndex,
 			set: func(ids *[2]string, v *parquet.Value) { ids[k] = string(v.ByteArray()) }})
 	}
 	return found, nil
 }
 
 // matchesField reports whether Write makes such a column for f.
-func matchesField(leaf parquet.LeafColumn, f *columns.Field) bool {
+func matchesField(column parquet.LeafColumn, f *columns.Field) bool {
 	kind, list := parquet.ByteArray, 0
 	switch f.Type {
 	case columns.TypeTime:
 		kind = parquet.Int64
-		if t := leaf.Node.Type().LogicalType(); t == nil {
+		if t := column.Node.Type().LogicalType(); t == nil {
 			return false
 		} else if u, ok := t.Value.(*format.TimestampType); !ok {
 			return false
@@ -160,7 +160,7 @@ func matchesField(leaf parquet.LeafColumn, f *columns.Field) bool {
 	if f.Nullable {
 		defined = 1
 	}
-	return leaf.Node.Type().Kind() == kind && leaf.MaxRepetitionLevel == list && leaf.MaxDefinitionLevel == defined
+	return column.Node.Type().Kind() == kind && column.MaxRepetitionLevel == list && column.MaxDefinitionLevel == defined
 }
 
 // setValue sets a column of a row to a value. If the column is a list, it appends

@@ -1,3 +1,7 @@
+// Package learn drafts a policy from past sign-ins. It takes sign-ins with their
+// verdicts and returns a policy file, with the evidence for each rule in a comment.
+// It also lists what the draft would flag in the same sign-ins. The package does no
+// I/O and reads no clock.
 package learn
 
 import (

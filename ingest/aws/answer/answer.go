@@ -17,7 +17,7 @@ type Kind uint8
 
 // The kinds.
 const (
-	Transport      Kind = iota // there is no usable answer: the network, or a fault of the server
+	Transport      Kind = iota // the answer is not usable: the network, or a fault of the server
 	Throttled                  // too many requests: slow down and repeat
 	Expired                    // the credentials have expired
 	Outdated                   // the request took too long from its signature to the server
@@ -46,7 +46,7 @@ type Error struct {
 // proxy.
 const codeless = "UnknownError"
 
-// Error returns code and message. If there is no code, it returns the words of the
+// Error returns code and message. Without a code, it returns the words of the
 // whole error.
 func (e *Error) Error() string {
 	switch {

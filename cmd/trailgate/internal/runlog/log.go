@@ -62,7 +62,7 @@ func (l *Log) Structured() bool { return l.records != nil }
 
 // Line writes one plain line to a writer, with the name of the command before it. It
 // removes characters that could control a terminal. It ignores an error of the writer,
-// because there is no other place to report it.
+// because it cannot be reported anywhere else.
 func Line(out io.Writer, text string) {
 	if _, err := fmt.Fprintln(out, "trailgate: "+report.Clean(text)); err != nil {
 		return
