@@ -82,7 +82,7 @@ func home(from, library string) bool {
 		return true
 	}
 	for prefix, homes := range map[string][]string{
-		"github.com/aws/":                {"ingest/aws/answer", "ingest/aws/bucket", "ingest/trail", "ingest/lookup", "report/lake", "fixtures"},
+		"github.com/aws/":                {"ingest/aws/answer", "ingest/aws/bucket", "ingest/lookup", "report/lake", "fixtures"},
 		"github.com/parquet-go/":         {"report"},
 		"github.com/olekukonko/":         {"report"},
 		"github.com/klauspost/compress/": {"ingest/record", "fixtures", "report"},
