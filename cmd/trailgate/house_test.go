@@ -67,6 +67,8 @@ func allowed(from, to string) bool {
 		return in(to, "ingest/signin", "ingest/record")
 	case in(from, "analyzer"):
 		return to == "ingest/signin" || to == "ingest/aws/region" || in(to, "analyzer")
+	case in(from, "ingest/trail/store"):
+		return to == "ingest" || to == "ingest/trail" || in(to, "ingest/aws")
 	case in(from, "ingest/ingesttest"):
 		return in(to, "ingest", "fixtures")
 	case in(from, "ingest"):
@@ -82,7 +84,7 @@ func home(from, library string) bool {
 		return true
 	}
 	for prefix, homes := range map[string][]string{
-		"github.com/aws/":                {"ingest/aws/answer", "ingest/aws/bucket", "ingest/trail", "ingest/lookup", "report/lake", "fixtures"},
+		"github.com/aws/":                {"ingest/aws/answer", "ingest/aws/bucket", "ingest/lookup", "report/lake", "fixtures"},
 		"github.com/parquet-go/":         {"report"},
 		"github.com/olekukonko/":         {"report"},
 		"github.com/klauspost/compress/": {"ingest/record", "fixtures", "report"},
