@@ -4,23 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"trailgate/fixtures/s3/script"
 	"trailgate/ingest/aws/answer"
 )
-
-// apiError makes an error as the SDK returns it.
-func apiError(status int, code, message string) error {
-	return &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: &smithyhttp.ResponseError{
-		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
-		Err:      &smithy.GenericAPIError{Code: code, Message: message},
-	}}
-}
 
 func TestParse(t *testing.T) {
 	cases := []struct {
@@ -30,26 +20,26 @@ func TestParse(t *testing.T) {
 		words string
 	}{
 		{"network", errors.New("dial: refused"), answer.Transport, "dial: refused"},
-		{"code and message", apiError(403, "AccessDenied", "no"), answer.Denied, `AccessDenied "no"`},
-		{"code alone", apiError(503, "SlowDown", ""), answer.Throttled, "SlowDown"},
-		{"with Exception", apiError(400, "ThrottlingException", ""), answer.Throttled, "ThrottlingException"},
-		{"expired", apiError(400, "ExpiredTokenException", ""), answer.Expired, "ExpiredTokenException"},
-		{"expired session", apiError(400, "TokenRefreshRequired", ""), answer.Expired, "TokenRefreshRequired"},
-		{"late", apiError(403, "RequestExpired", ""), answer.Outdated, "RequestExpired"},
-		{"clock", apiError(403, "RequestTimeTooSkewed", ""), answer.Skewed, "RequestTimeTooSkewed"},
-		{"signature", apiError(403, "SignatureDoesNotMatch", ""), answer.BadSignature, "SignatureDoesNotMatch"},
-		{"key id", apiError(403, "InvalidAccessKeyId", ""), answer.BadCredentials, "InvalidAccessKeyId"},
-		{"client", apiError(400, "UnrecognizedClientException", ""), answer.BadCredentials, "UnrecognizedClientException"},
-		{"no object", apiError(404, "NoSuchKey", ""), answer.Absent, "NoSuchKey"},
-		{"no bucket", apiError(404, "NoSuchBucket", ""), answer.NoBucket, "NoSuchBucket"},
-		{"archive", apiError(403, "InvalidObjectState", ""), answer.Archived, "InvalidObjectState"},
-		{"Region", apiError(301, "PermanentRedirect", ""), answer.WrongRegion, "PermanentRedirect"},
-		{"server", apiError(500, "InternalError", "oops"), answer.Transport, `InternalError "oops"`},
-		{"unknown", apiError(400, "ValidationError", ""), answer.Refused, "ValidationError"},
-		{"no answer", apiError(0, "ValidationError", ""), answer.Transport, "ValidationError"},
+		{"code and message", script.Refusal(403, "AccessDenied", "no"), answer.Denied, `AccessDenied "no"`},
+		{"code alone", script.Refusal(503, "SlowDown", ""), answer.Throttled, "SlowDown"},
+		{"with Exception", script.Refusal(400, "ThrottlingException", ""), answer.Throttled, "ThrottlingException"},
+		{"expired", script.Refusal(400, "ExpiredTokenException", ""), answer.Expired, "ExpiredTokenException"},
+		{"expired session", script.Refusal(400, "TokenRefreshRequired", ""), answer.Expired, "TokenRefreshRequired"},
+		{"late", script.Refusal(403, "RequestExpired", ""), answer.Outdated, "RequestExpired"},
+		{"clock", script.Refusal(403, "RequestTimeTooSkewed", ""), answer.Skewed, "RequestTimeTooSkewed"},
+		{"signature", script.Refusal(403, "SignatureDoesNotMatch", ""), answer.BadSignature, "SignatureDoesNotMatch"},
+		{"key id", script.Refusal(403, "InvalidAccessKeyId", ""), answer.BadCredentials, "InvalidAccessKeyId"},
+		{"client", script.Refusal(400, "UnrecognizedClientException", ""), answer.BadCredentials, "UnrecognizedClientException"},
+		{"no object", script.Refusal(404, "NoSuchKey", ""), answer.Absent, "NoSuchKey"},
+		{"no bucket", script.Refusal(404, "NoSuchBucket", ""), answer.NoBucket, "NoSuchBucket"},
+		{"archive", script.Refusal(403, "InvalidObjectState", ""), answer.Archived, "InvalidObjectState"},
+		{"Region", script.Refusal(301, "PermanentRedirect", ""), answer.WrongRegion, "PermanentRedirect"},
+		{"server", script.Refusal(500, "InternalError", "oops"), answer.Transport, `InternalError "oops"`},
+		{"unknown", script.Refusal(400, "ValidationError", ""), answer.Refused, "ValidationError"},
+		{"no answer", script.Refusal(0, "ValidationError", ""), answer.Transport, "ValidationError"},
 		{"no credentials", fmt.Errorf("sign: %w", &answer.CredentialsError{Err: errors.New("no role")}), answer.NoCredentials, "sign: no role"},
-		{"refused by the source of the credentials", &answer.CredentialsError{Err: apiError(403, "AccessDenied", "no")}, answer.Denied, `AccessDenied "no"`},
-		{"parsed before", fmt.Errorf("get: %w", answer.Parse(apiError(404, "NoSuchKey", ""))), answer.Absent, "NoSuchKey"},
+		{"refused by the source of the credentials", &answer.CredentialsError{Err: script.Refusal(403, "AccessDenied", "no")}, answer.Denied, `AccessDenied "no"`},
+		{"parsed before", fmt.Errorf("get: %w", answer.Parse(script.Refusal(404, "NoSuchKey", ""))), answer.Absent, "NoSuchKey"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,7 +52,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseWithoutCode(t *testing.T) {
-	err := apiError(502, "UnknownError", "UnknownError")
+	err := script.Refusal(502, "UnknownError", "UnknownError")
 	if got := answer.Parse(err); got.Kind != answer.Transport || got.Error() != err.Error() || got.Status != 502 {
 		t.Errorf("%+v, want the words of the whole error", got)
 	}
@@ -78,7 +68,7 @@ func TestExplain(t *testing.T) {
 		"RequestTimeTooSkewed": "the clock of this machine and that of AWS are too far apart: RequestTimeTooSkewed",
 	}
 	for code, want := range cases {
-		cause := apiError(403, code, "")
+		cause := script.Refusal(403, code, "")
 		got := answer.Explain(cause)
 		if got.Error() != want || !errors.Is(got, cause) {
 			t.Errorf("%s: %q, want %q with the cause behind it", code, got, want)

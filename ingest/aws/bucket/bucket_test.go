@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -16,58 +15,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/go-cmp/cmp"
 
+	"trailgate/fixtures/s3/script"
 	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/aws/bucket"
 )
-
-// scriptedClient answers as its functions say. They get the number of the request,
-// from 1.
-type scriptedClient struct {
-	list func(n int, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error)
-	get  func(n int) (*s3.GetObjectOutput, error)
-
-	calls int
-}
-
-func (c *scriptedClient) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
-	c.calls++
-	return c.list(c.calls, in)
-}
-
-func (c *scriptedClient) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
-	c.calls++
-	return c.get(c.calls)
-}
-
-// objectOf is an answer with a length, these bytes, and then an error. The length -1
-// is not announced.
-func objectOf(length int64, given string, err error) (*s3.GetObjectOutput, error) {
-	out := &s3.GetObjectOutput{ETag: aws.String(`"tag"`)}
-	if length >= 0 {
-		out.ContentLength = aws.Int64(length)
-	}
-	body := io.Reader(strings.NewReader(given))
-	if err != nil {
-		body = io.MultiReader(body, failingReader{err})
-	}
-	out.Body = io.NopCloser(body)
-	return out, nil
-}
-
-type failingReader struct{ err error }
-
-func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
-
-// refusal is an answer of S3 as the SDK returns it.
-func refusal(status int, code, message string) error {
-	return &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: &smithyhttp.ResponseError{
-		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
-		Err:      &smithy.GenericAPIError{Code: code, Message: message},
-	}}
-}
 
 // isType reports whether a tree of errors has one of type E.
 func isType[E error](err error) bool {
@@ -84,41 +37,41 @@ func TestGet(t *testing.T) {
 		failed func(error) bool // nil: there is no error
 		calls  int
 	}{
-		{name: "whole", get: func(int) (*s3.GetObjectOutput, error) { return objectOf(5, "whole", nil) }, want: "whole", calls: 1},
-		{name: "empty", get: func(int) (*s3.GetObjectOutput, error) { return objectOf(0, "", nil) }, calls: 1},
-		{name: "no length", get: func(int) (*s3.GetObjectOutput, error) { return objectOf(-1, "whole", nil) }, want: "whole", calls: 1},
+		{name: "whole", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(5, "whole", nil), nil }, want: "whole", calls: 1},
+		{name: "empty", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(0, "", nil), nil }, calls: 1},
+		{name: "no length", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(-1, "whole", nil), nil }, want: "whole", calls: 1},
 		{name: "cut once", get: func(n int) (*s3.GetObjectOutput, error) {
 			if n == 1 {
-				return objectOf(5, "wh", reset)
+				return script.Object(5, "wh", reset), nil
 			}
-			return objectOf(5, "whole", nil)
+			return script.Object(5, "whole", nil), nil
 		}, want: "whole", calls: 2},
-		{name: "cut each time", get: func(int) (*s3.GetObjectOutput, error) { return objectOf(5, "who", nil) }, failed: isType[*bucket.CutError], calls: 4},
-		{name: "longer than announced", get: func(int) (*s3.GetObjectOutput, error) { return objectOf(3, "whole", nil) }, failed: isType[*bucket.CutError], calls: 4},
-		{name: "wrong checksum at the end", get: func(int) (*s3.GetObjectOutput, error) { return objectOf(5, "whole", reset) }, failed: isType[*bucket.CutError], calls: 4},
-		{name: "cut, and no length", get: func(int) (*s3.GetObjectOutput, error) { return objectOf(-1, "who", reset) }, failed: isType[*bucket.CutError], calls: 4},
-		{name: "an absurd length", get: func(int) (*s3.GetObjectOutput, error) { return objectOf(math.MaxInt64-1, "who", nil) }, failed: isType[*bucket.SizeError], calls: 1},
-		{name: "too large", get: func(int) (*s3.GetObjectOutput, error) { return objectOf(101, "", nil) }, failed: isType[*bucket.SizeError], calls: 1},
-		{name: "too large, and no length", get: func(int) (*s3.GetObjectOutput, error) { return objectOf(-1, strings.Repeat("x", 101), nil) }, failed: isType[*bucket.SizeError], calls: 1},
+		{name: "cut each time", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(5, "who", nil), nil }, failed: isType[*bucket.CutError], calls: 4},
+		{name: "longer than announced", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(3, "whole", nil), nil }, failed: isType[*bucket.CutError], calls: 4},
+		{name: "wrong checksum at the end", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(5, "whole", reset), nil }, failed: isType[*bucket.CutError], calls: 4},
+		{name: "cut, and no length", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(-1, "who", reset), nil }, failed: isType[*bucket.CutError], calls: 4},
+		{name: "an absurd length", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(math.MaxInt64-1, "who", nil), nil }, failed: isType[*bucket.SizeError], calls: 1},
+		{name: "too large", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(101, "", nil), nil }, failed: isType[*bucket.SizeError], calls: 1},
+		{name: "too large, and no length", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(-1, strings.Repeat("x", 101), nil), nil }, failed: isType[*bucket.SizeError], calls: 1},
 		{name: "clock set meanwhile", get: func(n int) (*s3.GetObjectOutput, error) {
 			if n == 1 {
-				return nil, refusal(403, "RequestTimeTooSkewed", "late")
+				return nil, script.Refusal(403, "RequestTimeTooSkewed", "late")
 			}
-			return objectOf(5, "whole", nil)
+			return script.Object(5, "whole", nil), nil
 		}, want: "whole", calls: 2},
-		{name: "denied", get: func(int) (*s3.GetObjectOutput, error) { return nil, refusal(403, "AccessDenied", "no") }, failed: isType[smithy.APIError], calls: 1},
+		{name: "denied", get: func(int) (*s3.GetObjectOutput, error) { return nil, script.Refusal(403, "AccessDenied", "no") }, failed: isType[smithy.APIError], calls: 1},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			client := &scriptedClient{get: c.get}
+			client := &script.Client{Get: c.get}
 			var pauses []time.Duration
 			r := &bucket.Reader{Client: client, Name: "logs", Retry: bucket.Retry{Wait: func(_ context.Context, d time.Duration) error {
 				pauses = append(pauses, d)
 				return nil
 			}}}
 			got, tag, err := r.Get(t.Context(), "a/b", make([]byte, 0, 2), 100)
-			if client.calls != c.calls || len(pauses) != c.calls-1 || !slices.IsSorted(pauses) {
-				t.Errorf("%d requests with pauses %v, want %d requests", client.calls, pauses, c.calls)
+			if client.Calls != c.calls || len(pauses) != c.calls-1 || !slices.IsSorted(pauses) {
+				t.Errorf("%d requests with pauses %v, want %d requests", client.Calls, pauses, c.calls)
 			}
 			switch {
 			case c.failed == nil && (err != nil || string(got) != c.want || tag != `"tag"`):
@@ -131,7 +84,7 @@ func TestGet(t *testing.T) {
 }
 
 func TestGetHugeObject(t *testing.T) {
-	client := &scriptedClient{get: func(int) (*s3.GetObjectOutput, error) { return objectOf(1<<40, "who", nil) }}
+	client := &script.Client{Get: func(int) (*s3.GetObjectOutput, error) { return script.Object(1<<40, "who", nil), nil }}
 	r := &bucket.Reader{Client: client, Name: "logs", Retry: bucket.Retry{Attempts: 1}}
 	got, _, err := r.Get(t.Context(), "a", nil, math.MaxInt64)
 	var cut *bucket.CutError
@@ -144,10 +97,10 @@ func TestGetEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
-		client := &scriptedClient{get: func(int) (*s3.GetObjectOutput, error) { return objectOf(5, "who", nil) }}
+		client := &script.Client{Get: func(int) (*s3.GetObjectOutput, error) { return script.Object(5, "who", nil), nil }}
 		_, _, err := (&bucket.Reader{Client: client, Name: "logs"}).Get(ctx, "a", nil, 100)
-		if !errors.Is(err, context.DeadlineExceeded) || client.calls != 2 {
-			t.Errorf("%v after %d requests, want the error of the context after 2", err, client.calls)
+		if !errors.Is(err, context.DeadlineExceeded) || client.Calls != 2 {
+			t.Errorf("%v after %d requests, want the error of the context after 2", err, client.Calls)
 		}
 	})
 }
@@ -160,7 +113,7 @@ func TestListPages(t *testing.T) {
 			}
 			return &s
 		}
-		client := &scriptedClient{list: func(n int, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
+		client := &script.Client{List: func(n int, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
 			out := &s3.ListObjectsV2Output{EncodingType: types.EncodingTypeUrl}
 			switch {
 			case n == 2:
@@ -206,32 +159,32 @@ func TestListErrors(t *testing.T) {
 		calls int
 	}{
 		"denied": {func(int, *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
-			return nil, refusal(403, "AccessDenied", "")
+			return nil, script.Refusal(403, "AccessDenied", "")
 		}, 1},
 		"no next page": {func(int, *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) { return page(true, "") }, 1},
 		"same page":    {func(int, *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) { return page(true, "same") }, 2},
 	}
 	for name, c := range cases {
-		client := &scriptedClient{list: c.list}
+		client := &script.Client{List: c.list}
 		var errs []error
 		for _, err := range (&bucket.Reader{Client: client, Name: "logs"}).List(t.Context(), bucket.Request{}) {
 			errs = append(errs, err)
 		}
-		if len(errs) != 1 || errs[0] == nil || client.calls != c.calls {
-			t.Errorf("%s: errors %v after %d requests, want one after %d", name, errs, client.calls, c.calls)
+		if len(errs) != 1 || errs[0] == nil || client.Calls != c.calls {
+			t.Errorf("%s: errors %v after %d requests, want one after %d", name, errs, client.Calls, c.calls)
 		}
 	}
 }
 
 func TestListLeftEarly(t *testing.T) {
-	client := &scriptedClient{list: func(int, *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
+	client := &script.Client{List: func(int, *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
 		return &s3.ListObjectsV2Output{Contents: []types.Object{{Key: aws.String("a")}, {Key: aws.String("b")}}, IsTruncated: aws.Bool(true), NextContinuationToken: aws.String("next")}, nil
 	}}
 	for range (&bucket.Reader{Client: client, Name: "logs"}).List(t.Context(), bucket.Request{}) {
 		break
 	}
-	if client.calls != 1 {
-		t.Errorf("%d requests, want 1", client.calls)
+	if client.Calls != 1 {
+		t.Errorf("%d requests, want 1", client.Calls)
 	}
 }
 
@@ -257,7 +210,7 @@ func TestExplain(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.code, func(t *testing.T) {
-			got := bucket.Explain(refusal(c.status, c.code, c.message), c.action)
+			got := bucket.Explain(script.Refusal(c.status, c.code, c.message), c.action)
 			var denied *answer.DeniedError
 			if errors.As(got, &denied) != (c.denied != "") || denied != nil && denied.Action != c.denied {
 				t.Errorf("%v, want a DeniedError of %q", got, c.denied)

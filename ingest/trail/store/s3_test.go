@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -17,58 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/go-cmp/cmp"
 
+	"trailgate/fixtures/s3/script"
 	"trailgate/ingest"
 	"trailgate/ingest/trail"
 	"trailgate/ingest/trail/store"
 )
-
-// scripted is a Client whose answers are functions of the attempt, from 1.
-type scripted struct {
-	list func(attempt int, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error)
-	get  func(attempt int) (*s3.GetObjectOutput, error)
-
-	calls int
-}
-
-func (c *scripted) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
-	c.calls++
-	return c.list(c.calls, in)
-}
-
-func (c *scripted) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
-	c.calls++
-	return c.get(c.calls)
-}
-
-// body is an answer that says a length and gives these bytes, then an error.
-func body(length int64, given string, err error) *s3.GetObjectOutput {
-	out := &s3.GetObjectOutput{ContentLength: aws.Int64(length)}
-	if length < 0 {
-		out.ContentLength = nil
-	}
-	read := io.Reader(strings.NewReader(given))
-	if err != nil {
-		read = io.MultiReader(read, broken{err})
-	}
-	out.Body = io.NopCloser(read)
-	return out
-}
-
-type broken struct{ err error }
-
-func (b broken) Read([]byte) (int, error) { return 0, b.err }
-
-// refused is an error as the SDK gives it.
-func refused(status int, code, message string) error {
-	answer := &smithyhttp.ResponseError{
-		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
-		Err:      &smithy.GenericAPIError{Code: code, Message: message},
-	}
-	return &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: answer}
-}
 
 func TestRead(t *testing.T) {
 	reset := errors.New("connection reset by peer")
@@ -80,72 +34,78 @@ func TestRead(t *testing.T) {
 		words string // in the skip
 		calls int
 	}{
-		{name: "whole", get: func(int) (*s3.GetObjectOutput, error) { return body(5, "whole", nil), nil }, want: "whole", calls: 1},
-		{name: "empty", get: func(int) (*s3.GetObjectOutput, error) { return body(0, "", nil), nil }, calls: 1},
-		{name: "no length", get: func(int) (*s3.GetObjectOutput, error) { return body(-1, "whole", nil), nil }, want: "whole", calls: 1},
+		{name: "whole", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(5, "whole", nil), nil }, want: "whole", calls: 1},
+		{name: "empty", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(0, "", nil), nil }, calls: 1},
+		{name: "no length", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(-1, "whole", nil), nil }, want: "whole", calls: 1},
 		{name: "cut twice, then whole", get: func(n int) (*s3.GetObjectOutput, error) {
 			switch n {
 			case 1:
-				return body(5, "who", nil), nil
+				return script.Object(5, "who", nil), nil
 			case 2:
-				return body(5, "wh", reset), nil
+				return script.Object(5, "wh", reset), nil
 			}
-			return body(5, "whole", nil), nil
+			return script.Object(5, "whole", nil), nil
 		}, want: "whole", calls: 3},
-		{name: "cut every time", get: func(int) (*s3.GetObjectOutput, error) { return body(5, "who", nil), nil },
+		{name: "cut every time", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(5, "who", nil), nil },
 			cause: ingest.CauseTransport, words: "body cut after 3 of 5 bytes", calls: 4},
-		{name: "cut without a length", get: func(int) (*s3.GetObjectOutput, error) { return body(-1, "who", reset), nil },
+		{name: "cut without a length", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(-1, "who", reset), nil },
 			cause: ingest.CauseTransport, words: "body cut after 3 bytes", calls: 4},
-		{name: "longer than said", get: func(int) (*s3.GetObjectOutput, error) { return body(3, "whole", nil), nil },
+		{name: "longer than said", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(3, "whole", nil), nil },
 			cause: ingest.CauseTransport, words: "longer than its Content-Length", calls: 4},
 		{name: "checksum at the end", get: func(int) (*s3.GetObjectOutput, error) {
-			return body(5, "whole", errors.New("checksum did not match")), nil
+			return script.Object(5, "whole", errors.New("checksum did not match")), nil
 		},
 			cause: ingest.CauseTransport, words: "checksum did not match", calls: 4},
-		{name: "over the cap", get: func(int) (*s3.GetObjectOutput, error) { return body(101, "", nil), nil },
+		{name: "over the cap", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(101, "", nil), nil },
 			cause: ingest.CauseTooLarge, words: "101 bytes", calls: 1},
-		{name: "over the cap, length not said", get: func(int) (*s3.GetObjectOutput, error) { return body(-1, strings.Repeat("x", 101), nil), nil },
+		{name: "over the cap, length not said", get: func(int) (*s3.GetObjectOutput, error) { return script.Object(-1, strings.Repeat("x", 101), nil), nil },
 			cause: ingest.CauseTooLarge, words: "over the cap of 100 bytes", calls: 1},
-		{name: "denied", get: func(int) (*s3.GetObjectOutput, error) { return nil, refused(403, "AccessDenied", "Access Denied") },
+		{name: "denied", get: func(int) (*s3.GetObjectOutput, error) {
+			return nil, script.Refusal(403, "AccessDenied", "Access Denied")
+		},
 			cause: ingest.CauseDenied, words: "s3:GetObject (and kms:Decrypt", calls: 1},
 		{name: "denied, and the message says what", get: func(int) (*s3.GetObjectOutput, error) {
-			return nil, refused(403, "AccessDenied", "not authorized to perform: s3:GetObject")
+			return nil, script.Refusal(403, "AccessDenied", "not authorized to perform: s3:GetObject")
 		}, cause: ingest.CauseDenied, words: "access denied, s3:GetObject is needed", calls: 1},
 		{name: "key denied", get: func(int) (*s3.GetObjectOutput, error) {
-			return nil, refused(403, "AccessDenied", "not authorized to perform: kms:Decrypt on the key")
+			return nil, script.Refusal(403, "AccessDenied", "not authorized to perform: kms:Decrypt on the key")
 		}, cause: ingest.CauseDenied, words: "access denied, kms:Decrypt is needed", calls: 1},
-		{name: "key disabled", get: func(int) (*s3.GetObjectOutput, error) { return nil, refused(400, "KMS.DisabledException", "disabled") },
+		{name: "key disabled", get: func(int) (*s3.GetObjectOutput, error) {
+			return nil, script.Refusal(400, "KMS.DisabledException", "disabled")
+		},
 			cause: ingest.CauseDenied, words: "kms:Decrypt", calls: 1},
 		{name: "archived", get: func(int) (*s3.GetObjectOutput, error) {
-			return nil, refused(403, "InvalidObjectState", "storage class")
+			return nil, script.Refusal(403, "InvalidObjectState", "storage class")
 		}, cause: ingest.CauseDenied, words: "archived", calls: 1},
-		{name: "expired credentials", get: func(int) (*s3.GetObjectOutput, error) { return nil, refused(400, "ExpiredToken", "expired") },
+		{name: "expired credentials", get: func(int) (*s3.GetObjectOutput, error) { return nil, script.Refusal(400, "ExpiredToken", "expired") },
 			cause: ingest.CauseDenied, words: "credentials have expired", calls: 1},
 		{name: "wrong credentials", get: func(int) (*s3.GetObjectOutput, error) {
-			return nil, refused(403, "InvalidAccessKeyId", "unknown")
+			return nil, script.Refusal(403, "InvalidAccessKeyId", "unknown")
 		}, cause: ingest.CauseDenied, words: "not accepted", calls: 1},
-		{name: "clock", get: func(int) (*s3.GetObjectOutput, error) { return nil, refused(403, "RequestTimeTooSkewed", "late") },
+		{name: "clock", get: func(int) (*s3.GetObjectOutput, error) {
+			return nil, script.Refusal(403, "RequestTimeTooSkewed", "late")
+		},
 			cause: ingest.CauseDenied, words: "the clock of this machine", calls: store.DefaultAttempts},
-		{name: "vanished", get: func(int) (*s3.GetObjectOutput, error) { return nil, refused(404, "NoSuchKey", "gone") },
+		{name: "vanished", get: func(int) (*s3.GetObjectOutput, error) { return nil, script.Refusal(404, "NoSuchKey", "gone") },
 			cause: ingest.CauseVanished, words: "NoSuchKey", calls: 1},
-		{name: "too fast", get: func(int) (*s3.GetObjectOutput, error) { return nil, refused(503, "SlowDown", "slow down") },
+		{name: "too fast", get: func(int) (*s3.GetObjectOutput, error) { return nil, script.Refusal(503, "SlowDown", "slow down") },
 			cause: ingest.CauseThrottled, words: "SlowDown", calls: 1},
-		{name: "server error", get: func(int) (*s3.GetObjectOutput, error) { return nil, refused(500, "InternalError", "oops") },
+		{name: "server error", get: func(int) (*s3.GetObjectOutput, error) { return nil, script.Refusal(500, "InternalError", "oops") },
 			cause: ingest.CauseTransport, words: `InternalError "oops"`, calls: 1},
 		{name: "no connection", get: func(int) (*s3.GetObjectOutput, error) { return nil, errors.New("dial: refused") },
 			cause: ingest.CauseTransport, words: "dial: refused", calls: 1},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			client := &scripted{get: c.get}
+			client := &script.Client{Get: c.get}
 			var waits []time.Duration
 			b := &store.S3{Client: client, Bucket: "logs", Wait: func(_ context.Context, d time.Duration) error {
 				waits = append(waits, d)
 				return nil
 			}}
 			got, err := b.Read(t.Context(), "a/b", make([]byte, 0, 2), 100)
-			if client.calls != c.calls || len(waits) != c.calls-1 || !slices.IsSorted(waits) {
-				t.Errorf("%d requests, waits %v; want %d requests", client.calls, waits, c.calls)
+			if client.Calls != c.calls || len(waits) != c.calls-1 || !slices.IsSorted(waits) {
+				t.Errorf("%d requests, waits %v; want %d requests", client.Calls, waits, c.calls)
 			}
 			var skip *ingest.SkipError
 			switch {
@@ -164,10 +124,10 @@ func TestReadCancelledWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
-		client := &scripted{get: func(int) (*s3.GetObjectOutput, error) { return body(5, "who", nil), nil }}
+		client := &script.Client{Get: func(int) (*s3.GetObjectOutput, error) { return script.Object(5, "who", nil), nil }}
 		_, err := (&store.S3{Client: client, Bucket: "logs"}).Read(ctx, "a", nil, 100)
-		if !errors.Is(err, context.DeadlineExceeded) || client.calls != 2 {
-			t.Errorf("%v after %d requests, want the deadline's error after 2", err, client.calls)
+		if !errors.Is(err, context.DeadlineExceeded) || client.Calls != 2 {
+			t.Errorf("%v after %d requests, want the deadline's error after 2", err, client.Calls)
 		}
 	})
 }
@@ -182,7 +142,7 @@ func TestListPages(t *testing.T) {
 				}
 				return aws.String(strings.NewReplacer(" ", "+", "+", "%2B", "ü", "%C3%BC", "%", "%25").Replace(s))
 			}
-			client := &scripted{list: func(n int, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
+			client := &script.Client{List: func(n int, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
 				if n == 2 {
 					return nil, &smithy.DeserializationError{Err: io.ErrUnexpectedEOF}
 				}
@@ -231,13 +191,13 @@ func TestListErrors(t *testing.T) {
 		err   error
 		words string
 	}{
-		{"denied", nil, refused(403, "AccessDenied", "Access Denied"), "s3:ListBucket"},
-		{"no such bucket", nil, refused(404, "NoSuchBucket", "no"), "NoSuchBucket"},
+		{"denied", nil, script.Refusal(403, "AccessDenied", "Access Denied"), "s3:ListBucket"},
+		{"no such bucket", nil, script.Refusal(404, "NoSuchBucket", "no"), "NoSuchBucket"},
 		{"no token", more, nil, "there is more"},
 		{"a key from elsewhere", stray, nil, `"elsewhere"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			client := &scripted{list: func(int, *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) { return c.page, c.err }}
+			client := &script.Client{List: func(int, *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) { return c.page, c.err }}
 			n := 0
 			for _, err := range (&store.S3{Client: client, Bucket: "logs"}).List(t.Context(), trail.ListRequest{Prefix: "p/"}) {
 				var skip *ingest.SkipError
@@ -245,15 +205,15 @@ func TestListErrors(t *testing.T) {
 					t.Errorf("got %v, want a listing skip with %q", err, c.words)
 				}
 			}
-			if n != 1 || client.calls != 1 {
-				t.Errorf("%d entries from %d requests, want 1 from 1", n, client.calls)
+			if n != 1 || client.Calls != 1 {
+				t.Errorf("%d entries from %d requests, want 1 from 1", n, client.Calls)
 			}
 		})
 	}
 }
 
 func TestReadReusesItsBuffer(t *testing.T) {
-	client := &scripted{get: func(int) (*s3.GetObjectOutput, error) { return body(5, "whole", nil), nil }}
+	client := &script.Client{Get: func(int) (*s3.GetObjectOutput, error) { return script.Object(5, "whole", nil), nil }}
 	buf := make([]byte, 0, 64)
 	got, err := (&store.S3{Client: client, Bucket: "logs"}).Read(t.Context(), "a", buf, 100)
 	if err != nil || &got[0] != &buf[:1][0] || !bytes.Equal(got, []byte("whole")) {
