@@ -59,7 +59,7 @@ func writeCSV(w io.Writer, r Report, o Options) error {
 // acts on.
 func inertText(s string) string {
 	if !strings.Contains(s, ";") && !isFormula(s) {
-		return Clean(s)
+		return safetext.Clean(s)
 	}
 	// Quotes would not protect the parts. A program that splits at semicolons
 	// respects only a quote that follows a semicolon directly.
@@ -69,7 +69,7 @@ func inertText(s string) string {
 			parts[i] = "'" + p
 		}
 	}
-	return Clean(strings.Join(parts, ";"))
+	return safetext.Clean(strings.Join(parts, ";"))
 }
 
 // isFormula reports whether a spreadsheet may run the text. That is so if the

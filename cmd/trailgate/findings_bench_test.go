@@ -23,6 +23,7 @@ import (
 	"trailgate/ingest/aws/region"
 	"trailgate/ingest/signin"
 	"trailgate/ingest/trail"
+	"trailgate/ingest/trail/store"
 )
 
 // label is a line of labels.jsonl.
@@ -68,7 +69,7 @@ func simulateOrganization(tb testing.TB, s company.Scenario) *organization {
 		}
 		o.labels[l.ID] = l
 	}
-	source := &trail.Source{Store: trail.Disk{Root: s.Dir}, Label: s.Dir}
+	source := &trail.Source{Store: store.Disk{Root: s.Dir}, Label: s.Dir}
 	o.merged, err = ingest.Merge(tb.Context(), ingest.Window{}, source)
 	if err != nil {
 		tb.Fatal(err)

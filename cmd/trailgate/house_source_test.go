@@ -308,6 +308,9 @@ func TestProcessIsTouchedOnceOnly(t *testing.T) {
 		if f.test || strings.HasPrefix(f.path, "cmd/") && strings.HasSuffix(f.path, "/main.go") {
 			continue
 		}
+		if f.path == "fixtures/s3/testing.go" {
+			continue // help for tests, which find the program to start in the environment
+		}
 		for i, line := range strings.Split(f.text, "\n") {
 			code, _, _ := strings.Cut(line, "//")
 			if found := process.FindString(code); found != "" {

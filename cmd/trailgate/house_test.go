@@ -67,6 +67,8 @@ func allowed(from, to string) bool {
 		return in(to, "ingest/signin", "ingest/record")
 	case in(from, "analyzer"):
 		return to == "ingest/signin" || to == "ingest/aws/region" || in(to, "analyzer")
+	case in(from, "ingest/trail/store"):
+		return to == "ingest" || to == "ingest/trail" || in(to, "ingest/aws")
 	case in(from, "ingest/ingesttest"):
 		return in(to, "ingest", "fixtures")
 	case in(from, "ingest"):

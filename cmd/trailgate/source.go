@@ -11,6 +11,7 @@ import (
 	"trailgate/ingest"
 	"trailgate/ingest/local"
 	"trailgate/ingest/trail"
+	"trailgate/ingest/trail/store"
 )
 
 // sourceHint says what a source may be.
@@ -59,7 +60,7 @@ func (p *process) openSource(ctx context.Context, arg string, f *readFlags, c *a
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", arg, err)
 		}
-		return &trail.Source{Store: &trail.S3{Client: client, Bucket: bucket}, Prefix: prefix, Label: arg, Workers: f.workers, MaxInflated: f.limit, Progress: progress}, nil
+		return &trail.Source{Store: &store.S3{Client: client, Bucket: bucket}, Prefix: prefix, Label: arg, Workers: f.workers, MaxInflated: f.limit, Progress: progress}, nil
 	}
 	files := &local.Source{Path: arg, Stdin: p.stdin, Workers: f.workers, Limit: f.limit, Progress: progress}
 	if arg == "-" {
@@ -72,8 +73,8 @@ func (p *process) openSource(ctx context.Context, arg string, f *readFlags, c *a
 	if !info.IsDir() {
 		return files, nil
 	}
-	root, prefix := trail.SplitDisk(arg)
-	bucket := &trail.Source{Store: trail.Disk{Root: root}, Prefix: prefix, Label: arg, Workers: f.workers, MaxInflated: f.limit, Progress: progress}
+	root, prefix := store.SplitDisk(arg)
+	bucket := &trail.Source{Store: store.Disk{Root: root}, Prefix: prefix, Label: arg, Workers: f.workers, MaxInflated: f.limit, Progress: progress}
 	var none *trail.NoTrailError
 	switch err := bucket.Probe(ctx); {
 	case errors.As(err, &none) && prefix == "":

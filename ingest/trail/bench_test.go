@@ -18,6 +18,7 @@ import (
 
 	"trailgate/ingest"
 	"trailgate/ingest/trail"
+	"trailgate/ingest/trail/store"
 )
 
 // BenchmarkDisk compares a whole reading with only inflating the same files. The
@@ -40,7 +41,7 @@ func BenchmarkDisk(b *testing.B) {
 		b.Run(c.name+"/trail", func(b *testing.B) {
 			for b.Loop() {
 				n := 0
-				s := &trail.Source{Store: trail.Disk{Root: root}}
+				s := &trail.Source{Store: store.Disk{Root: root}}
 				for _, err := range s.Open(b.Context(), ingest.Window{}).Events() {
 					if err != nil {
 						b.Fatal(err)

@@ -23,6 +23,7 @@ import (
 	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/ingesttest"
 	"trailgate/ingest/trail"
+	"trailgate/ingest/trail/store"
 )
 
 // TestStandIn runs the trail suite against the stand-in of this repository.
@@ -76,7 +77,7 @@ type bucketSuite struct {
 
 // bucket is a new bucket behind a proxy that injects faults and counts requests.
 type bucket struct {
-	*trail.S3
+	*store.S3
 	proxy  *s3.Proxy
 	client *client.Client
 }
@@ -93,7 +94,7 @@ func (s *bucketSuite) open(t *testing.T, hook func(s3.Call) s3.Fault) *bucket {
 	srv := httptest.NewServer(proxy)
 	t.Cleanup(srv.Close)
 	return &bucket{
-		S3: &trail.S3{Client: dial(srv.URL), Bucket: name, Wait: func(ctx context.Context, _ time.Duration) error {
+		S3: &store.S3{Client: dial(srv.URL), Bucket: name, Wait: func(ctx context.Context, _ time.Duration) error {
 			return ctx.Err()
 		}},
 		proxy: proxy, client: direct,

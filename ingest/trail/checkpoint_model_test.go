@@ -16,6 +16,7 @@ import (
 
 	"trailgate/ingest"
 	"trailgate/ingest/trail"
+	"trailgate/ingest/trail/store"
 )
 
 // testStore is a Store with functions that change its objects.
@@ -388,7 +389,7 @@ func (w *modelTrail) finishRuns() {
 func TestCheckpointOnDisk(t *testing.T) {
 	root := t.TempDir()
 	w := newModelTrail(t, testStore{
-		store:  trail.Disk{Root: root},
+		store:  store.Disk{Root: root},
 		put:    func(key string, body []byte) { put(t, root, key, body) },
 		remove: func(key string) { remove(t, root, key) },
 	}, 1)

@@ -16,6 +16,7 @@ import (
 
 	"trailgate/ingest"
 	"trailgate/ingest/trail"
+	"trailgate/ingest/trail/store"
 )
 
 const euFolder = "AWSLogs/" + accountA + "/CloudTrail/eu-west-1/"
@@ -406,7 +407,7 @@ func TestBacklogLink(t *testing.T) {
 		t.Skipf("SKIPPED: no links here: %v", err)
 	}
 	for _, key := range []string{"away/secret", "../" + filepath.Base(elsewhere) + "/secret", filepath.Join(elsewhere, "secret"), "away", ""} {
-		for _, store := range []trail.Store{trail.Disk{Root: root}, &trail.Disk{Root: root}} {
+		for _, store := range []trail.Store{store.Disk{Root: root}, &store.Disk{Root: root}} {
 			src := &trail.Source{Store: store}
 			got := drain(src.Resume(t.Context(), ingest.Window{}, ingest.ResumePoint{Backlog: []string{key}}))
 			if len(got.skips) != 1 || len(got.ids) != 1 || got.err != nil || got.cov.Listed != 2 {

@@ -13,6 +13,7 @@ import (
 	"trailgate/ingest"
 	"trailgate/ingest/ingesttest"
 	"trailgate/ingest/trail"
+	"trailgate/ingest/trail/store"
 )
 
 func TestDiskConformance(t *testing.T) {
@@ -22,58 +23,8 @@ func TestDiskConformance(t *testing.T) {
 			for _, d := range docs {
 				put(t, root, d.Name, d.Data)
 			}
-			return &trail.Source{Store: trail.Disk{Root: root}, Workers: workers}
+			return &trail.Source{Store: store.Disk{Root: root}, Workers: workers}
 		}}.Run(t)
-	}
-}
-
-func TestSplitDisk(t *testing.T) {
-	for _, c := range []struct{ path, root, prefix string }{
-		{"copy", "copy", ""},
-		{"copy/AWSLogs", "copy", "AWSLogs"},
-		{"copy/AWSLogs/", "copy", "AWSLogs"},
-		{"AWSLogs/111122223333", ".", "AWSLogs/111122223333"},
-		{"/AWSLogs/o-exampleorgid", "/", "AWSLogs/o-exampleorgid"},
-		{"/srv/AWSLogs/backup/AWSLogs/x", "/srv/AWSLogs/backup", "AWSLogs/x"},
-		{".", ".", ""},
-	} {
-		root, prefix := trail.SplitDisk(filepath.FromSlash(c.path))
-		if filepath.ToSlash(root) != c.root || prefix != c.prefix {
-			t.Errorf("SplitDisk(%q) = %q, %q, want %q, %q", c.path, root, prefix, c.root, c.prefix)
-		}
-	}
-}
-
-func TestDiskListing(t *testing.T) {
-	root := t.TempDir()
-	for _, key := range []string{"a", "a-b", "a/1", "a/2", "a.c", "b/1/x", "b/2/x", "c"} {
-		put(t, root, strings.Replace(key, "a/", "a d/", 1), nil)
-	}
-	disk := trail.Disk{Root: root}
-	for _, c := range []struct {
-		name string
-		req  trail.ListRequest
-		want []string
-	}{
-		{"everything, in key order", trail.ListRequest{}, []string{"a", "a d/1", "a d/2", "a-b", "a.c", "b/1/x", "b/2/x", "c"}},
-		{"one level", trail.ListRequest{Delimited: true}, []string{"a", "a d/", "a-b", "a.c", "b/", "c"}},
-		{"part of a name", trail.ListRequest{Prefix: "a."}, []string{"a.c"}},
-		{"below a folder", trail.ListRequest{Prefix: "b/", Delimited: true}, []string{"b/1/", "b/2/"}},
-		{"behind a key", trail.ListRequest{StartAfter: "b/1/x"}, []string{"b/2/x", "c"}},
-		{"behind a folder", trail.ListRequest{Prefix: "b/", StartAfter: "b/2"}, []string{"b/2/x"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var got []string
-			for e, err := range disk.List(t.Context(), c.req) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				got = append(got, e.Key)
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("keys (-want +got):\n%s", diff)
-			}
-		})
 	}
 }
 
@@ -98,7 +49,7 @@ func TestDiskLinks(t *testing.T) {
 	link(at("AWSLogs/"+accountA), "AWSLogs/"+accountB)
 	link(root, "loop")
 
-	s := &trail.Source{Store: trail.Disk{Root: root}}
+	s := &trail.Source{Store: store.Disk{Root: root}}
 	got := events(t.Context(), s, ingest.Window{})
 	if diff := cmp.Diff([]string{"one", "two"}, got.ids); diff != "" || got.err != nil {
 		t.Errorf("error %v, events (-want +got):\n%s", got.err, diff)
@@ -140,7 +91,7 @@ func TestDiskUnreadableFolder(t *testing.T) {
 	if _, err := os.ReadDir(dir); err == nil {
 		t.Skip("this user may read everything")
 	}
-	got := events(t.Context(), &trail.Source{Store: trail.Disk{Root: root}}, ingest.Window{})
+	got := events(t.Context(), &trail.Source{Store: store.Disk{Root: root}}, ingest.Window{})
 	if len(got.ids) != 1 || len(got.skips) != 1 || got.err != nil {
 		t.Fatalf("got %v, %v, %v; want one event and one skip", got.ids, got.skips, got.err)
 	}
@@ -163,13 +114,13 @@ func TestDiskErrors(t *testing.T) {
 		{"../x", ingest.CauseTransport},
 		{"/etc/passwd", ingest.CauseTransport},
 	} {
-		_, err := trail.Disk{Root: root}.Read(t.Context(), c.key, nil, 99)
+		_, err := store.Disk{Root: root}.Read(t.Context(), c.key, nil, 99)
 		var skip *ingest.SkipError
 		if !errors.As(err, &skip) || skip.Cause != c.cause || strings.Contains(skip.Err.Error(), root) {
 			t.Errorf("read %q: %v, want cause %s and no path in the words", c.key, err, c.cause)
 		}
 	}
-	err := objects(t, &trail.Source{Store: trail.Disk{Root: filepath.Join(root, "none")}}, ingest.Window{}).err
+	err := objects(t, &trail.Source{Store: store.Disk{Root: filepath.Join(root, "none")}}, ingest.Window{}).err
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no such folder: %v", err)
 	}

@@ -12,10 +12,11 @@ import (
 
 	"trailgate/ingest"
 	"trailgate/ingest/trail"
+	"trailgate/ingest/trail/store"
 )
 
 // The example makes a copy of a trail with one log file and reads its sign-ins,
-// each once and in order of time. For a bucket, the Store is a *trail.S3.
+// each once and in order of time. For a bucket, the Store is a *store.S3.
 func Example() {
 	root, err := os.MkdirTemp("", "trail")
 	if err != nil {
@@ -29,7 +30,7 @@ func Example() {
 		return
 	}
 
-	source := &trail.Source{Store: trail.Disk{Root: root}}
+	source := &trail.Source{Store: store.Disk{Root: root}}
 	window := ingest.Window{Since: time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)}
 	merged, err := ingest.Merge(context.Background(), window, source)
 	if err != nil {
@@ -61,7 +62,7 @@ func ExampleSource_Resume() {
 		return
 	}
 
-	source := &trail.Source{Store: trail.Disk{Root: root}}
+	source := &trail.Source{Store: store.Disk{Root: root}}
 	var from ingest.ResumePoint
 	for range 2 {
 		stream := source.Resume(context.Background(), ingest.Window{}, from)

@@ -67,9 +67,9 @@ func kindOfFolder(folder string) Kind {
 	return Other
 }
 
-// logsFolder is the first folder of CloudTrail's layout (CloudTrail
+// LogsFolder is the first folder of CloudTrail's layout (CloudTrail
 // User Guide, "Finding your CloudTrail log files").
-const logsFolder = "AWSLogs"
+const LogsFolder = "AWSLogs"
 
 // Key has the parts of the key of an object in CloudTrail's layout:
 //
@@ -113,7 +113,7 @@ func ParseKey(key string) (Key, Kind) {
 	k.Prefix = before
 	day, dayOK := parseDay(part[3], part[2], part[1])
 	kind := kindOfFolder(part[5])
-	if last != logsFolder || !isAccount(k.Account) || !isRegion(k.Region) || !dayOK || kind == Other {
+	if last != LogsFolder || !isAccount(k.Account) || !isRegion(k.Region) || !dayOK || kind == Other {
 		return Key{}, Other
 	}
 	k.Day = day
@@ -134,7 +134,7 @@ func (k Key) Join(kind Kind) string {
 	if k.Org != "" {
 		org = k.Org + "/"
 	}
-	return k.Prefix + logsFolder + "/" + org + k.Account + "/" + kind.folderName() + "/" + k.Region + "/" + dayPath(k.Day) + "/" + k.File
+	return k.Prefix + LogsFolder + "/" + org + k.Account + "/" + kind.folderName() + "/" + k.Region + "/" + dayPath(k.Day) + "/" + k.File
 }
 
 // parseFile checks a file name against the account of its folder and gives

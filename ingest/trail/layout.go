@@ -31,7 +31,7 @@ func (f folder) childFolder(name string) (c folder, reason string) {
 	c = folder{prefix: f.prefix + name + "/", account: f.account}
 	switch f.level {
 	case levelAbove:
-		if name == logsFolder {
+		if name == LogsFolder {
 			c.level = levelLogs
 		}
 		return c, ""
@@ -41,7 +41,7 @@ func (f folder) childFolder(name string) (c folder, reason string) {
 			c.level, c.account = levelAccount, name
 		case isOrg(name):
 			c.level = levelOrg
-		case name == logsFolder:
+		case name == LogsFolder:
 			c.level = levelLogs
 		}
 		return c, ""
@@ -78,7 +78,7 @@ func folderOfPrefix(prefix string) folder {
 	}
 	part := strings.Split(trimmed, "/")
 	for i := len(part) - 1; i >= 0; i-- {
-		if part[i] != logsFolder {
+		if part[i] != LogsFolder {
 			continue
 		}
 		f := folder{prefix: strings.Join(part[:i+1], "/") + "/", level: levelLogs}

@@ -168,7 +168,7 @@ func (l *lister) sendBacklog(keys []string) bool {
 		name, _ := ParseKey(key)
 		it := listItem{object: Object{Key: key, Name: name, Size: -1}}
 		if files, ok := l.store.(fileStore); ok {
-			if reason := files.strayReason(key); reason != "" {
+			if reason := files.StrayReason(key); reason != "" {
 				it.skip = l.oddSkip(Entry{Key: key, Odd: reason})
 			}
 		}

@@ -47,7 +47,7 @@ type Entry struct {
 // fileStore is a Store whose objects are files on this machine. Reading them
 // takes processor time rather than waiting time.
 type fileStore interface {
-	// strayReason says why a key must not be read although no listing gave it:
+	// StrayReason says why a key must not be read although no listing gave it:
 	// a link may lead out of the folder. It is empty if the key may be read.
-	strayReason(key string) string
+	StrayReason(key string) string
 }

@@ -120,7 +120,7 @@ func (f *Field) SetText(row reflect.Value, s string) { row.FieldByIndex(f.index)
 func (f *Field) Plain(row reflect.Value, sep string, scratch []byte) string {
 	switch f.Type {
 	case TypeText:
-		return f.Text(row)
+		return row.FieldByIndex(f.index).String()
 	case TypeTexts:
 		if p, ok := f.Pointer(row).(*[]string); ok {
 			return strings.Join(*p, sep)

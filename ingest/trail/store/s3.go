@@ -1,4 +1,9 @@
-package trail
+// Package store keeps the objects of a trail: in an S3 bucket, or in a folder that has a
+// copy of one. Both are a trail.Store. Errors about an object or a listing are
+// *ingest.SkipError. S3 sends its requests through a bucket.Reader, and nothing but
+// requests that read. Disk does not read anything outside its folder. Both may be used
+// by several goroutines.
+package store
 
 import (
 	"context"
@@ -11,6 +16,7 @@ import (
 	"trailgate/ingest"
 	"trailgate/ingest/aws/answer"
 	"trailgate/ingest/aws/bucket"
+	"trailgate/ingest/trail"
 )
 
 // DefaultAttempts is how often S3 sends a request if its answer is cut each time, or
@@ -35,13 +41,13 @@ func (b *S3) bucketReader() *bucket.Reader {
 
 // List lists page by page. A page that cannot be read is a *ingest.SkipError for the
 // prefix and ends the listing.
-func (b *S3) List(ctx context.Context, r ListRequest) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func (b *S3) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.Entry, error] {
+	return func(yield func(trail.Entry, error) bool) {
 		for e, err := range b.bucketReader().List(ctx, bucket.Request{Prefix: r.Prefix, StartAfter: r.StartAfter, Delimited: r.Delimited}) {
 			if err != nil {
 				err = b.listError(ctx, r.Prefix, err)
 			}
-			if !yield(Entry{Key: e.Key, Folder: e.Folder, Size: e.Size, ETag: e.ETag, Modified: e.Modified}, err) {
+			if !yield(trail.Entry{Key: e.Key, Folder: e.Folder, Size: e.Size, ETag: e.ETag, Modified: e.Modified}, err) {
 				return
 			}
 		}

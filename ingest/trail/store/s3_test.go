@@ -1,4 +1,4 @@
-package trail_test
+package store_test
 
 import (
 	"bytes"
@@ -21,6 +21,7 @@ import (
 	"trailgate/fixtures/s3/script"
 	"trailgate/ingest"
 	"trailgate/ingest/trail"
+	"trailgate/ingest/trail/store"
 )
 
 func TestRead(t *testing.T) {
@@ -84,7 +85,7 @@ func TestRead(t *testing.T) {
 		{name: "clock", get: func(int) (*s3.GetObjectOutput, error) {
 			return nil, script.Refusal(403, "RequestTimeTooSkewed", "late")
 		},
-			cause: ingest.CauseDenied, words: "the clock of this machine", calls: trail.DefaultAttempts},
+			cause: ingest.CauseDenied, words: "the clock of this machine", calls: store.DefaultAttempts},
 		{name: "vanished", get: func(int) (*s3.GetObjectOutput, error) { return nil, script.Refusal(404, "NoSuchKey", "gone") },
 			cause: ingest.CauseVanished, words: "NoSuchKey", calls: 1},
 		{name: "too fast", get: func(int) (*s3.GetObjectOutput, error) { return nil, script.Refusal(503, "SlowDown", "slow down") },
@@ -98,7 +99,7 @@ func TestRead(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			client := &script.Client{Get: c.get}
 			var waits []time.Duration
-			b := &trail.S3{Client: client, Bucket: "logs", Wait: func(_ context.Context, d time.Duration) error {
+			b := &store.S3{Client: client, Bucket: "logs", Wait: func(_ context.Context, d time.Duration) error {
 				waits = append(waits, d)
 				return nil
 			}}
@@ -124,7 +125,7 @@ func TestReadCancelledWhileWaiting(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		client := &script.Client{Get: func(int) (*s3.GetObjectOutput, error) { return script.Object(5, "who", nil), nil }}
-		_, err := (&trail.S3{Client: client, Bucket: "logs"}).Read(ctx, "a", nil, 100)
+		_, err := (&store.S3{Client: client, Bucket: "logs"}).Read(ctx, "a", nil, 100)
 		if !errors.Is(err, context.DeadlineExceeded) || client.Calls != 2 {
 			t.Errorf("%v after %d requests, want the deadline's error after 2", err, client.Calls)
 		}
@@ -160,7 +161,7 @@ func TestListPages(t *testing.T) {
 				}
 				return out, nil
 			}}
-			b := &trail.S3{Client: client, Bucket: "logs", Wait: func(context.Context, time.Duration) error { return nil }}
+			b := &store.S3{Client: client, Bucket: "logs", Wait: func(context.Context, time.Duration) error { return nil }}
 			var got []trail.Entry
 			for e, err := range b.List(t.Context(), trail.ListRequest{Prefix: "a b+ü/", StartAfter: "ignored", Delimited: true}) {
 				if err != nil {
@@ -198,7 +199,7 @@ func TestListErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			client := &script.Client{List: func(int, *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) { return c.page, c.err }}
 			n := 0
-			for _, err := range (&trail.S3{Client: client, Bucket: "logs"}).List(t.Context(), trail.ListRequest{Prefix: "p/"}) {
+			for _, err := range (&store.S3{Client: client, Bucket: "logs"}).List(t.Context(), trail.ListRequest{Prefix: "p/"}) {
 				var skip *ingest.SkipError
 				if n++; !errors.As(err, &skip) || skip.Cause != ingest.CauseListing || skip.Origin != "s3://logs/p/" || !strings.Contains(err.Error(), c.words) {
 					t.Errorf("got %v, want a listing skip with %q", err, c.words)
@@ -214,7 +215,7 @@ func TestListErrors(t *testing.T) {
 func TestReadReusesItsBuffer(t *testing.T) {
 	client := &script.Client{Get: func(int) (*s3.GetObjectOutput, error) { return script.Object(5, "whole", nil), nil }}
 	buf := make([]byte, 0, 64)
-	got, err := (&trail.S3{Client: client, Bucket: "logs"}).Read(t.Context(), "a", buf, 100)
+	got, err := (&store.S3{Client: client, Bucket: "logs"}).Read(t.Context(), "a", buf, 100)
 	if err != nil || &got[0] != &buf[:1][0] || !bytes.Equal(got, []byte("whole")) {
 		t.Errorf("got %q in another buffer, or %v", got, err)
 	}

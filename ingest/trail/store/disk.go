@@ -1,4 +1,4 @@
-package trail
+package store
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"trailgate/ingest"
 	"trailgate/ingest/aws/bucket"
+	"trailgate/ingest/trail"
 )
 
 // Disk is a folder that holds a copy of a trail bucket. The key of a file is its path
@@ -25,7 +26,7 @@ type Disk struct {
 func SplitDisk(path string) (root, prefix string) {
 	part := strings.Split(filepath.ToSlash(filepath.Clean(path)), "/")
 	for i := len(part) - 1; i >= 0; i-- {
-		if part[i] != logsFolder {
+		if part[i] != trail.LogsFolder {
 			continue
 		}
 		root = strings.Join(part[:i], "/")
@@ -54,8 +55,8 @@ func (d Disk) rootFolder() string {
 
 // List walks the folder. A folder that cannot be read is a *ingest.SkipError. Sizes
 // are not known, because to ask for them costs as much as to open the files.
-func (d Disk) List(ctx context.Context, r ListRequest) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func (d Disk) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.Entry, error] {
+	return func(yield func(trail.Entry, error) bool) {
 		w := bucket.Walk{Prefix: r.Prefix, After: r.StartAfter, Flat: r.Delimited}
 		if r.Delimited {
 			w.After = ""
@@ -69,16 +70,16 @@ func (d Disk) List(ctx context.Context, r ListRequest) iter.Seq2[Entry, error] {
 		w.Yield = func(key string, e fs.DirEntry, err error) bool {
 			switch {
 			case err != nil && ctx.Err() != nil:
-				yield(Entry{}, ctx.Err())
+				yield(trail.Entry{}, ctx.Err())
 				return false
 			case err != nil:
-				return yield(Entry{}, &ingest.SkipError{Cause: ingest.CauseListing, Origin: d.Origin(key), Err: withoutPath(err)})
+				return yield(trail.Entry{}, &ingest.SkipError{Cause: ingest.CauseListing, Origin: d.Origin(key), Err: withoutPath(err)})
 			case e.IsDir():
-				return yield(Entry{Key: key, Folder: true, Size: -1}, nil)
+				return yield(trail.Entry{Key: key, Folder: true, Size: -1}, nil)
 			}
-			return yield(Entry{Key: key, Size: -1, Odd: d.oddReason(key, e.Type())}, nil)
+			return yield(trail.Entry{Key: key, Size: -1, Odd: d.oddReason(key, e.Type())}, nil)
 		}
-		folder, _ := cutLast(r.Prefix)
+		folder := r.Prefix[:strings.LastIndexByte(r.Prefix, '/')+1]
 		w.Folder(folder)
 	}
 }
@@ -110,9 +111,9 @@ func (d Disk) oddReason(key string, mode fs.FileMode) string {
 	return ""
 }
 
-// strayReason says why a key that no listing yielded must not be read: it leads out of
+// StrayReason says why a key that no listing yielded must not be read: it leads out of
 // the folder. It is empty if the key may be read, or if Read finds another fault.
-func (d Disk) strayReason(key string) string {
+func (d Disk) StrayReason(key string) string {
 	target, err := filepath.EvalSymlinks(d.Origin(key))
 	if err != nil {
 		return ""
