@@ -102,7 +102,7 @@ func TestDeployPoliciesAreTheLeast(t *testing.T) {
 		sources string
 		want    []string
 	}{
-		{read, "../../ingest/trail/*.go", []string{"kms:Decrypt", "s3:GetObject", "s3:ListBucket"}},
+		{read, "../../ingest/trail/store/*.go", []string{"kms:Decrypt", "s3:GetObject", "s3:ListBucket"}},
 		{write, "../../report/lake/*.go", []string{"kms:Decrypt", "kms:GenerateDataKey", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}},
 	} {
 		allowed := test.p.allowedActions(t)
