@@ -300,7 +300,7 @@ func (h *highWater) look() {
 // TestParquetMemory proves that the memory does not grow with the number of rows. After
 // several row groups it is still that of one.
 func TestParquetMemory(t *testing.T) {
-	group := suite.Size(10_000, 100_000)
+	group := suite.Size(30_000, 100_000)
 	peak := func(n int) uint64 {
 		var h highWater
 		rows := func(yield func(row.SignIn) bool) {
