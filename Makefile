@@ -55,8 +55,9 @@ demo: build ## generate a synthetic trail in a temporary folder, audit it, show 
 	run explain https://example.signin.aws.amazon.com/console
 
 # The environment and the flags of both test targets. The S3 suites use versitygw if it
-# is there, and the stand-in in the process else.
-TESTENV = TRAILGATE_S3_GATEWAY="$$([ -x $(GATEWAY) ] && echo $(GATEWAY))"
+# is there, and the stand-in in the process else. A process with the race detector sleeps
+# for a second when it ends, unless GORACE says otherwise; the tests start hundreds.
+TESTENV = GORACE=atexit_sleep_ms=10 TRAILGATE_S3_GATEWAY="$$([ -x $(GATEWAY) ] && echo $(GATEWAY))"
 
 test: ## run the tests that people wait for, with the race detector if there is a C compiler
 	@[ -n "$(RACE)" ] || echo "NOTE: no C compiler, so the tests run WITHOUT the race detector"

@@ -111,7 +111,7 @@ func TestDocumentsRun(t *testing.T) {
 		Dir: scripts,
 		Setup: func(env *testscript.Env) error {
 			for name, value := range map[string]string{
-				"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1",
+				"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1", "GORACE": os.Getenv("GORACE"),
 				"AWS_CONFIG_FILE": env.WorkDir + "/no-config", "AWS_SHARED_CREDENTIALS_FILE": env.WorkDir + "/no-credentials",
 			} {
 				env.Setenv(name, value)

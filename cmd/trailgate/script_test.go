@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			env.Setenv("AWS_CONFIG_FILE", filepath.Join(env.WorkDir, "no-config"))
 			env.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(env.WorkDir, "no-credentials"))
 			env.Setenv("AWS_REGION", "us-east-1")
