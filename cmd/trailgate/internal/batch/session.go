@@ -293,7 +293,7 @@ func (s *session) cleanUp(replaced, added []string) error {
 
 // rollBack removes the added files of a run that failed for the given reason. If the
 // commit may exist, it removes nothing. If the store did not answer the write of a
-// file, it sets commitUnknown, and leaves the list of the files (the intent) to the
+// file, it sets commitUnknown. It then leaves the list of the files (the intent) to the
 // next run.
 func (s *session) rollBack(reason error, added []string) error {
 	switch {
