@@ -99,9 +99,9 @@ func (p *process) complain(line string) {
 // print writes one line to standard error.
 func (p *process) print(line string) { runlog.Line(p.stderr, line) }
 
-// tellSkips reports on standard error what was skipped, and how much. Without --verbose
-// it names only the first runlog.MaxSkipLines. It does nothing with --quiet, or if
-// nothing was skipped.
+// tellSkips reports on standard error what was skipped. Without --verbose it names only
+// the first runlog.MaxSkipLines. If the process has no log, it also gives the totals.
+// It does nothing with --quiet, or if everything was read.
 func (p *process) tellSkips(c *ingest.Coverage, f *messageFlags) {
 	if f.quiet || c.Complete() {
 		return

@@ -39,7 +39,8 @@ func (f *lookupFlags) registerLimits(s *pflag.FlagSet) {
 
 // openHistory makes a source of the Event history from lookup:// or
 // lookup://REGION,REGION. It sends no request to CloudTrail yet. It refuses an unknown
-// Region, a text that is not the ARN of a role, and two roles in one account.
+// Region, a --region-timeout that is not above zero, and a role that is not an ARN of
+// IAM. It also refuses two roles in one account.
 func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *awsclient.Clients, progress func(ingest.Progress)) (*lookup.Source, error) {
 	if f.regionTimeout <= 0 {
 		return nil, usagef("--region-timeout %v: give a time above zero", f.regionTimeout)

@@ -1,5 +1,5 @@
-// Package atomicfile writes files whole or not at all. In come a path and a function
-// that writes, out comes the complete file or an error. It prints nothing.
+// Package atomicfile writes files whole or not at all. It takes a path and a function
+// that writes. It makes the complete file or gives an error. It prints nothing.
 package atomicfile
 
 import (

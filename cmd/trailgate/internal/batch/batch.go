@@ -1,7 +1,7 @@
 // Package batch is the incremental export as a library. It takes sources, a lake, a
 // state and options. It writes Parquet files to the lake and a new generation of the
-// state, and returns a Summary of the run. Each sign-in is stored once, however often a run
-// is repeated, interrupted or killed. The package prints nothing, parses no flags,
+// state, and returns a Summary of the run. Each sign-in is stored once, however often a
+// run is repeated, interrupted or killed. The package prints nothing, parses no flags,
 // and reads the clock only through Options.
 package batch
 
@@ -32,8 +32,8 @@ const FirstReach = 30 * 24 * time.Hour
 // called Run.
 type Observer interface {
 	// Skipped receives the Coverage of all sources, which names what could not be
-	// read. The run calls it once, after its commit, and also if there was nothing
-	// to commit. It does not call it if it fails.
+	// read. The run calls it once, after its commit, and also if it had nothing to
+	// commit. A run that fails does not call it.
 	Skipped(c *ingest.Coverage)
 	// Problems receives warnings about exceptions of the policy that have expired or
 	// were never used. The run calls it once, after it has judged the sign-ins. The
@@ -259,10 +259,10 @@ func (x *exporter) resume(ctx context.Context) error {
 }
 
 // begin sets the window of the run, and the time from which the lake holds sign-ins. If
-// --since is earlier than that time was, it drops all checkpoints, so that everything
-// is read again. The error is a *FilterChangedError if the accounts or Regions are not
-// those of earlier runs. Then it checks, as checkOwnership does, that the lake belongs
-// to this state.
+// Window.Since is before the beginning of earlier runs, it drops all checkpoints, so
+// that everything is read again. The error is a *FilterChangedError if the accounts or
+// Regions are not those of earlier runs. Then it checks, as checkOwnership does, that
+// the lake belongs to this state.
 func (x *exporter) begin(ctx context.Context) error {
 	h := &x.state.head
 	x.window = x.Window

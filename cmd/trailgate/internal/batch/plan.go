@@ -64,10 +64,10 @@ func (x *exporter) writeLastManifest(ctx context.Context) error {
 }
 
 // apply makes the planned changes: it writes the files, commits, and removes the
-// replaced files. Then it writes the manifest. If there is no change and the state is
-// the same, it does not commit. In both cases it first writes the manifest of the last
-// commit, if that is missing. If the commit fails, it removes the files that it has
-// written. A failure after the commit is a remark in the summary, not an error.
+// replaced files. Then it writes the manifest. Without a change, and with the same
+// state as before, it does not commit. In both cases it first writes the manifest of
+// the last commit, if that is missing. If the commit fails, it removes the files that
+// it has written. A failure after the commit is a remark in the summary, not an error.
 func (x *exporter) apply(ctx context.Context, changes *plan) error {
 	after, err := x.state.encode(false)
 	if err != nil {

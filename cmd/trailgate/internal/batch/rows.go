@@ -19,7 +19,7 @@ type encoded struct {
 }
 
 // encodeRows encodes the rows of one partition as a Parquet file. They must be in order
-// of event_time. The result has no data if there are no rows. If rows yields an error,
+// of event_time. Without any row, the result has no data. If rows yields an error,
 // encodeRows returns it and no file.
 func encodeRows[R row.Row](table, version string, rows iter.Seq2[R, error]) (encoded, error) {
 	var out encoded

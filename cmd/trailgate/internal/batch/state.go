@@ -17,16 +17,17 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// State is what an export must know to continue. It grows with the look-back (a
-// checkpoint for each account and Region), the sign-ins of the last Settle, the people
-// of the baseline, and the objects of the backlog. It does not grow with the objects
-// or sign-ins of all time.
+// State is what an export must know to continue. Its size depends on four numbers: the
+// checkpoints of the look-back (one for each account and Region), the sign-ins that are
+// not settled, the people of the baseline, and the objects of the backlog. It does not
+// grow with the objects or sign-ins of all time.
 //
-// As lines of JSON a checkpoint takes about 290 bytes with the folder's prefix and the
-// source's name, and each object of the hour before the newest delivery 11. A sign-in
-// that is not settled takes about 1,300, a principal about 500, an object of the
-// backlog about 400. 49 million objects a day, in 170,000 folders of 288, make about 71
-// MB of checkpoints, on the second day and after a year alike.
+// Its form is lines of JSON. A checkpoint takes about 290 bytes, with the prefix of the
+// folder and the name of the source. Each object that was delivered in the hour before
+// the newest delivery adds 11. A sign-in that is not settled takes about 1,300 bytes, a
+// principal about 500, and an object of the backlog about 400. With 49 million objects
+// a day, in 170,000 folders of 288 each, the checkpoints take about 71 MB. That is the
+// same on the second day and after a year.
 type State struct {
 	head        stateHead                    // the fields that exist once
 	checkpoints map[string]ingest.Checkpoint // by source

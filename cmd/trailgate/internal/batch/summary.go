@@ -21,7 +21,7 @@ const (
 	StatusSkipped     = "skipped"     // done, but something was skipped or the backlog is not empty
 	StatusFindings    = "findings"    // done, with findings at or above Options.FailOn; something may have been skipped as well
 	StatusFailed      = "failed"      // an error; nothing was committed, unless Summary.CommitUnknown is set
-	StatusInterrupted = "interrupted" // the context ended before the commit
+	StatusInterrupted = "interrupted" // the context ended; nothing was committed, unless Summary.CommitUnknown is set
 )
 
 // Summary says what one run did. The line at the end of the log, the manifest and the
@@ -30,7 +30,7 @@ type Summary struct {
 	Manifest   int           `json:"manifest"`  // version of this form: 1
 	Trailgate  string        `json:"trailgate"` // version of the command
 	Run        string        `json:"run"`
-	Generation int64         `json:"generation"` // the one that was committed; if none was, the newest; 0 if there is none or it was not read
+	Generation int64         `json:"generation"` // the committed one, or else the newest; 0 before the first, or if the state was not read
 	Committed  bool          `json:"committed"`
 	Status     string        `json:"status"` // complete, skipped, findings, failed, interrupted
 	Error      string        `json:"error,omitempty"`
@@ -80,7 +80,7 @@ type RecordCounts struct {
 type SignInCounts struct {
 	New   int `json:"new"`
 	Known int `json:"known"` // they were in the lake already
-	Late  int `json:"late"`  // new ones up to the settled time, so not judged in their order
+	Late  int `json:"late"`  // new ones that are not after the settled time
 }
 
 // FindingCounts counts how the run changed the table of findings.
@@ -92,7 +92,7 @@ type FindingCounts struct {
 	BySeverity map[string]int `json:"by_severity"` // the new and changed ones
 }
 
-// OwedObject is one object of the backlog: it could not be read, and each run tries
+// OwedObject is one object of the backlog: it could not be read, and each run tries it
 // again.
 type OwedObject struct {
 	Key    string    `json:"key"`

@@ -1,6 +1,6 @@
 // Package explain says in words what a sign-in URL, a host or a record tells of the
-// endpoint. In come classified hosts, or documents of CloudTrail JSON. Out come
-// explanations, and their text or JSON. It does not open files.
+// endpoint. It takes classified hosts, or documents of CloudTrail JSON. It gives
+// explanations, and writes them as text or JSON. It does not open files.
 package explain
 
 import (
@@ -68,8 +68,8 @@ var ErrNoSignIn = errors.New("it does not hold a console sign-in")
 // origin names the document in errors. If a part cannot be read, the first such error
 // comes with the explanations of the rest. If the document can be read and does not
 // hold a sign-in, the error wraps ErrNoSignIn. If the context ends, the error is its
-// cause, and there are no explanations. The detector may be nil. If it is not, the
-// reasons also say what is expected of the person.
+// cause, without explanations. The detector may be nil. If it is not, the reasons also
+// say what is expected of the person.
 func Records(ctx context.Context, r io.Reader, origin string, table region.Table, detector *detect.Detector) ([]Explanation, error) {
 	classify := analyzer.Classifier{Table: table}
 	var out []Explanation

@@ -1,6 +1,6 @@
-// Package flagvalue reads the values of flags: times, ages and sizes. In come texts as the
-// user wrote them. Out come values, or errors that say what may be written. It does not
-// know which flag a text belongs to, and takes the present time from its caller.
+// Package flagvalue reads the values of flags: times, ages and sizes. It takes texts as
+// the user wrote them. It gives values, or errors that say what may be written. It does
+// not know which flag a text belongs to, and takes the present time from its caller.
 package flagvalue
 
 import (

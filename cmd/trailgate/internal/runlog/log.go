@@ -78,9 +78,10 @@ func withTime(now func() time.Time, groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// escapeInvisible writes JSON without characters that are invisible or move a cursor. It
-// escapes those that the JSON encoder leaves as they are. So a parser reads the same text,
-// and a terminal is safe. It needs a whole record in each Write, as slog gives it.
+// escapeInvisible writes JSON without characters that are invisible or move a cursor.
+// It escapes those that the JSON encoder leaves as they are. So a parser reads the same
+// text, and a terminal is safe. It needs a whole record in each Write, as slog gives
+// it.
 type escapeInvisible struct{ to io.Writer }
 
 // Write writes one record with these characters escaped. It returns the length of the

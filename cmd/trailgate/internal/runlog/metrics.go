@@ -21,19 +21,20 @@ import (
 // metricPrefix begins the name of every metric of export.
 const metricPrefix = "trailgate_export_"
 
-// lastSuccess is the one metric that outlives a run that fails.
+// lastSuccess is the name of the one metric that a failed run takes over from the old
+// file.
 const lastSuccess = metricPrefix + "last_success_timestamp_seconds"
 
 // maxMetricsFile is the most that is read of the file of an earlier run, in bytes. A file
 // that WriteMetrics wrote has a twentieth of it.
 const maxMetricsFile = 1 << 18
 
-// WriteMetrics writes the metrics of a run to a file, whole or not at all. The format is
-// the Prometheus text format (version 0.0.4), for the textfile collector of node exporter.
-// The metrics are gauges about the last run. All have the lake as a label, so that the
-// files of several jobs may be in one folder. The time of the last success is kept from
-// the old file if this run did not reach its end. It is 0 if no run has succeeded yet, so
-// that an alert on its age fires then as well.
+// WriteMetrics writes the metrics of a run to a file, whole or not at all. The format
+// is the Prometheus text format (version 0.0.4), for the textfile collector of node
+// exporter. The metrics are gauges about the last run. All have the lake as a label, so
+// that the files of several jobs may be in one folder. The time of the last success is
+// kept from the old file if this run did not reach its end. It is 0 if no run has
+// succeeded yet, so that an alert on its age fires then as well.
 func WriteMetrics(path string, a *batch.Summary, exitStatus int, now time.Time) error {
 	now = now.UTC()
 	success := now
@@ -72,7 +73,8 @@ func readLastSuccess(path, lake string) (time.Time, error) {
 }
 
 // parseLastSuccess finds the time of the last success of a lake in the text of a
-// metrics file. It is the zero time if there is none, or none that makes sense.
+// metrics file. It is the zero time if the text does not have it, or has a number that
+// cannot be right.
 func parseLastSuccess(text []byte, lake string) time.Time {
 	begin := lastSuccess + labelText("lake", lake) + " "
 	for line := range bytes.Lines(text) {
