@@ -56,7 +56,7 @@ type Options struct {
 	Regions  region.Table
 	Detector *detect.Detector // Run replaces its Baseline by that of the state
 	Tally    *policy.Tally    // counts what the detector's policy decides; its Policy is nil without one
-	FailOn   rule.Severity    // a new or changed finding of this severity or above makes the status StatusFindings; zero: none does
+	FailOn   rule.Severity    // findings from this severity on make the status StatusFindings; zero: none do
 
 	PartitionBy []string      // event_date, and account_id if wanted
 	Settle      time.Duration // how late a sign-in may come and still be judged in order of time

@@ -17,10 +17,10 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// State is what an export must know to continue. Its size depends on four numbers: the
-// checkpoints of the look-back (one for each account and Region), the sign-ins that are
-// not settled, the people of the baseline, and the objects of the backlog. It does not
-// grow with the objects or sign-ins of all time.
+// State is what an export must know to continue. Its size depends on the look-back (a
+// checkpoint for each account and Region) and on the sign-ins that are not settled. It
+// also depends on the people of the baseline and the objects of the backlog. It does
+// not grow with the objects or sign-ins of all time.
 //
 // Its form is lines of JSON. A checkpoint takes about 290 bytes, with the prefix of the
 // folder and the name of the source. Each object that was delivered in the hour before
