@@ -62,7 +62,10 @@ lookup://REGION,REGION reads some Regions only.`,
 	return cmd
 }
 
-// audit is the ad-hoc run: read, classify, judge, report.
+// audit is the run of the verb audit: read, classify, judge, report. It also saves the
+// baseline, unless the run was interrupted or a source failed. The error is
+// errFindings, errNothing or errSkipped if the report was written and the exit status
+// must say more.
 func audit(ctx context.Context, p *process, args []string, read *readFlags, out *outputFlags, w ingest.Window, j *judgement) error {
 	bar := p.newProgress(&read.messageFlags)
 	sources, err := p.sources(ctx, args, read, bar.show)

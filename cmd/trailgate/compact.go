@@ -46,7 +46,8 @@ also removes the temporary files of runs that were killed. No reader sees those.
 	return cmd
 }
 
-// compact merges the files of a lake and says what it did.
+// compact merges the files of a lake and says on standard output what it did, also if
+// it failed after some partitions.
 func (p *process) compact(ctx context.Context, l batch.Location) error {
 	done, err := batch.Compact(ctx, l, version)
 	if done.Into > 0 || err == nil {

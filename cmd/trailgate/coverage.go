@@ -52,7 +52,9 @@ A day is the day of delivery, which is a folder of the trail.`,
 	return cmd
 }
 
-// survey lists the sources and reports what they hold.
+// survey lists the sources without reading them, and reports what they hold. It refuses
+// a source that does not have the layout of a trail. If an object or folder could not
+// be listed, the error is errSkipped.
 func survey(ctx context.Context, p *process, args []string, read *readFlags, out *outputFlags, w ingest.Window) error {
 	sources, err := p.sources(ctx, args, read, nil)
 	if err != nil {

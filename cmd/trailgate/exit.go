@@ -45,7 +45,8 @@ type hinted struct {
 func (e hinted) Error() string { return e.err.Error() }
 func (e hinted) Unwrap() error { return e.err }
 
-// conclude reports how the run ended and returns the exit status.
+// conclude reports how the run ended and returns the exit status. For errFindings and
+// errSkipped it writes nothing, because the run has reported them.
 func (p *process) conclude(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
@@ -85,7 +86,8 @@ func (p *process) fail(words, hint string) {
 	}
 }
 
-// complain reports one thing that is not as it should be.
+// complain writes one line about something that is not as it should be: to the log, or
+// else to standard error.
 func (p *process) complain(line string) {
 	if p.log != nil {
 		p.log.Complain(line)
@@ -97,7 +99,9 @@ func (p *process) complain(line string) {
 // print writes one line to standard error.
 func (p *process) print(line string) { runlog.Line(p.stderr, line) }
 
-// tellSkips reports on standard error what was skipped.
+// tellSkips reports on standard error what was skipped. Without --verbose it names only
+// the first runlog.MaxSkipLines. If the process has no log, it also gives the totals.
+// It does nothing with --quiet, or if everything was read.
 func (p *process) tellSkips(c *ingest.Coverage, f *messageFlags) {
 	if f.quiet || c.Complete() {
 		return

@@ -73,9 +73,10 @@ then says what the verdict on each sign-in in it is, and why. With --policy or
 	return cmd
 }
 
-// explainArgument finds out what the argument is, and explains it. A document may
-// give several explanations. If a part of it cannot be read, the error comes with the
-// explanations of the rest. The detector may be nil.
+// explainArgument finds out whether the argument is a document, a file, a URL or a
+// host, and explains it. A document may give several explanations. If a part of it
+// cannot be read, the error comes with the explanations of the rest. The detector may
+// be nil.
 func (p *process) explainArgument(ctx context.Context, arg string, table region.Table, detector *detect.Detector) ([]explain.Explanation, error) {
 	switch {
 	case arg == "-":

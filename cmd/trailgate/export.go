@@ -36,7 +36,7 @@ func (f *exportFlags) registerExport(s *pflag.FlagSet) {
 	s.BoolVar(&f.adopt, "adopt", false, "use a lake whose state was lost: everything is read again, nothing is stored twice")
 }
 
-// validate checks the flags.
+// validate refuses negative times, and columns that the tables cannot be divided by.
 func (f *exportFlags) validate() error {
 	if f.settle < 0 || f.lookBack < 0 {
 		return usagef("--settle and --look-back cannot be negative")
@@ -106,7 +106,8 @@ type exportRun struct {
 	flags  exportFlags
 }
 
-// run makes the export. At the end it logs what the run did and writes the metrics.
+// run makes the export. At the end it logs what the run did and writes the metrics. It
+// does neither after a usage error, which is an error of the command line.
 func (x *exportRun) run(ctx context.Context, args []string) error {
 	if err := x.p.openLog(x.flags.logFormat, x.read.quiet); err != nil {
 		return err
@@ -133,7 +134,9 @@ func (x *exportRun) run(ctx context.Context, args []string) error {
 	return x.conclude(&summary, err)
 }
 
-// options validates the flags and makes the options of the run from them.
+// options validates the flags and makes the options of the run from them. For this it
+// reads the policy, and opens the sources, the lake and the state. bar shows the
+// progress of the sources.
 func (x *exportRun) options(ctx context.Context, args []string, bar *progress) (batch.Options, error) {
 	var o batch.Options
 	for _, validate := range [...]func() error{x.lake.validate, x.flags.validate, x.lock.validate} {
@@ -164,7 +167,7 @@ func (x *exportRun) options(ctx context.Context, args []string, bar *progress) (
 }
 
 // conclude logs the run, writes the metrics, and gives the error that sets the exit
-// status.
+// status. If only the metrics could not be written, that error is errSkipped.
 func (x *exportRun) conclude(s *batch.Summary, err error) error {
 	switch {
 	case s.Status == batch.StatusInterrupted && s.CommitUnknown:
@@ -204,14 +207,14 @@ func statusCode(status string) int {
 	return exitFailed
 }
 
-// batchObserver reports on standard error what a run meets.
+// batchObserver reports on standard error what a run meets. It is a batch.Observer.
 type batchObserver struct {
 	p    *process
 	read *readFlags
 	bar  *progress
 }
 
-// Skipped names what could not be read.
+// Skipped removes the progress bar and names what could not be read.
 func (o *batchObserver) Skipped(c *ingest.Coverage) {
 	o.bar.done()
 	o.p.tellSkips(c, &o.read.messageFlags)
@@ -220,7 +223,8 @@ func (o *batchObserver) Skipped(c *ingest.Coverage) {
 // Problems shows the problems with the exceptions of the policy.
 func (o *batchObserver) Problems(all policy.Problems) { o.p.tellProblems(all) }
 
-// SourceFailed gives a hint for the error of a source.
+// SourceFailed writes what helps against the error of a source, if that is known.
+// Skipped has named the error itself.
 func (o *batchObserver) SourceFailed(err error) {
 	if hint := hintFor(err); hint != "" {
 		o.p.log.Hint(hint)
@@ -228,7 +232,8 @@ func (o *batchObserver) SourceFailed(err error) {
 }
 
 // openLog sets up the log of a job. From then on all messages of the process go through
-// it.
+// it. If the log is made of records, no progress bar is shown. An unknown format is a
+// usage error.
 func (p *process) openLog(format string, quiet bool) error {
 	l, err := runlog.New(p.stderr, format, quiet, p.now)
 	if err != nil {

@@ -75,7 +75,7 @@ func (f *windowFlags) registerLateness(s *pflag.FlagSet) {
 	s.DurationVar(&f.lateness, "lateness", f.lateness, "read log files that were delivered up to this long after their events")
 }
 
-// defaultMaxObject is the size cap of an object.
+// defaultMaxObject is the default of --max-object-size.
 const defaultMaxObject = "1GiB"
 
 // readingFlags say how sources are read.
@@ -127,13 +127,14 @@ func (f *awsFlags) registerRoles(s *pflag.FlagSet) {
 	s.StringSliceVar(&f.roles, "role-arn", nil, "`role` to assume for reading; repeatable for lookup://, one for each account")
 }
 
-// clients makes what builds the clients of AWS. The workers are those of --workers, or 0.
+// clients makes the object that builds the clients of AWS, with the profile and the
+// endpoint of the flags. workers is the value of --workers, or 0.
 func (f *awsFlags) clients(workers int) *awsclient.Clients {
 	return &awsclient.Clients{Profile: f.profile, EndpointURL: f.endpointURL, Workers: workers}
 }
 
-// openBucket gives a client that reads a trail bucket. It assumes the role of --role-arn if
-// the flag is given.
+// openBucket gives a client that reads a trail bucket. It assumes the role of
+// --role-arn if the flag is given. More than one role is a usage error.
 func (f *awsFlags) openBucket(ctx context.Context, c *awsclient.Clients, bucket string) (*s3.Client, error) {
 	if len(f.roles) > 1 {
 		return nil, usagef("--role-arn is given several times: a bucket is read with one role")
@@ -141,7 +142,9 @@ func (f *awsFlags) openBucket(ctx context.Context, c *awsclient.Clients, bucket 
 	return c.Bucket(ctx, strings.Join(f.roles, ""), bucket)
 }
 
-// refuseFlags explains flags that a verb does not have and that others have.
+// refuseFlags makes the function that handles wrong flags of a verb. The map has flags
+// that only other verbs have, each with the reason. The function gives that reason for
+// them, and makes a usage error of any error.
 func refuseFlags(reasons map[string]string) func(*cobra.Command, error) error {
 	return func(_ *cobra.Command, err error) error {
 		var missing *pflag.NotExistError
@@ -154,7 +157,8 @@ func refuseFlags(reasons map[string]string) func(*cobra.Command, error) error {
 	}
 }
 
-// window validates the flags and makes a Window of them.
+// window validates the flags of reading and makes a Window of them. It also sets
+// f.limit from --max-object-size, and reads the file of --regions-file into f.table.
 func (f *readFlags) window(now time.Time) (w ingest.Window, err error) {
 	if w.Since, err = parseTime("since", f.since, now); err != nil {
 		return w, err
@@ -188,7 +192,8 @@ func (f *readFlags) window(now time.Time) (w ingest.Window, err error) {
 	return w, f.readTable()
 }
 
-// readTable reads the Regions that the embedded table lacks.
+// readTable reads the file of --regions-file, with Regions that the built-in table
+// lacks, into f.table. It does nothing if the flag is not given.
 func (f *readingFlags) readTable() error {
 	if f.regionsFile == "" {
 		return nil
@@ -203,7 +208,8 @@ func (f *readingFlags) readTable() error {
 	return nil
 }
 
-// parseTime reads the time that a flag gives. An empty text is the zero time.
+// parseTime reads the time s that a flag gives. An empty text is the zero time. If it
+// is not a time, the usage error names the flag.
 func parseTime(flag, s string, now time.Time) (time.Time, error) {
 	t, err := flagvalue.ParseTime(s, now)
 	if err != nil {

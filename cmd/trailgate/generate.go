@@ -84,8 +84,8 @@ func registerTrail(f *pflag.FlagSet, c *fixtures.Config) {
 	f.IntVar(&c.Workers, "workers", 0, "number of files made at once (default: one per core)")
 }
 
-// generateScenario simulates a scenario and writes it. It refuses the flags that
-// describe a trail.
+// generateScenario simulates a scenario, writes it, and prints what was written. It
+// refuses unknown names of scenarios, and flags that do not go with a scenario.
 func (p *process) generateScenario(cmd *cobra.Command, name string, c fixtures.Config) error {
 	if name != company.Organization {
 		return usagef("--scenario %q: the only one is %s", name, company.Organization)

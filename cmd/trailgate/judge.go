@@ -44,7 +44,8 @@ func (f *judgeFlags) registerJudging(s *pflag.FlagSet) {
 	s.StringVar(&f.saveBaseline, "save-baseline", "", "write what was learned to this `file`, for --baseline of the next run")
 }
 
-// registerJob registers the flags of a verb that keeps its baseline in a state.
+// registerJob registers --policy, --learn-until and --fail-on: the flags of a verb that
+// keeps its baseline in a state.
 func (f *judgeFlags) registerJob(s *pflag.FlagSet) {
 	f.registerPolicy(s)
 	s.StringVar(&f.learnUntil, "learn-until", "", "only learn from sign-ins before this `time`, without findings")
@@ -68,13 +69,15 @@ func (f *judgeFlags) registerBaseline(s *pflag.FlagSet) {
 // judgement is the detector of a run, its findings, and what to do with them.
 type judgement struct {
 	judge  *detect.Detector
-	tally  policy.Tally // counts for the policy; empty without one
-	failOn rule.Severity
-	save   string
+	tally  policy.Tally  // counts for the policy; empty without one
+	failOn rule.Severity // findings from this severity on set the exit status; zero: none do
+	save   string        // the file of --save-baseline, or empty
 	found  []detect.Finding
 }
 
-// open reads the files that the flags name.
+// open makes the judgement of a run from the flags. It reads the files of --policy and
+// --baseline, and writes the warnings about the policy to standard error. A flag with a
+// wrong value, or a policy or baseline that cannot be used, is an error.
 func (f *judgeFlags) open(p *process, table region.Table) (*judgement, error) {
 	j := &judgement{judge: &detect.Detector{}, save: f.saveBaseline}
 	var err error
@@ -106,7 +109,8 @@ func (f *judgeFlags) open(p *process, table region.Table) (*judgement, error) {
 	return j, nil
 }
 
-// judge gives a detector for single records. It is nil without a policy and a baseline.
+// judge gives a detector for single records. It is nil if neither --policy nor
+// --baseline is given.
 func (f *judgeFlags) judge(p *process, table region.Table) (*detect.Detector, error) {
 	if f.policy == "" && f.baseline == "" {
 		return nil, nil
@@ -118,8 +122,9 @@ func (f *judgeFlags) judge(p *process, table region.Table) (*detect.Detector, er
 	return j.judge, nil
 }
 
-// readBaseline reads the baseline of an earlier run. The file may be missing only if this
-// run will write it. So the first of many runs can have the same command line as the rest.
+// readBaseline reads the baseline (what earlier runs have learned) from the file of
+// --baseline. It is empty without that flag. The file may be missing only if this run
+// will write it. So the first of many runs can have the same command line as the rest.
 func (f *judgeFlags) readBaseline() (*detect.Baseline, error) {
 	if f.baseline == "" {
 		return &detect.Baseline{}, nil
@@ -138,7 +143,8 @@ func (f *judgeFlags) readBaseline() (*detect.Baseline, error) {
 	return known, nil
 }
 
-// add judges one sign-in.
+// add judges one sign-in, and the baseline learns it. If there is a policy, it also
+// counts what the policy decides.
 func (j *judgement) add(e *signin.Event, v analyzer.Verdict) {
 	j.judge.Add(e, v)
 	if j.tally.Policy != nil {
@@ -146,10 +152,12 @@ func (j *judgement) add(e *signin.Event, v analyzer.Verdict) {
 	}
 }
 
-// conclude takes the findings. It is called after the last sign-in.
+// conclude stores the findings of all sign-ins in j.found. It is called after the last
+// one.
 func (j *judgement) conclude() { j.found = j.judge.Findings() }
 
-// writeBaseline writes what was learned to a file, whole or not at all.
+// writeBaseline writes what was learned to the file of --save-baseline, whole or not at
+// all. It does nothing if the flag is not given.
 func (j *judgement) writeBaseline() error {
 	if j.save == "" {
 		return nil
@@ -168,7 +176,8 @@ func (j *judgement) writeBaseline() error {
 	return nil
 }
 
-// verdict is errFindings if there is a finding at or above --fail-on.
+// verdict is errFindings if there is a finding at or above --fail-on, and otherwise
+// nil.
 func (j *judgement) verdict() error {
 	for _, f := range j.found {
 		if j.failOn != 0 && f.Severity >= j.failOn {
@@ -178,8 +187,9 @@ func (j *judgement) verdict() error {
 	return nil
 }
 
-// describe puts the findings into the document. They are grouped by principal in a report
-// for people, and in the order of rows otherwise.
+// describe puts the findings and their counts into the document. grouped means that it
+// is a report for people: findings are then grouped by principal. It adds a remark if
+// sign-ins were too old to be compared with the baseline.
 func (j *judgement) describe(d *report.Report, grouped bool) {
 	s := &d.Summary
 	s.Judged, s.NotJudged, s.Findings, s.Severities = true, j.judge.NotJudged(), len(j.found), map[string]int{}

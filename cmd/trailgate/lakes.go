@@ -56,8 +56,9 @@ func (f *lockFlags) validate() error {
 	return nil
 }
 
-// openLocation opens a lake and its state. Without --to it has only the
-// state. Without lock flags the lock is not taken.
+// openLocation opens a lake and its state. Without --state the state is in the lake.
+// Without --to the Location has only the state. Without both the error is a usage
+// error. If lock is nil, the caller must not take the lock.
 func (p *process) openLocation(ctx context.Context, f *lakeFlags, lock *lockFlags, c *awsclient.Clients) (batch.Location, error) {
 	l := batch.Location{LakeName: f.to, StateName: f.state, Now: p.now}
 	if lock != nil {
@@ -79,7 +80,8 @@ func (p *process) openLocation(ctx context.Context, f *lakeFlags, lock *lockFlag
 	return l, err
 }
 
-// openStore opens a folder or a bucket to write to.
+// openStore opens the folder or the bucket that arg names, for a lake or a state. flag
+// names the flag in errors.
 func (p *process) openStore(ctx context.Context, flag, arg string, c *awsclient.Clients) (lake.Store, error) {
 	bucket, prefix, err := parseStore(flag, arg)
 	if err != nil {
@@ -95,7 +97,8 @@ func (p *process) openStore(ctx context.Context, flag, arg string, c *awsclient.
 	return lake.S3{Client: client, Bucket: bucket, Prefix: strings.Trim(prefix, "/")}, nil
 }
 
-// parseStore divides the name of a store. The bucket is empty for a folder.
+// parseStore divides s3://BUCKET/PREFIX into bucket and prefix. For a folder both are
+// empty. Another scheme, or a missing bucket, is a usage error.
 func parseStore(flag, arg string) (bucket, prefix string, err error) {
 	scheme, rest, ok := strings.Cut(arg, "://")
 	switch {
@@ -110,7 +113,8 @@ func parseStore(flag, arg string) (bucket, prefix string, err error) {
 	return bucket, prefix, nil
 }
 
-// asUsage makes a usage error of an error that other flags would avoid.
+// asUsage makes a usage error of an error that other flags or arguments would avoid. It
+// returns all other errors, and nil, as they are.
 func asUsage(err error) error {
 	var filter *batch.FilterChangedError
 	var partition *batch.PartitionMismatchError

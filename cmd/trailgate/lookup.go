@@ -37,7 +37,10 @@ func (f *lookupFlags) registerLimits(s *pflag.FlagSet) {
 	s.DurationVar(&f.regionTimeout, "region-timeout", f.regionTimeout, "lookup://: give up on a Region after this long without an answer")
 }
 
-// openHistory makes a source of the Event history. It sends no request yet.
+// openHistory makes a source of the Event history from lookup:// or
+// lookup://REGION,REGION. It sends no request to CloudTrail yet. It refuses an unknown
+// Region, a --region-timeout that is not above zero, and a role that is not an ARN of
+// IAM. It also refuses two roles in one account.
 func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *awsclient.Clients, progress func(ingest.Progress)) (*lookup.Source, error) {
 	if f.regionTimeout <= 0 {
 		return nil, usagef("--region-timeout %v: give a time above zero", f.regionTimeout)
@@ -78,8 +81,8 @@ func (p *process) openHistory(ctx context.Context, arg string, f *readFlags, c *
 	return s, nil
 }
 
-// checkSources refuses sources that cannot be used together, and --resume without a source
-// that it is for.
+// checkSources refuses two lookup:// sources in one run, and --resume without such a
+// source.
 func checkSources(sources []ingest.Source, f *lookupFlags) error {
 	bounded, journaled := 0, 0
 	for _, s := range sources {
@@ -100,8 +103,9 @@ func checkSources(sources []ingest.Source, f *lookupFlags) error {
 }
 
 // boundWindow gives the window of the run. The Event history limits it to the last 90
-// days. A resumed run has the window of the run that it continues. If there are other
-// sources as well, these limits are for the Event history alone.
+// days, or refuses it. A resumed run has the window of the run that it continues. If
+// there are other sources as well, these limits are for the Event history alone, and w
+// is returned as it is.
 func boundWindow(sources []ingest.Source, w ingest.Window) (ingest.Window, error) {
 	for _, s := range sources {
 		source, ok := s.(ingest.Bounded)
@@ -119,8 +123,9 @@ func boundWindow(sources []ingest.Source, w ingest.Window) (ingest.Window, error
 	return w, nil
 }
 
-// finishResume is called after the report was written. It removes the resume file if the
-// run is complete. Otherwise it says how to continue.
+// finishResume is called after the report was written. It removes the files of --resume
+// if another run could not read more. Otherwise it says how to continue, unless --quiet
+// is given.
 func (p *process) finishResume(sources []ingest.Source, c *ingest.Coverage, f *messageFlags) error {
 	for _, s := range sources {
 		source, ok := s.(ingest.Journaled)

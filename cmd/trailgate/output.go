@@ -49,7 +49,8 @@ func formatNames(formats []report.Format) []string {
 	return names
 }
 
-// registerOutput registers the flags. The first format is the default.
+// registerOutput registers --format and --output. The first of the formats is the
+// default.
 func (f *outputFlags) registerOutput(s *pflag.FlagSet, formats []report.Format) {
 	f.formats = formats
 	names := formatNames(formats)
@@ -57,7 +58,8 @@ func (f *outputFlags) registerOutput(s *pflag.FlagSet, formats []report.Format) 
 	s.StringVarP(&f.out, "output", "o", "", "write to this `file`, whole or not at all; - is standard output")
 }
 
-// registerRows registers --rows. It comes after register.
+// registerRows registers --rows. It must be called after registerOutput, which sets the
+// formats.
 func (f *outputFlags) registerRows(s *pflag.FlagSet) {
 	var rowsOnly []string
 	for _, format := range f.formats {
@@ -83,8 +85,9 @@ func oneOf(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// check validates the flags. It comes before the first access to a source, so that
-// a mistake in the format does not cost a long run.
+// check validates the flags and sets f.chosen and f.asked. It refuses a binary format
+// on a terminal. It comes before the first access to a source, so that a mistake in the
+// format does not cost a long run.
 func (f *outputFlags) check(p *process, set *pflag.FlagSet) error {
 	f.asked = set.Changed("format")
 	var known bool
@@ -127,10 +130,11 @@ func (f *outputFlags) options(p *process, m *messageFlags) report.Options {
 	return o
 }
 
-// write calls write with standard output or with the file that -o names. The file
-// is written under another name and then renamed. So a failed run leaves no file,
-// and nobody sees half of one. An interrupted run writes what it has to a file with
-// the suffix ".partial", so that it does not replace an older complete one.
+// write calls the function write with standard output or with the file that -o names.
+// The file is written under another name and then renamed. So a failed run leaves no
+// file, and nobody sees half of one. partial means that the run was interrupted. It
+// then writes what it has to a file with the suffix ".partial", so that it does not
+// replace an older complete one.
 func (f *outputFlags) write(p *process, partial bool, write func(io.Writer) error) error {
 	if f.toStdout() {
 		return atomicfile.Buffered(p.stdout, write)

@@ -125,7 +125,8 @@ func (p *process) readPolicy(file string, table region.Table) (*policy.Policy, e
 	return rules, err
 }
 
-// tallySources counts how the policy of the tally decides the sign-ins of the sources.
+// tallySources reads the sources and counts how the policy of the tally decides their
+// sign-ins. The error is errSkipped if a part of them could not be read.
 func (p *process) tallySources(ctx context.Context, tally *policy.Tally, args []string, read *readFlags, w ingest.Window) error {
 	return p.readHistory(ctx, args, read, w, func(m *ingest.Merger) {
 		classify := analyzer.Classifier{Table: read.table}
@@ -137,7 +138,8 @@ func (p *process) tallySources(ctx context.Context, tally *policy.Tally, args []
 
 // readHistory reads the sources and hands the sign-ins to the function use. It does not
 // call the function if the run failed or was interrupted, because the sign-ins would
-// then be incomplete. It names what was skipped, and then returns errSkipped.
+// then be incomplete. If something was skipped, it names that after the call, and
+// returns errSkipped.
 func (p *process) readHistory(ctx context.Context, args []string, read *readFlags, w ingest.Window, use func(*ingest.Merger)) error {
 	bar := p.newProgress(&read.messageFlags)
 	sources, err := p.sources(ctx, args, read, bar.show)
@@ -184,7 +186,9 @@ sign-ins and nothing else.`,
 	return cmd
 }
 
-// learnPolicy drafts a policy from the sources and writes it.
+// learnPolicy drafts a policy from the sources and writes it to the file of -o or to
+// standard output. It still writes the draft if something was skipped, and then returns
+// errSkipped.
 func (p *process) learnPolicy(ctx context.Context, args []string, read *readFlags, out *outputFlags, w ingest.Window) error {
 	learner := learn.Learner{Table: read.table}
 	failed := p.readHistory(ctx, args, read, w, func(m *ingest.Merger) {

@@ -21,8 +21,8 @@ type process struct {
 	stdout io.Writer
 	stderr io.Writer
 	outTTY bool // stdout is a terminal
-	errTTY bool
-	width  int // of the terminal; 0: unknown
+	errTTY bool // stderr is a terminal, and may show a progress bar
+	width  int  // of the terminal; 0: unknown
 	getenv func(string) string
 	now    func() time.Time
 	log    *runlog.Log // of a verb that has --log-format; nil: plain lines

@@ -17,7 +17,8 @@ import (
 // sourceHint says what a source may be.
 const sourceHint = "give s3://BUCKET[/PREFIX], lookup:// for the Event history, a folder or file, or - for standard input"
 
-// sources makes the sources that the arguments name.
+// sources makes the sources that the arguments name. It refuses an empty list, standard
+// input named twice, and sources that cannot be used together. progress may be nil.
 func (p *process) sources(ctx context.Context, args []string, f *readFlags, progress func(ingest.Progress)) ([]ingest.Source, error) {
 	if len(args) == 0 {
 		return nil, hinted{usagef("the source is missing"), sourceHint}

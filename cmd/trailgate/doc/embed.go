@@ -11,5 +11,6 @@ import (
 //go:embed *.md
 var files embed.FS
 
-// Files returns the topics as they lie in this folder: NAME.md for each one.
+// Files returns the topics as files with the names that they have in this folder:
+// NAME.md.
 func Files() fs.FS { return files }

@@ -1,5 +1,5 @@
-// Package atomicfile writes files whole or not at all. In come a path and a function
-// that writes, out comes the complete file or an error. It prints nothing.
+// Package atomicfile writes files whole or not at all. It takes a path and a function
+// that writes. It makes the complete file or gives an error. It prints nothing.
 package atomicfile
 
 import (
@@ -21,9 +21,10 @@ func writeDirect(path string, write func(io.Writer) error) error {
 	return errors.Join(Buffered(h, write), h.Close())
 }
 
-// Replace writes a new file and puts it in the place of path. After an error the old
-// file is as it was. If path is a link, the link stays and its target is replaced. A
-// device or a pipe is written to.
+// Replace calls write with a new file and puts that file in the place of path. After an
+// error the old file is as it was. The new file gets the permissions of the old one. If
+// path is a link, the link stays and its target is replaced. A device or a pipe is not
+// replaced: write writes to it directly.
 func Replace(path string, write func(io.Writer) error) (err error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
@@ -63,7 +64,8 @@ func createTempBeside(path string) (*os.File, error) {
 	}
 }
 
-// Buffered writes through a buffer to a writer that is not a file.
+// Buffered calls write with a buffer before w, and then flushes the buffer. If write
+// fails, it returns that error and does not flush.
 func Buffered(w io.Writer, write func(io.Writer) error) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	if err := write(b); err != nil {

@@ -108,8 +108,8 @@ func (c *Clients) Bucket(ctx context.Context, role, bucket string) (*s3.Client, 
 
 // bucketRegion asks S3 for the Region of a bucket. S3 names it in a header of every
 // answer, of a refusal too (S3 API Reference, "HeadBucket"). So a refusal is not an
-// error here: the first listing reports it. The Region is empty if S3 did not name
-// it.
+// error here: the first listing reports it. The Region is empty if S3 did not name it.
+// If the bucket does not exist, the error is a *NoBucketError.
 func bucketRegion(ctx context.Context, client *s3.Client, bucket string) (string, error) {
 	out, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(bucket)})
 	if err == nil {

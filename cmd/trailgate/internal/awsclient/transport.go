@@ -62,7 +62,7 @@ func (c *idleConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// Close closes the connection.
+// Close stops the idle timer and closes the connection.
 func (c *idleConn) Close() error {
 	c.end.Stop()
 	return c.Conn.Close()

@@ -11,17 +11,17 @@ import (
 // StateView is the content of a state for people.
 type StateView struct {
 	State      string       `json:"state"`
-	Generation int64        `json:"generation"`
-	Job        string       `json:"job"`
-	Since      time.Time    `json:"since"`
-	Settled    time.Time    `json:"settled"`
-	Newest     time.Time    `json:"newest"`
-	Folders    int          `json:"folders"`
-	Pending    int          `json:"pending"`
-	Bytes      int          `json:"bytes"`
-	Owed       []OwedObject `json:"owed"`
-	WrittenOff []WrittenOff `json:"written_off"`
-	Last       *Summary     `json:"last_run"`
+	Generation int64        `json:"generation"`  // the newest generation
+	Job        string       `json:"job"`         // id of the state
+	Since      time.Time    `json:"since"`       // the lake holds sign-ins from this time on
+	Settled    time.Time    `json:"settled"`     // sign-ins up to this time are not judged again
+	Newest     time.Time    `json:"newest"`      // newest delivery that was read
+	Folders    int          `json:"folders"`     // folders that have a checkpoint
+	Pending    int          `json:"pending"`     // sign-ins after Settled, which the next run judges again
+	Bytes      int          `json:"bytes"`       // size of the state
+	Owed       []OwedObject `json:"owed"`        // the backlog: objects that no run could read yet
+	WrittenOff []WrittenOff `json:"written_off"` // objects that the user has given up
+	Last       *Summary     `json:"last_run"`    // summary of the run that made the last export
 
 	Damaged []string `json:"-"` // damaged generations that were passed over, in words
 }
@@ -46,10 +46,13 @@ func Show(ctx context.Context, l Location) (StateView, error) {
 	return v, nil
 }
 
-// WriteOff takes objects off the backlog, by their keys, and commits that. No run
-// reads them again. It gives the number of objects that were written off, and of those
-// that are still in the backlog. The error is an *UnknownKeyError for a key that is
-// not in the backlog, an *EmptyStateError, that of the store, or the context's.
+// WriteOff takes objects off the backlog, by their keys, and commits that. It takes the
+// lock for this. No run reads the objects again. A key may also be written as
+// s3://BUCKET/KEY. done is the number of objects that were written off, and left the
+// number of those in the backlog. If one key is not in the backlog, the error is an
+// *UnknownKeyError, and nothing is written off. Otherwise the error is an
+// *EmptyStateError, or that of the lock, of the store or of the context. If only the
+// removal of old generations fails, done is not 0.
 func WriteOff(ctx context.Context, l Location, keys []string) (done, left int, err error) {
 	s, err := openFilled(ctx, &l)
 	if err != nil {
@@ -83,7 +86,9 @@ func WriteOff(ctx context.Context, l Location, keys []string) (done, left int, e
 	return len(names), len(state.owed), s.log.Prune(ctx, keptGenerations)
 }
 
-// backlogNames gives the backlog keys of an object: one for each source that has it.
+// backlogNames gives the backlog keys (see backlogKey) of an object: one for each
+// source that has it in the backlog. The key may also be written as s3://BUCKET/KEY.
+// The bucket is not compared with the source.
 func (s *State) backlogNames(key string) []string {
 	var names []string
 	for name, o := range s.owed {

@@ -1,7 +1,7 @@
 // Package batch is the incremental export as a library. It takes sources, a lake, a
 // state and options. It writes Parquet files to the lake and a new generation of the
-// state, and returns a Summary of the run. Each sign-in is stored once, however often a run
-// is repeated, interrupted or killed. The package prints nothing, parses no flags,
+// state, and returns a Summary of the run. Each sign-in is stored once, however often a
+// run is repeated, interrupted or killed. The package prints nothing, parses no flags,
 // and reads the clock only through Options.
 package batch
 
@@ -24,23 +24,28 @@ import (
 	"trailgate/report/row"
 )
 
-// FirstReach is how far back the first run of a state begins if the window has no
-// beginning.
+// FirstReach is how far before its own time the first run of a state begins to read. It
+// is used only if Options.Window has no Since.
 const FirstReach = 30 * 24 * time.Hour
 
-// Observer receives what a run meets. The run calls it from its own goroutine.
+// Observer receives what a run meets. Run calls its methods from the goroutine that
+// called Run.
 type Observer interface {
-	// Skipped receives what could not be read. The run calls it once, after its commit.
+	// Skipped receives the Coverage of all sources, which names what could not be
+	// read. The run calls it once, after its commit, and also if it had nothing to
+	// commit. A run that fails does not call it.
 	Skipped(c *ingest.Coverage)
-	// Problems receives the problems with the exceptions of the policy.
+	// Problems receives warnings about exceptions of the policy that have expired or
+	// were never used. The run calls it once, after it has judged the sign-ins. The
+	// list may be empty.
 	Problems(all policy.Problems)
-	// SourceFailed receives the error of a source that failed as a whole. The run has
-	// used the other sources.
+	// SourceFailed receives the first error of a source that failed as a whole. The
+	// run calls it after Skipped. It has used everything else that it could read.
 	SourceFailed(err error)
 }
 
-// Options say what a run reads, how it judges, and where it writes. Location, Now,
-// Version, Detector, Tally and Observer are required.
+// Options say what a run reads, how it judges, and where it writes. Location (with
+// Lake, State and Now), Version, Detector, Tally and Observer are required.
 type Options struct {
 	Location Location
 
@@ -49,26 +54,32 @@ type Options struct {
 	Until   time.Time     // read only what was delivered before this time; zero: no bound
 
 	Regions  region.Table
-	Detector *detect.Detector // its Baseline comes from the state
-	Tally    *policy.Tally    // of the detector's policy, if there is one
-	FailOn   rule.Severity    // zero: no finding makes the status StatusFindings
+	Detector *detect.Detector // Run replaces its Baseline by that of the state
+	Tally    *policy.Tally    // counts what the detector's policy decides; its Policy is nil without one
+	FailOn   rule.Severity    // findings from this severity on make the status StatusFindings; zero: none do
 
 	PartitionBy []string      // event_date, and account_id if wanted
-	Settle      time.Duration // how late a sign-in may come and still be judged in its order
+	Settle      time.Duration // how late a sign-in may come and still be judged in order of time
 	LookBack    time.Duration // how late a log file may appear and still be found
-	Adopt       bool          // use a lake that another state has filled
+	Adopt       bool          // take over a lake that another state has filled; false: such a lake is an error
 
 	Version  string // of the command, for the files
 	Observer Observer
 }
 
 // Run makes one incremental export. It takes the lock, reads what is new, judges it,
-// writes files, and commits. The Summary says what the run did, also after an error.
-// After an error nothing was committed. There is one exception: if CommitUnknown is set
-// in the Summary, the store did not answer, and the commit may have been made. The error is a *FilterChangedError, a
-// *PartitionMismatchError, an *OtherStateError, an *UnmarkedLakeError or a
-// *SameSourceError if the options do not fit the lake or the state; otherwise it is
-// that of a source, of the lake, or the context's.
+// writes files, and commits a new generation of the state. If nothing has changed, it
+// neither adds files nor commits. The Summary says what the run did, also after an
+// error.
+//
+// After an error nothing was committed, with two exceptions. If CommitUnknown is set in
+// the Summary, the store did not answer, and the commit may have been made. If the
+// error wraps lake.ErrLost, another run may have continued from the commit of this one.
+//
+// If the options do not fit the lake or the state, the error is one of these:
+// *FilterChangedError, *PartitionMismatchError, *OtherStateError, *UnmarkedLakeError,
+// *SameSourceError. Otherwise it is that of a source, of the lock, of the state or of
+// the lake, or the cause of the context.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	x := &exporter{Options: o, began: o.Location.Now().UTC()}
 	x.summary = Summary{Manifest: ManifestVersion, Trailgate: o.Version, Run: NewRunName(), Status: StatusFailed,
@@ -82,7 +93,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	return x.summary, err
 }
 
-// exporter is one run.
+// exporter holds the data of one call of Run, from its options to its Summary.
 type exporter struct {
 	Options
 	*session // lake, state and the lock on it
@@ -91,15 +102,18 @@ type exporter struct {
 	window       ingest.Window
 	sources      []*resumedSource
 	state        *State
-	before       []byte // the state as it was, encoded
+	before       []byte // the state as it was at the beginning, encoded without a summary
 	summary      Summary
 	readCoverage *ingest.Coverage // of all sources, once they have been read
-	failed       error            // of one source among several
-	found        []detect.Finding
-	changed      []row.Finding // new and changed ones
+	failed       error            // the first error of a source that failed as a whole, if the run went on; or nil
+	found        []detect.Finding // all findings that this run made
+	changed      []row.Finding    // those of them that are new or changed in the lake
 }
 
-// run goes through the stages: lock, state, read, decide, judge, plan, write, commit.
+// run does the work of Run: it takes the lock, loads the state and reads the sources.
+// It then finds the new sign-ins, judges, plans the changes, writes and commits. At its
+// end it gives the lock back, also after an error. Without an error it tells the
+// Observer what was skipped.
 func (x *exporter) run(ctx context.Context) error {
 	var err error
 	if x.session, err = openSession(ctx, &x.Options.Location, x.summary.Run); err != nil {
@@ -142,8 +156,8 @@ func (x *exporter) run(ctx context.Context) error {
 	return nil
 }
 
-// now is the time of the run. A delivery with a later time stamp does not count as the
-// newest one.
+// now is the time of the run: when it began, or Until if that is earlier. A delivery
+// with a later time stamp does not count as the newest one.
 func (x *exporter) now() time.Time {
 	if !x.Until.IsZero() && x.Until.Before(x.began) {
 		return x.Until
@@ -151,7 +165,9 @@ func (x *exporter) now() time.Time {
 	return x.began
 }
 
-// read merges what is new in all sources. It fails if no source could be used.
+// read reads what is new in all sources and merges it. It puts the counts into the
+// summary. It fails if the context has ended, or if every source failed and no object
+// could be read. If only some sources failed, it keeps the first error in x.failed.
 func (x *exporter) read(ctx context.Context) (*ingest.Merger, error) {
 	var sources []ingest.Source
 	for _, s := range x.sources {
@@ -169,7 +185,8 @@ func (x *exporter) read(ctx context.Context) (*ingest.Merger, error) {
 	return m, nil
 }
 
-// countRead puts what was read into the summary.
+// countRead puts the counts of objects and records, and the remarks of the sources,
+// into the summary.
 func (x *exporter) countRead(m *ingest.Merger) {
 	a, c := &x.summary, &m.Coverage
 	a.Objects = ObjectCounts{Listed: c.Listed, Read: c.Read, Skipped: ingest.Total(c.Skipped), Excluded: ingest.Total(c.Excluded),
@@ -179,7 +196,10 @@ func (x *exporter) countRead(m *ingest.Merger) {
 	a.Remarks = append(a.Remarks, c.Remarks...)
 }
 
-// outcome is the status of a run that reached its end.
+// outcome is the status of a run that reached its end. It is StatusFindings if a new or
+// changed finding has the severity FailOn or a higher one. Otherwise it is
+// StatusSkipped if something was skipped or the backlog is not empty. Otherwise it is
+// StatusComplete. The backlog is the objects that no run could read yet.
 func (x *exporter) outcome(c *ingest.Coverage) string {
 	for _, f := range x.changed {
 		if severity, err := rule.ParseSeverity(f.Severity); err == nil && x.FailOn != 0 && severity >= x.FailOn {
@@ -192,7 +212,8 @@ func (x *exporter) outcome(c *ingest.Coverage) string {
 	return StatusComplete
 }
 
-// setOutcome puts into a summary how the run ended.
+// setOutcome sets the status and the duration in a summary. If the run failed and was
+// not interrupted, it also sets the text of the error.
 func (x *exporter) setOutcome(ctx context.Context, s *Summary, c *ingest.Coverage, err error) {
 	switch {
 	case err == nil:
@@ -205,12 +226,15 @@ func (x *exporter) setOutcome(ctx context.Context, s *Summary, c *ingest.Coverag
 	s.Seconds = x.Options.Location.Now().Sub(x.began).Seconds()
 }
 
-// addRemark adds a sentence that the reader needs beside the figures.
+// addRemark adds a sentence to the remarks of the summary, which the reader needs
+// beside the figures.
 func (x *exporter) addRemark(words string) {
 	x.summary.Remarks = append(x.summary.Remarks, words)
 }
 
-// resume reads the state. It also completes or undoes what an earlier run has left.
+// resume loads the state. It completes or undoes what an earlier run has left in the
+// lake. Then it calls begin, and keeps the encoded state in x.before. It adds remarks
+// about damaged generations and removed files.
 func (x *exporter) resume(ctx context.Context) error {
 	a := &x.summary
 	var err error
@@ -234,8 +258,11 @@ func (x *exporter) resume(ctx context.Context) error {
 	return err
 }
 
-// begin decides the time from which the lake holds sign-ins. It also checks that the lake
-// belongs to this state.
+// begin sets the window of the run, and the time from which the lake holds sign-ins. If
+// Window.Since is before the beginning of earlier runs, it drops all checkpoints, so
+// that everything is read again. The error is a *FilterChangedError if the accounts or
+// Regions are not those of earlier runs. Then it checks, as checkOwnership does, that
+// the lake belongs to this state.
 func (x *exporter) begin(ctx context.Context) error {
 	h := &x.state.head
 	x.window = x.Window
@@ -259,10 +286,11 @@ func (x *exporter) begin(ctx context.Context) error {
 	return x.checkOwnership(ctx)
 }
 
-// classifier makes the verdicts of the run.
+// classifier gives the Classifier that decides the endpoint of each sign-in. It uses
+// the table of Regions of the options.
 func (x *exporter) classifier() analyzer.Classifier { return analyzer.Classifier{Table: x.Regions} }
 
-// table is one table of the lake.
+// table gives one table of the lake: the sign-ins or the findings.
 func (x *exporter) table(kind row.Kind) *lake.Table {
 	return &lake.Table{Store: x.Lake, Name: string(kind), ByAccount: len(x.PartitionBy) > 1, RolledBack: x.rolledBack}
 }

@@ -15,18 +15,21 @@ import (
 
 // Compaction says what Compact did.
 type Compaction struct {
-	Files  int // that were merged
-	Into   int // files
-	Rows   int
-	Twice  int   // rows that were in two files, and are in one now
-	Before int64 // bytes
-	After  int64
+	Files  int   // files that were merged
+	Into   int   // files that they were merged into
+	Rows   int   // rows in those files
+	Twice  int   // rows that were dropped, because another file had the same row
+	Before int64 // bytes of the files that were merged
+	After  int64 // bytes of the files that they were merged into
 }
 
-// Compact merges the small files of each partition of a lake into one. What was
-// merged before an error is committed, and the Compaction says what it was. The error
-// is an *OtherStateError if the lake is not that of the state, an *EmptyStateError,
-// that of the lake, or the context's.
+// Compact merges all files of each partition of a lake into one. It takes the lock on
+// the state for this. At the end it removes temporary files that killed runs have left
+// on a disk. Each partition is committed by itself. So after an error the partitions
+// that were merged before it stay merged, and the Compaction counts them. The error is
+// an *OtherStateError if the lake is not that of the state, and an *EmptyStateError if
+// nothing was committed. Otherwise it is that of the lock, of the state or of the lake,
+// or the cause of the context.
 func Compact(ctx context.Context, l Location, version string) (Compaction, error) {
 	s, err := openFilled(ctx, &l)
 	if err != nil {
@@ -49,7 +52,8 @@ type compactor struct {
 }
 
 // compactTables merges the files of both tables, and then removes the temporary files
-// of runs that were killed.
+// of runs that were killed. Before that, it checks that the lake belongs to the state,
+// and completes or undoes what an earlier run has left.
 func (c *compactor) compactTables(ctx context.Context) error {
 	var err error
 	if c.state, err = c.committed(ctx); err != nil {
@@ -77,8 +81,8 @@ func (c *compactor) compactTables(ctx context.Context) error {
 	return c.removeTemporaries(ctx)
 }
 
-// temporaryFiles is an ability of a store: it may hold temporary files of runs that
-// were killed.
+// temporaryFiles is a store that may hold temporary files of runs that were killed.
+// Sweep removes them.
 type temporaryFiles interface {
 	Sweep(ctx context.Context) error
 }
@@ -95,7 +99,8 @@ func (c *compactor) removeTemporaries(ctx context.Context) error {
 	return nil
 }
 
-// compareSignIns is the order of the table of sign-ins.
+// compareSignIns is the order of rows in the table of sign-ins: by event time and event
+// id.
 func compareSignIns(a, b row.SignIn) int {
 	if c := a.EventTime.Compare(b.EventTime); c != 0 {
 		return c
@@ -103,7 +108,8 @@ func compareSignIns(a, b row.SignIn) int {
 	return strings.Compare(a.EventID, b.EventID)
 }
 
-// compactTable merges every partition that has more than one file.
+// compactTable merges each partition of one table that has more than one file. compare
+// is the order of the rows in its files.
 func compactTable[R row.Row](ctx context.Context, c *compactor, t *lake.Table, compare func(a, b R) int) error {
 	files, err := t.Files(ctx, 0, 0)
 	if err != nil {
@@ -124,8 +130,10 @@ func compactTable[R row.Row](ctx context.Context, c *compactor, t *lake.Table, c
 	return nil
 }
 
-// compactPartition merges one partition, with a commit of its own, so that its rows stand
-// in two places for as short a time as can be.
+// compactPartition merges the files of one partition into one file, and commits that.
+// Then it removes the old files. Each partition has a commit of its own, so that
+// readers see its rows twice only for a short time. After an error before the commit it
+// removes the new file. After the commit it adds the figures to c.done.
 func compactPartition[R row.Row](ctx context.Context, c *compactor, t *lake.Table, compare func(a, b R) int, part lake.Partition, files []lake.File) error {
 	generation := c.snapshot.Number + 1
 	keys := []string{t.Key(part, generation, c.runName)}
@@ -169,8 +177,9 @@ func compactPartition[R row.Row](ctx context.Context, c *compactor, t *lake.Tabl
 	return err
 }
 
-// mergeFiles yields the rows of several files in one order, each file being in
-// that order; of equal rows that of the later file comes last.
+// mergeFiles yields the rows of several files in the order of compare. Each file must
+// be in that order. Of equal rows, that of the later file comes last. An error is the
+// last thing yielded.
 func mergeFiles[R row.Row](ctx context.Context, t *lake.Table, files []lake.File, compare func(a, b R) int) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		type cursor struct {
@@ -217,7 +226,8 @@ func mergeFiles[R row.Row](ctx context.Context, t *lake.Table, files []lake.File
 	}
 }
 
-// dropTwins yields of rows that are equal the last, and counts the others.
+// dropTwins yields one of the rows that follow each other and are equal: the last. It
+// adds the number of the others to *twice. An error is the last thing yielded.
 func dropTwins[R row.Row](rows iter.Seq2[R, error], compare func(a, b R) int, twice *int) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		var held R

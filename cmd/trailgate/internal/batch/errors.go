@@ -6,7 +6,8 @@ import (
 )
 
 // FilterChangedError says that the accounts or Regions of a run are not those of the
-// runs before. What those left out counts as read.
+// earlier runs. The objects that the earlier runs left out count as read. So a run with
+// other filters would never read them.
 type FilterChangedError struct {
 	Accounts, Regions []string // of the runs before
 }
@@ -17,7 +18,8 @@ func (e *FilterChangedError) Error() string {
 		strings.Join(e.Accounts, ","), strings.Join(e.Regions, ","))
 }
 
-// PartitionMismatchError says that a lake is divided by other columns.
+// PartitionMismatchError says that the tables of a lake are divided by other columns
+// than those in the options.
 type PartitionMismatchError struct {
 	Lake      string
 	Has, Want []string // columns
@@ -36,7 +38,8 @@ type OtherStateError struct {
 	Adopts bool   // Options.Adopt would help
 }
 
-// Error names the states.
+// Error names the lake and one state: the one that fills it if Adopts is set, and
+// otherwise the one that was given.
 func (e *OtherStateError) Error() string {
 	if e.Adopts {
 		return fmt.Sprintf("lake %q is filled by another state, %q", e.Lake, e.State)
@@ -44,8 +47,8 @@ func (e *OtherStateError) Error() string {
 	return fmt.Sprintf("lake %q is not filled by state %q", e.Lake, e.Ours)
 }
 
-// UnmarkedLakeError says that a state has filled a lake, but the lake does not say
-// so: it is another place, or was emptied.
+// UnmarkedLakeError says that a state has filled a lake, but the lake has no file that
+// names its state (no mark). So it is another place, or was emptied.
 type UnmarkedLakeError struct{ Lake, State string }
 
 // Error names lake and state.
@@ -61,7 +64,7 @@ func (e *EmptyStateError) Error() string {
 	return fmt.Sprintf("state %q: no export has committed anything here", e.State)
 }
 
-// SameSourceError says that a source is named twice.
+// SameSourceError says that two sources of a run are the same one.
 type SameSourceError struct{ Name string }
 
 // Error names the source.

@@ -20,13 +20,17 @@ import (
 	"trailgate/report/row"
 )
 
-// maxBacklogWait is how long history waits for an unread object. After that the settled
-// time passes the object, so that one broken file cannot stop the learning for ever.
+// maxBacklogWait is how long the settled time waits for an unread object. Sign-ins up
+// to the settled time are not judged again. After this wait it passes the object, so
+// that one broken file cannot stop the learning for ever.
 const maxBacklogWait = 7 * 24 * time.Hour
 
 // judge judges the new sign-ins, and once more all sign-ins after the settled time, in
-// order of time. So a late sign-in is judged and learned as if it had come in time. Then
-// it moves the settled time forward.
+// order of time. So a sign-in that comes late, but after the settled time, is judged
+// and learned as if it had come in time. Then it moves the settled time forward. It
+// stores the findings in x.found. It stores the baseline, the sign-ins that are not
+// settled and the settled time in x.state. It also tells the Observer the problems with
+// the policy.
 func (x *exporter) judge(arrivals []arrival, c *ingest.Coverage) error {
 	head := &x.state.head
 	detector := x.Detector
@@ -72,7 +76,8 @@ func (x *exporter) judge(arrivals []arrival, c *ingest.Coverage) error {
 	return nil
 }
 
-// addSignIn judges one sign-in.
+// addSignIn judges one sign-in, and the baseline learns it. If there is a policy, it
+// also counts what the policy decides.
 func (x *exporter) addSignIn(e *signin.Event, v analyzer.Verdict) {
 	x.Detector.Add(e, v)
 	if x.Tally.Policy != nil {
@@ -80,9 +85,11 @@ func (x *exporter) addSignIn(e *signin.Event, v analyzer.Verdict) {
 	}
 }
 
-// restoreSettledFindings corrects findings of bursts that began before the settled
-// time. Such a burst may have grown in an earlier run and not in this one: its finding
-// is put back to its state at the settled time. It remembers which ones grew now.
+// restoreSettledFindings corrects findings of bursts (several sign-ins that make one
+// finding) that began before the settled time. Such a burst may have grown in an
+// earlier run and not in this one. Its finding is then put back to its form at the
+// settled time. It stores in x.state the ids of the findings that grew in this run. The
+// arguments are the open bursts at the old and the new settled time.
 func (x *exporter) restoreSettledFindings(before, settled []detect.Finding) {
 	found := map[string]int{}
 	for _, f := range x.found {
@@ -101,8 +108,8 @@ func (x *exporter) restoreSettledFindings(before, settled []detect.Finding) {
 	}
 }
 
-// mergeByTime yields the pending sign-ins and the arrivals that are not judged yet, in
-// order of time.
+// mergeByTime yields the pending sign-ins, and the arrivals that are to be judged, in
+// order of time. Both arguments must be in that order.
 func mergeByTime(pending []signin.Event, arrivals []arrival) iter.Seq[*signin.Event] {
 	return func(yield func(*signin.Event) bool) {
 		i := 0
@@ -127,9 +134,11 @@ func mergeByTime(pending []signin.Event, arrivals []arrival) iter.Seq[*signin.Ev
 	}
 }
 
-// nextSettled is the moment up to which history is settled after this run:
-// --settle before the newest delivery. It waits for what is owed and for
-// folders that could not be listed, though not for ever, and never goes back.
+// nextSettled is the time up to which sign-ins are settled after this run. Usually that
+// is the newest delivery minus Settle. It waits for the objects of the backlog, for
+// folders that could not be listed, and for sources that failed. It waits at most
+// maxBacklogWait, and it never goes back. It also updates the newest delivery in the
+// state.
 func (x *exporter) nextSettled(arrivals []arrival, c *ingest.Coverage) time.Time {
 	head := &x.state.head
 	head.Newest = x.newestDelivery(arrivals)
@@ -148,8 +157,9 @@ func (x *exporter) nextSettled(arrivals []arrival, c *ingest.Coverage) time.Time
 	return laterOf(head.Settled, laterOf(to, head.Newest.Add(-x.Settle-maxBacklogWait)))
 }
 
-// newestDelivery is the newest delivery that has come so far, as far as its stamp can
-// be believed.
+// newestDelivery is the time of the newest delivery of this and all earlier runs. The
+// newest sign-in counts as a delivery at its own time. A time after x.now() counts as
+// x.now().
 func (x *exporter) newestDelivery(arrivals []arrival) time.Time {
 	newest := x.state.head.Newest
 	if n := len(arrivals); n > 0 {
@@ -175,13 +185,15 @@ func laterOf(a, b time.Time) time.Time {
 	return a
 }
 
-// planFindings plans the changes to the table of findings. Every run judges all sign-ins
-// after the settled time again. So a finding after that time that was not made again is
-// withdrawn.
+// planFindings plans the changes to the table of findings. settled is the settled time
+// before this run. Every run judges all sign-ins after that time again. So a finding
+// after that time that was not made again is withdrawn: its row is removed. It also
+// counts the changes in the summary.
 func (x *exporter) planFindings(ctx context.Context, settled time.Time, changes *plan) error {
 	table := x.table(row.Findings)
 	want := map[lake.Partition][]row.Finding{}
-	// What lies before the beginning is not this job's.
+	// Findings before the beginning of this state may come from another state. They
+	// are not withdrawn.
 	settled = laterOf(settled, x.state.head.Since.Add(-time.Millisecond))
 	from := row.DateOf(settled)
 	first := from
@@ -210,8 +222,11 @@ func (x *exporter) planFindings(ctx context.Context, settled time.Time, changes 
 	return nil
 }
 
-// planPartition compares what a partition has with what holds, and plans one
-// file in place of all that it has if they differ.
+// planPartition compares the rows in the files of a partition with the findings of this
+// run. It adds new rows, replaces changed ones, and drops withdrawn ones. If that
+// changes anything, or if a row is there twice, it plans one new file in place of all.
+// If no row is left, it plans only to remove the files. It counts the changes in the
+// summary.
 func (x *exporter) planPartition(ctx context.Context, table *lake.Table, p lake.Partition, files []lake.File, found []row.Finding, settled time.Time, changes *plan) error {
 	rows := map[string]row.Finding{}
 	twice := false
@@ -271,12 +286,14 @@ func addOne(m map[string]int, key string) map[string]int {
 	return m
 }
 
-// compareFindings is the order of the table.
+// compareFindings is the order of rows in the table of findings: by event time, event
+// id, rule and finding id.
 func compareFindings(a, b row.Finding) int {
 	return cmp.Or(a.EventTime.Compare(b.EventTime), strings.Compare(a.EventID, b.EventID), strings.Compare(a.Rule, b.Rule), strings.Compare(a.FindingID, b.FindingID))
 }
 
-// sameFinding reports whether two rows with the same id agree in all that may change.
+// sameFinding reports whether two rows with the same id agree in all fields that may
+// change: rule, severity, reason, observed, expected and surprise.
 func sameFinding(a, b row.Finding) bool {
 	surprise := func(f row.Finding) float64 {
 		if f.Surprise == nil {

@@ -15,7 +15,7 @@ import (
 // plan is the list of changes that a run will make in the lake.
 type plan struct {
 	add      []addition
-	replaced []string // keys
+	replaced []string // keys of files to remove after the commit: added files have the rows that stay
 }
 
 // addition is a file that the run will add to a table.
@@ -34,7 +34,8 @@ func (p *plan) keys() []string {
 	return out
 }
 
-// addToPlan plans a file with these rows.
+// addToPlan adds a file with this key and these rows to the planned changes. The rows
+// are read and encoded later, when the file is written.
 func addToPlan[R row.Row](changes *plan, table *lake.Table, key, version string, rows iter.Seq[R]) {
 	changes.add = append(changes.add, addition{table, key, func() (encoded, error) { return encodeRows(table.Name, version, withoutErrors(rows)) }})
 }
@@ -50,7 +51,8 @@ func withoutErrors[R any](rows iter.Seq[R]) iter.Seq2[R, error] {
 	}
 }
 
-// writeLastManifest writes the manifest of the last commit, if its run could not.
+// writeLastManifest writes the manifest (the Summary as JSON) of the last commit, if
+// its run could not. It does nothing if the manifest exists or nothing was committed.
 func (x *exporter) writeLastManifest(ctx context.Context) error {
 	if x.state.last == nil {
 		return nil
@@ -61,7 +63,11 @@ func (x *exporter) writeLastManifest(ctx context.Context) error {
 	return nil
 }
 
-// apply writes the files and commits. It does nothing if nothing has changed.
+// apply makes the planned changes: it writes the files, commits, and removes the
+// replaced files. Then it writes the manifest. Without a change, and with the same
+// state as before, it does not commit. In both cases it first writes the manifest of
+// the last commit, if that is missing. If the commit fails, it removes the files that
+// it has written. A failure after the commit is a remark in the summary, not an error.
 func (x *exporter) apply(ctx context.Context, changes *plan) error {
 	after, err := x.state.encode(false)
 	if err != nil {
@@ -100,7 +106,8 @@ func (x *exporter) apply(ctx context.Context, changes *plan) error {
 	return nil
 }
 
-// writeAndCommit writes the files and makes the next generation of the state.
+// writeAndCommit writes the files and commits the next generation of the state. The
+// state has the summary of the run in it, as it is if the commit succeeds.
 func (x *exporter) writeAndCommit(ctx context.Context, changes *plan) error {
 	var err error
 	if x.summary.Files, err = addFiles(ctx, changes.add); err != nil {
@@ -121,9 +128,10 @@ func (x *exporter) writeAndCommit(ctx context.Context, changes *plan) error {
 	return nil
 }
 
-// causeOf gives the reason behind an error. If the run was asked to stop, it is the
-// cause of the context. If files have vanished, another run may have taken the lock: it
-// is then lake.ErrLost.
+// causeOf gives the reason behind an error. If err came from the end of the context, it
+// is the cause of the context. If a file does not exist, another run may have taken the
+// lock. causeOf then renews the lock, and if it is lost, returns that error, which
+// wraps lake.ErrLost. In all other cases it returns err.
 func (h *session) causeOf(ctx context.Context, err error) error {
 	switch {
 	case err == nil:

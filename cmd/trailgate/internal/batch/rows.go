@@ -12,14 +12,15 @@ import (
 	"trailgate/report/row"
 )
 
-// encoded is a file of a lake as it will be.
+// encoded is the content of a file of the lake before it is written.
 type encoded struct {
 	data []byte // nil: no rows make no file
 	rows int
 }
 
-// encodeRows makes a file of the rows of one partition, which must be in order
-// of event_time. After an error among the rows it does not make a file.
+// encodeRows encodes the rows of one partition as a Parquet file. They must be in order
+// of event_time. Without any row, the result has no data. If rows yields an error,
+// encodeRows returns it and no file.
 func encodeRows[R row.Row](table, version string, rows iter.Seq2[R, error]) (encoded, error) {
 	var out encoded
 	var broken error
@@ -49,8 +50,8 @@ func encodeRows[R row.Row](table, version string, rows iter.Seq2[R, error]) (enc
 	return out, nil
 }
 
-// rowsOf reads the rows of a file of a lake, in their order. An error is the
-// last thing yielded.
+// rowsOf yields the rows of a file of a lake, in their order. An error is the last
+// thing yielded. It is a *lake.BrokenError if the file is damaged.
 func rowsOf[R row.Row](ctx context.Context, t *lake.Table, f lake.File) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		var none R
@@ -71,8 +72,9 @@ func rowsOf[R row.Row](ctx context.Context, t *lake.Table, f lake.File) iter.Seq
 	}
 }
 
-// forEachID hands each event id, and each original event id, that a file of a lake
-// holds to the function take.
+// forEachID calls take with each event id, and each original event id, in a file of a
+// lake. It leaves out empty ids. The error is a *lake.BrokenError if the file is
+// damaged.
 func forEachID(ctx context.Context, t *lake.Table, f lake.File, take func(id string)) error {
 	data, err := t.Read(ctx, f)
 	if err != nil {
@@ -91,7 +93,7 @@ func forEachID(ctx context.Context, t *lake.Table, f lake.File, take func(id str
 	return nil
 }
 
-// brokenFile is the error of a damaged file of the lake.
+// brokenFile makes the error for a damaged file of the lake, a *lake.BrokenError.
 func brokenFile(t *lake.Table, f lake.File, err error) error {
 	return &lake.BrokenError{Part: lake.TableFile, Err: fmt.Errorf("read lake file %q: %w", t.Store.Name(f.Key), err)}
 }

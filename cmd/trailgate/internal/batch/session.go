@@ -47,7 +47,8 @@ const keptGenerations = 3
 // shutdownGrace is how long a run may take to clean up after it was asked to stop.
 const shutdownGrace = 8 * time.Second
 
-// withGrace gives a context that ends shutdownGrace after the given one.
+// withGrace gives a context that ends shutdownGrace after the given one has ended. The
+// returned function ends it at once, and must be called.
 func withGrace(ctx context.Context) (context.Context, func()) {
 	grace, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -66,8 +67,9 @@ func openSession(ctx context.Context, l *Location, runName string) (*session, er
 	return s, s.acquire(ctx, runName)
 }
 
-// openFilled is openSession for work on what an export has committed. If nothing was
-// committed, it fails before it writes anything, even the lock.
+// openFilled is openSession for work on what an export has committed. It makes the name
+// of the run itself. If nothing was committed, the error is an *EmptyStateError, and
+// nothing is written, not even the lock.
 func openFilled(ctx context.Context, l *Location) (*session, error) {
 	s := newSession(l)
 	empty, err := s.log.Empty(ctx)
@@ -82,7 +84,8 @@ func openFilled(ctx context.Context, l *Location) (*session, error) {
 
 func newSession(l *Location) *session { return &session{Location: l, log: lake.Log{Store: l.State}} }
 
-// acquire waits for the lock and takes it.
+// acquire takes the lock in the name of the run, and waits for it at most LockWait. It
+// also starts graceCtx, the context for cleaning up.
 func (s *session) acquire(ctx context.Context, runName string) error {
 	s.runName = runName
 	host, err := os.Hostname()
@@ -106,8 +109,10 @@ func NewRunName() string {
 	return hex.EncodeToString(b[:])
 }
 
-// renewLease renews the lock until the returned function is called. If the lock is lost,
-// it ends the returned context with the cause lake.ErrLost.
+// renewLease renews the lock in the background, four times in each lease. It stops when
+// ctx ends or the returned function is called. That function also ends the returned
+// context. If the lock is lost, the returned context ends with a cause that wraps
+// lake.ErrLost. After any other error the next renewal is tried.
 func (s *session) renewLease(ctx context.Context) (context.Context, func()) {
 	inner, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
@@ -138,7 +143,8 @@ func (s *session) renewLease(ctx context.Context) (context.Context, func()) {
 
 // release gives the lock back, also if the run was asked to stop. It keeps the lock if
 // the store did not answer a write. The lock then expires, and until then the store has
-// either done the write or dropped it.
+// either done the write or dropped it. If the lock cannot be given back, it expires as
+// well.
 func (s *session) release() {
 	defer s.endGrace()
 	if s.commitUnknown {
@@ -149,8 +155,8 @@ func (s *session) release() {
 	}
 }
 
-// load reads the state. The first run gives the state its id before it writes anything
-// else.
+// load reads the state. If nothing was committed, it gives a new state, whose id
+// createID stores before the first generation.
 func (s *session) load(ctx context.Context) (*State, error) {
 	state, err := s.latest(ctx)
 	if err != nil || state != nil {
@@ -160,7 +166,8 @@ func (s *session) load(ctx context.Context) (*State, error) {
 	return newState(id), err
 }
 
-// committed reads the state, and fails if nothing was committed in it.
+// committed reads the state. If nothing was committed in it, the error is an
+// *EmptyStateError.
 func (s *session) committed(ctx context.Context) (*State, error) {
 	state, err := s.latest(ctx)
 	if err == nil && state == nil {
@@ -169,7 +176,8 @@ func (s *session) committed(ctx context.Context) (*State, error) {
 	return state, err
 }
 
-// latest reads the newest generation of the state. It is nil if nothing was committed.
+// latest reads the newest generation of the state that is not damaged. It also keeps it
+// in s.snapshot. The state is nil if nothing was committed.
 func (s *session) latest(ctx context.Context) (*State, error) {
 	var err error
 	if s.snapshot, err = s.log.Latest(ctx); err != nil || s.snapshot.Number == 0 {
@@ -182,8 +190,9 @@ func (s *session) latest(ctx context.Context) (*State, error) {
 	return state, nil
 }
 
-// createID gives the id of a state without a generation. Of several runs that try at the
-// same time, the first one decides.
+// createID gives the id of a state without a generation. It writes a random id to
+// job.json unless that file exists, and returns the id in the file. So if several runs
+// try at the same time, all get the id of the first.
 func (s *session) createID(ctx context.Context) (string, error) {
 	const key = "job.json"
 	type identity struct {
@@ -208,7 +217,10 @@ func (s *session) createID(ctx context.Context) (string, error) {
 }
 
 // checkOwnership checks that the lake belongs to this state, and that its tables are
-// divided by the columns of the options. It marks a new lake.
+// divided by the columns of the options. The file lake.json in the lake, called its
+// mark, says both. checkOwnership writes the mark of a new lake. With Adopt it also
+// replaces the mark of another state. It refuses a lake without a mark if the state has
+// a generation.
 func (x *exporter) checkOwnership(ctx context.Context) error {
 	mark, tag, err := lake.ReadInfo(ctx, x.Lake)
 	if err != nil {
@@ -231,10 +243,13 @@ func (x *exporter) checkOwnership(ctx context.Context) error {
 	return lake.WriteInfo(ctx, x.Lake, ours, lake.Matches(tag))
 }
 
-// commit writes the next generation of the state in one step. After an error the
-// generation does not exist. There are two exceptions. If commitUnknown is set, the store
-// may still write it. With lake.ErrLost another run may have continued from it. In both
-// cases no file that it names may be removed.
+// commit writes the next generation of the state in one step. It renews the lock
+// before. If the store reports an error, commit looks whether the generation exists. If
+// it does, the commit has succeeded.
+//
+// After an error the generation does not exist, with two exceptions. If commitUnknown
+// is set, the store may still write it. With lake.ErrLost another run may have
+// continued from it. In both cases no file that it names may be removed.
 func (s *session) commit(ctx context.Context, body []byte) error {
 	s.commitTried = false // of this generation
 	if err := s.lease.Renew(ctx); err != nil {
@@ -254,7 +269,9 @@ func (s *session) commit(ctx context.Context, body []byte) error {
 	return err
 }
 
-// recover completes or undoes what an earlier run has left.
+// recover cleans up after earlier runs. It removes the files of runs that did not
+// commit, and keeps their keys in rolledBack. It also removes the replaced files, which
+// the last commit made unnecessary.
 func (s *session) recover(ctx context.Context, replaced []string) error {
 	taken, err := lake.Recover(ctx, s.State, s.Lake, s.snapshot, replaced)
 	s.rolledBack = map[string]bool{}
@@ -264,7 +281,9 @@ func (s *session) recover(ctx context.Context, replaced []string) error {
 	return err
 }
 
-// cleanUp removes what is not needed after a commit. If it fails, the next run does it.
+// cleanUp removes what is not needed after a commit: the replaced files of the lake,
+// the list of added files in the state (the intent), and old generations. If it fails,
+// the next run does it.
 func (s *session) cleanUp(replaced, added []string) error {
 	return errors.Join(
 		lake.Remove(s.graceCtx, s.Lake, replaced),
@@ -272,8 +291,10 @@ func (s *session) cleanUp(replaced, added []string) error {
 		s.log.Prune(s.graceCtx, keptGenerations))
 }
 
-// rollBack removes the files of a run that failed before its commit, for the given reason.
-// If the commit may exist, it leaves the files to the next run.
+// rollBack removes the added files of a run that failed for the given reason. If the
+// commit may exist, it removes nothing. If the store did not answer the write of a
+// file, it sets commitUnknown. It then leaves the list of the files (the intent) to the
+// next run.
 func (s *session) rollBack(reason error, added []string) error {
 	switch {
 	case s.commitUnknown:
@@ -289,8 +310,8 @@ func (s *session) rollBack(reason error, added []string) error {
 	return lake.ClearIntent(s.graceCtx, s.State, s.Lake, s.snapshot.Number+1, s.runName, added, false)
 }
 
-// writeManifest writes the manifest of the run that committed the newest generation. It
-// does nothing if the manifest exists.
+// writeManifest writes the manifest of the run that committed the newest generation:
+// its Summary as JSON, in a file of the lake. It does nothing if the manifest exists.
 func (s *session) writeManifest(ctx context.Context, a *Summary) error {
 	key := fmt.Sprintf("%s/runs/%010d-%s.json", lake.Metadata, a.Generation, a.Run)
 	if _, _, err := s.Lake.Get(ctx, key); err == nil || !errors.Is(err, fs.ErrNotExist) {

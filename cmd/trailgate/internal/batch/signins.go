@@ -17,12 +17,14 @@ import (
 type arrival struct {
 	*signin.Event
 	isNew bool // it is not in the lake
-	judge bool // it was not judged yet
+	judge bool // this run has to judge it
 }
 
-// splitNewAndKnown looks up which of the sign-ins are in the lake. A sign-in can be in the
-// lake although this state has not judged it. That happens if an older generation of the
-// state is in use. Such a sign-in is judged as well.
+// splitNewAndKnown returns all sign-ins of the run in order, and says of each whether
+// it is new, that is, not in the lake. It counts them in the summary. New sign-ins are
+// judged. A known one after the settled time is also judged if the state does not have
+// it among the pending ones. That happens if an older generation of the state is in
+// use.
 func (x *exporter) splitNewAndKnown(ctx context.Context, m *ingest.Merger) ([]arrival, error) {
 	events := m.Sorted()
 	held, err := x.idsInLake(ctx, events)
@@ -54,8 +56,8 @@ func (x *exporter) splitNewAndKnown(ctx context.Context, m *ingest.Merger) ([]ar
 	return out, nil
 }
 
-// idsInLake says for each id of the sign-ins whether it is in the lake. It reads only the
-// days of the sign-ins.
+// idsInLake says for each event id, and each original event id, of the sign-ins whether
+// it is in the lake. It reads only the files of the days of the sign-ins.
 func (x *exporter) idsInLake(ctx context.Context, events []*signin.Event) (map[string]bool, error) {
 	held := map[string]bool{}
 	var days []row.Date
@@ -86,7 +88,8 @@ func (x *exporter) idsInLake(ctx context.Context, events []*signin.Event) (map[s
 	return held, nil
 }
 
-// planSignIns plans a file for each partition that has a new sign-in.
+// planSignIns plans one file for each partition (a day, or a day and an account) that
+// has new sign-ins. The file has their rows.
 func (x *exporter) planSignIns(arrivals []arrival, changes *plan) {
 	table := x.table(row.SignIns)
 	parts := map[lake.Partition][]*signin.Event{}

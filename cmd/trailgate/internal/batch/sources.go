@@ -9,19 +9,21 @@ import (
 	"trailgate/ingest"
 )
 
-// resumedSource is a source of a run. A resumable source reads what is new to the state,
-// and the backlog. Other sources, such as files and standard input, are read whole every
-// time. Their sign-ins are still stored once, because the lake is searched for each.
+// resumedSource is a source of a run. A resumable source reads what is new to the
+// state, and the backlog (the objects that earlier runs could not read). Other sources,
+// such as files and standard input, are read whole every time. Their sign-ins are still
+// stored once, because the run looks for each of them in the lake.
 type resumedSource struct {
 	ingest.Source
-	name    string // in the state; empty: the source cannot be resumed
-	ability ingest.Resumable
-	from    ingest.ResumePoint
+	name    string               // in the state; empty: the source cannot be resumed
+	ability ingest.Resumable     // the source, if it can be resumed; otherwise nil
+	from    ingest.ResumePoint   // where it continues
 	stream  ingest.ResumedStream // nil before Open
 	newest  time.Time            // newest delivery that was read
 }
 
-// Open continues from the checkpoint in the state.
+// Open starts a reading of the source. A resumable source continues from its checkpoint
+// in the state, and another one is read whole.
 func (s *resumedSource) Open(ctx context.Context, w ingest.Window) ingest.Stream {
 	if s.ability == nil {
 		return s.Source.Open(ctx, w)
@@ -30,7 +32,9 @@ func (s *resumedSource) Open(ctx context.Context, w ingest.Window) ingest.Stream
 	return s.stream
 }
 
-// loadCheckpoints gives each source its checkpoint and its backlog from the state.
+// loadCheckpoints fills x.sources: it gives each source its checkpoint and its backlog
+// from the state. If two sources have the same name in the state, the error is a
+// *SameSourceError.
 func (x *exporter) loadCheckpoints() error {
 	for _, source := range x.Sources {
 		s := &resumedSource{Source: source}
@@ -49,7 +53,9 @@ func (x *exporter) loadCheckpoints() error {
 	return nil
 }
 
-// resumePoint says from where a source continues.
+// resumePoint says from where the source with this name in the state continues. It has
+// the checkpoint, the backlog and the written-off keys of the source, and the times of
+// the run.
 func (x *exporter) resumePoint(name string) ingest.ResumePoint {
 	from := ingest.ResumePoint{Checkpoint: x.state.checkpoints[name], LookBack: x.LookBack, Now: x.now(), Until: x.Until, WrittenOff: map[string]bool{}}
 	owed := map[string]bool{}
@@ -67,8 +73,9 @@ func (x *exporter) resumePoint(name string) ingest.ResumePoint {
 	return from
 }
 
-// saveCheckpoints puts the new checkpoint of each source into the state, and updates the
-// backlog.
+// saveCheckpoints puts the new checkpoint of each source into x.state. It also updates
+// the backlog: objects that were read now leave it. Those that could not be read are
+// added, or get one more try. The summary gets the new backlog.
 func (x *exporter) saveCheckpoints() {
 	for _, s := range x.sources {
 		if s.stream == nil {
@@ -94,9 +101,10 @@ func (x *exporter) saveCheckpoints() {
 	x.summary.Owed = x.state.backlog()
 }
 
-// deliveredAt is when an object of the backlog was delivered, or zero if no source of
-// this run understands its key. The source of the object need not be one of this run:
-// history must wait for the object all the same. So the other sources are asked as well.
+// deliveredAt is when an object of the backlog was delivered. It is zero if no source
+// of this run can find that time in its key. The source of the object need not be one
+// of this run. The settled time must wait for the object all the same. In that case the
+// first other source that finds a time decides.
 func (x *exporter) deliveredAt(o OwedObject) time.Time {
 	var delivered time.Time
 	for _, s := range x.sources {

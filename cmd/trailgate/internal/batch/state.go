@@ -17,21 +17,22 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// State is what an export must know to continue. It grows with the look-back (a
-// checkpoint for each account and Region), the sign-ins of the last Settle, the people
-// of the baseline, and the objects of the backlog. It does not grow with the objects
-// or sign-ins of all time.
+// State is what an export must know to continue. Its size depends on the look-back (a
+// checkpoint for each account and Region) and on the sign-ins that are not settled. It
+// also depends on the people of the baseline and the objects of the backlog. It does
+// not grow with the objects or sign-ins of all time.
 //
-// As lines of JSON a checkpoint takes about 290 bytes with the folder's prefix and the
-// source's name, and each object of the hour before the newest delivery 11. A sign-in
-// that is not settled takes about 1,300, a principal about 500, an object of the
-// backlog about 400. 49 million objects a day, in 170,000 folders of 288, make about 71
-// MB of checkpoints, on the second day and after a year alike.
+// Its form is lines of JSON. A checkpoint takes about 290 bytes, with the prefix of the
+// folder and the name of the source. Each object that was delivered in the hour before
+// the newest delivery adds 11. A sign-in that is not settled takes about 1,300 bytes, a
+// principal about 500, and an object of the backlog about 400. With 49 million objects
+// a day, in 170,000 folders of 288 each, the checkpoints take about 71 MB. That is the
+// same on the second day and after a year.
 type State struct {
 	head        stateHead                    // the fields that exist once
 	checkpoints map[string]ingest.Checkpoint // by source
-	owed        map[string]OwedObject        // the backlog, by source and key
-	writtenOff  map[string]WrittenOff        // by source and key; these keys are not in the backlog
+	owed        map[string]OwedObject        // the backlog (objects that no run could read yet), by source and key
+	writtenOff  map[string]WrittenOff        // objects that the user has given up, by source and key; not in the backlog
 	baseline    json.RawMessage              // as of head.Settled; empty: nothing was learned yet
 	pending     []signin.Event               // the sign-ins after head.Settled, in order of time and id
 	last        *Summary                     // the summary of the run that committed the state
@@ -45,7 +46,7 @@ type stateHead struct {
 	Newest   time.Time `json:"newest,omitzero"`   // newest delivery that was read
 	Accounts []string  `json:"accounts,omitzero"` // --account
 	Regions  []string  `json:"regions,omitzero"`  // --region
-	Grown    []string  `json:"grown,omitzero"`    // ids of findings up to Settled that later sign-ins were added to
+	Grown    []string  `json:"grown,omitzero"`    // ids of findings of bursts begun up to Settled that grew after it
 	Replaced []string  `json:"replaced,omitzero"` // files of the lake that the last generation replaced, to be removed
 }
 
@@ -61,7 +62,8 @@ type stateLine struct {
 	Baseline json.RawMessage `json:"baseline,omitempty"`
 }
 
-// folderLine is one entry of a checkpoint.
+// folderLine is one entry of a checkpoint: that of a folder of a source. Base is its
+// key, and Page its value.
 type folderLine struct {
 	Source string          `json:"source"`
 	Base   string          `json:"base"`
@@ -85,7 +87,7 @@ type lookupLine struct {
 	Through json.RawMessage `json:"through"`
 }
 
-// newState makes the state of a job that has not run yet.
+// newState makes the state with this id in which nothing was committed yet.
 func newState(id string) *State {
 	return &State{
 		head:        stateHead{ID: id},
@@ -93,14 +95,16 @@ func newState(id string) *State {
 	}
 }
 
-// backlogKey gives the key of an object in the backlog. It has the source in it, because
-// two buckets may have the same object key.
+// backlogKey gives the key of an object in the maps owed and writtenOff. It has the
+// source in it, because two buckets may have the same object key.
 func backlogKey(source, key string) string { return source + "\x00" + key }
 
-// backlog lists the objects that could not be read, in order.
+// backlog lists the objects that could not be read, ordered by source and key. It is
+// never nil.
 func (s *State) backlog() []OwedObject { return sortedValues(s.owed) }
 
-// givenUp lists the objects that were written off, in order.
+// givenUp lists the objects that were written off, ordered by source and key. It is
+// never nil.
 func (s *State) givenUp() []WrittenOff { return sortedValues(s.writtenOff) }
 
 func sortedValues[V any](m map[string]V) []V {
@@ -111,9 +115,9 @@ func sortedValues[V any](m map[string]V) []V {
 	return out
 }
 
-// encode writes a state as lines of JSON. Equal states give equal bytes. The line with the
-// summary of the last run is optional, because it has the time of the run and so always
-// differs.
+// encode writes a state as lines of JSON. Equal states give equal bytes. withSummary
+// says whether the summary of the last run is written too. It has the time of the run
+// and so always differs.
 func (s *State) encode(withSummary bool) ([]byte, error) {
 	var buf bytes.Buffer
 	out := json.NewEncoder(&buf)
@@ -155,8 +159,9 @@ func (s *State) encode(withSummary bool) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// decodeState reads what encode wrote. The caller has compared the checksum, so the bytes
-// are as they were written. An error means that another program wrote them.
+// decodeState reads what encode wrote, and sorts the pending sign-ins. The caller has
+// compared the checksum, so the bytes are as they were written. An error means that
+// another program wrote them.
 func decodeState(body []byte) (*State, error) {
 	s := newState("")
 	lines := bufio.NewReader(bytes.NewReader(body))
@@ -179,7 +184,8 @@ func decodeState(body []byte) (*State, error) {
 	return s, nil
 }
 
-// addLine puts one line into the state.
+// addLine puts one line of a state file into the state. It refuses unknown fields, text
+// after the JSON, and a line without a known member.
 func (s *State) addLine(text []byte) error {
 	var line stateLine
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -221,7 +227,8 @@ func (s *State) addEntry(source, key string, entry json.RawMessage) {
 	s.checkpoints[source][key] = entry
 }
 
-// compareEvents is the order in which sign-ins are judged.
+// compareEvents is the order in which sign-ins are judged: by time, event id and
+// account.
 func compareEvents(a, b *signin.Event) int {
 	return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID), strings.Compare(a.Account, b.Account))
 }

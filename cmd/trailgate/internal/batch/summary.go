@@ -20,17 +20,17 @@ const (
 	StatusComplete    = "complete"
 	StatusSkipped     = "skipped"     // done, but something was skipped or the backlog is not empty
 	StatusFindings    = "findings"    // done, with findings at or above Options.FailOn; something may have been skipped as well
-	StatusFailed      = "failed"      // nothing was committed
-	StatusInterrupted = "interrupted" // the context ended
+	StatusFailed      = "failed"      // an error; nothing was committed, unless Summary.CommitUnknown is set
+	StatusInterrupted = "interrupted" // the context ended; nothing was committed, unless Summary.CommitUnknown is set
 )
 
 // Summary says what one run did. The line at the end of the log, the manifest and the
 // metrics are made from it alone, so that they agree.
 type Summary struct {
 	Manifest   int           `json:"manifest"`  // version of this form: 1
-	Trailgate  string        `json:"trailgate"` // version
+	Trailgate  string        `json:"trailgate"` // version of the command
 	Run        string        `json:"run"`
-	Generation int64         `json:"generation"` // the one that was committed; if none was, the newest
+	Generation int64         `json:"generation"` // the committed one, or else the newest; 0 before the first, or if the state was not read
 	Committed  bool          `json:"committed"`
 	Status     string        `json:"status"` // complete, skipped, findings, failed, interrupted
 	Error      string        `json:"error,omitempty"`
@@ -47,10 +47,10 @@ type Summary struct {
 	Findings   FindingCounts `json:"findings"`
 	Owed       []OwedObject  `json:"owed"`     // the whole backlog after the run
 	Files      []AddedFile   `json:"files"`    // the files that were added
-	Replaced   []string      `json:"replaced"` // keys of files whose rows are in the added ones
+	Replaced   []string      `json:"replaced"` // keys of files that the run removed, after it had added the rows that stay
 	Remarks    []string      `json:"remarks"`
 
-	CommitUnknown bool `json:"-"` // the store did not answer the commit, which may still be done
+	CommitUnknown bool `json:"-"` // the store did not answer a write, such as the commit, which may still be done
 }
 
 // ObjectCounts counts objects: listed = read + skipped + excluded.
@@ -65,14 +65,14 @@ type ObjectCounts struct {
 	Inflated   int64          `json:"inflated"`    // bytes of JSON
 }
 
-// RecordCounts counts sign-in records: seen = sign_ins + duplicates + outside
-// + filtered. Records that could not be read are not seen: they are in skipped.
+// RecordCounts counts sign-in records: seen = sign_ins + duplicates + outside +
+// filtered. Records that could not be read are not seen: they are in skipped.
 type RecordCounts struct {
 	Seen       int `json:"seen"`
-	SignIns    int `json:"sign_ins"`
-	Duplicates int `json:"duplicates"`
-	Outside    int `json:"outside"`
-	Filtered   int `json:"filtered"`
+	SignIns    int `json:"sign_ins"`   // the sign-ins in the result, each once
+	Duplicates int `json:"duplicates"` // further copies of these
+	Outside    int `json:"outside"`    // outside the window of time
+	Filtered   int `json:"filtered"`   // of other accounts or Regions
 	Skipped    int `json:"skipped"`
 }
 
@@ -80,26 +80,27 @@ type RecordCounts struct {
 type SignInCounts struct {
 	New   int `json:"new"`
 	Known int `json:"known"` // they were in the lake already
-	Late  int `json:"late"`  // new ones before the settled time
+	Late  int `json:"late"`  // new ones that are not after the settled time
 }
 
 // FindingCounts counts how the run changed the table of findings.
 type FindingCounts struct {
-	New        int            `json:"new"`
-	Changed    int            `json:"changed"`
-	Withdrawn  int            `json:"withdrawn"`
+	New        int            `json:"new"`         // findings that were not in the table
+	Changed    int            `json:"changed"`     // findings whose row was replaced
+	Withdrawn  int            `json:"withdrawn"`   // rows that were removed, because this run did not make them again
 	Standing   int            `json:"standing"`    // all findings that the run made, with the new and changed ones
 	BySeverity map[string]int `json:"by_severity"` // the new and changed ones
 }
 
-// OwedObject is one object of the backlog: it could not be read, and each run tries again.
+// OwedObject is one object of the backlog: it could not be read, and each run tries it
+// again.
 type OwedObject struct {
 	Key    string    `json:"key"`
 	Source string    `json:"source"`
-	Cause  string    `json:"cause"`
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since"`
-	Tries  int       `json:"tries"`
+	Cause  string    `json:"cause"`  // why it could not be read, by kind
+	Reason string    `json:"reason"` // the same in words
+	Since  time.Time `json:"since"`  // when the first run that could not read it began
+	Tries  int       `json:"tries"`  // runs that could not read it
 
 	Origin string `json:"-"` // the name of the object in skips; only if this run could not read it
 }
@@ -112,9 +113,10 @@ type AddedFile struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// Check names every equation between the numbers that is not satisfied. The result is
-// empty for a correct Summary. A run that ended before its commit may have stored nothing,
-// and may not have divided its sign-ins into new and known ones.
+// Check gives a sentence for each rule about the fields that is not satisfied, such as
+// an equation between numbers. The result is empty for a correct Summary. A run that
+// ended before its commit may have stored nothing. It may also not have divided its
+// sign-ins into new and known ones.
 func (a *Summary) Check() []string {
 	var c checks
 	c.checkNumbers(a)
@@ -129,20 +131,21 @@ func (a *Summary) Ended() bool {
 	return a.Status == StatusComplete || a.Status == StatusSkipped || a.Status == StatusFindings
 }
 
-// KnowsState reports whether the run has read the state.
+// KnowsState reports whether the run reached its end or has read a committed generation
+// of the state. It is false for a run that failed while nothing was committed yet.
 func (a *Summary) KnowsState() bool { return a.Ended() || a.Generation > 0 }
 
-// checks collects the equations that are not satisfied.
+// checks collects a sentence for each rule that is not satisfied.
 type checks struct{ wrong []string }
 
-// want adds an equation unless it is satisfied.
+// want adds the sentence unless ok is true. The sentence says what should be so.
 func (c *checks) want(ok bool, format string, args ...any) {
 	if !ok {
 		c.wrong = append(c.wrong, "does not add up: "+fmt.Sprintf(format, args...))
 	}
 }
 
-// checkNumbers checks that no number is negative.
+// checkNumbers checks that no number is negative, and that the seconds are finite.
 func (c *checks) checkNumbers(a *Summary) {
 	for _, f := range a.Figures() {
 		c.want(f.Value >= 0, "%s is %d", f.Name, f.Value)
@@ -158,7 +161,8 @@ func (c *checks) checkNumbers(a *Summary) {
 	}
 }
 
-// checkCounts checks the equations between counts.
+// checkCounts checks the equations between counts, and that nothing is counted as
+// stored if nothing was committed.
 func (c *checks) checkCounts(a *Summary) {
 	o, r, s, f := &a.Objects, &a.Records, &a.SignIns, &a.Findings
 	c.want(o.Listed == o.Read+o.Skipped+o.Excluded, "objects listed (%d) = read (%d) + skipped (%d) + excluded (%d)", o.Listed, o.Read, o.Skipped, o.Excluded)
@@ -192,7 +196,8 @@ func (c *checks) checkCounts(a *Summary) {
 	}
 }
 
-// checkStatus checks that the status agrees with the rest.
+// checkStatus checks that the status agrees with the rest. It also checks the version
+// of the form and the name of the run.
 func (c *checks) checkStatus(a *Summary) {
 	passed := a.Objects.Skipped + a.Records.Skipped + len(a.Owed)
 	switch a.Status {
@@ -243,7 +248,8 @@ type Figure struct {
 	Value int64
 }
 
-// Figures gives the numbers of a Summary in the order of its fields.
+// Figures gives the numbers of a Summary in the order of its fields. The last two are
+// the rows and bytes of all added files.
 func (a *Summary) Figures() []Figure {
 	o, r, s, f := &a.Objects, &a.Records, &a.SignIns, &a.Findings
 	rows, bytes := 0, int64(0)
@@ -283,8 +289,9 @@ func (a *Summary) Line() string {
 	return b.String()
 }
 
-// Encode gives the Summary as JSON, the manifest of the run. It adds to the remarks what
-// Check finds.
+// Encode gives the Summary as JSON, the manifest of the run. The remarks in it also
+// have what Check finds. An empty list is written as [], and the Summary itself does
+// not change.
 func (a *Summary) Encode() ([]byte, error) {
 	whole := *a
 	whole.Sources = append([]string{}, a.Sources...)

@@ -19,9 +19,10 @@ const (
 	maxEncoders = 4
 )
 
-// addFiles encodes and writes files, several at the same time. The result is in the order
-// of the files. After an error it starts no further file and waits for those that were
-// started. So when it returns, the caller knows what to remove.
+// addFiles encodes and writes files, several at the same time. The result is in the
+// order of the files. A file without rows is not written. After an error, or if the
+// context ends, it starts no further file and waits for those that were started. So
+// when it returns, no file is still being written.
 func addFiles(ctx context.Context, files []addition) ([]AddedFile, error) {
 	w := &fileWriters{files: files, added: make([]AddedFile, len(files)), errs: make([]error, len(files)),
 		encoders: make(chan struct{}, min(maxEncoders, runtime.GOMAXPROCS(0)))}
@@ -44,12 +45,13 @@ type fileWriters struct {
 	files    []addition
 	added    []AddedFile
 	errs     []error
-	next     atomic.Int64
-	failed   atomic.Bool
-	encoders chan struct{}
+	next     atomic.Int64  // index of the next file
+	failed   atomic.Bool   // a file has failed
+	encoders chan struct{} // has one place for each file that may be encoded at the same time
 }
 
-// writeFiles is one writer. It writes files until all are done or one has failed.
+// writeFiles is one writer. It writes one file after another until all are taken, one
+// has failed, or the context has ended.
 func (w *fileWriters) writeFiles(ctx context.Context) {
 	for !w.failed.Load() && ctx.Err() == nil {
 		i := int(w.next.Add(1)) - 1
@@ -77,8 +79,9 @@ func (w *fileWriters) addFile(ctx context.Context, a *addition) (AddedFile, erro
 	return AddedFile{Table: a.table.Name, Key: a.key, Rows: file.rows, Bytes: int64(len(file.data))}, err
 }
 
-// firstError is the first error in the order of the files. An error of a write that may
-// still be done comes before all others, because rollBack must know of it.
+// firstError is the first error in the order of the files, or nil. An error that wraps
+// lake.ErrOutcomeUnknown, for a write that may still be done, comes before all others.
+// rollBack must know of it.
 func (w *fileWriters) firstError() error {
 	var first error
 	for _, err := range w.errs {

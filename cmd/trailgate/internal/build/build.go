@@ -44,7 +44,8 @@ func Read(version, inflate string) Info {
 	return info
 }
 
-// fillFrom takes what the linker did not say from what the Go tool recorded.
+// fillFrom takes what the linker did not say from what the Go tool recorded. It also
+// adds the version of the inflate library to its name.
 func (i *Info) fillFrom(recorded *debug.BuildInfo) {
 	settings := map[string]string{}
 	for _, s := range recorded.Settings {

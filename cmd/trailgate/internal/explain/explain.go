@@ -1,6 +1,6 @@
 // Package explain says in words what a sign-in URL, a host or a record tells of the
-// endpoint. In come classified hosts, or documents of CloudTrail JSON. Out come
-// explanations, and their text or JSON. It does not open files.
+// endpoint. It takes classified hosts, or documents of CloudTrail JSON. It gives
+// explanations, and writes them as text or JSON. It does not open files.
 package explain
 
 import (
@@ -38,8 +38,8 @@ type Explanation struct {
 	Reasons    []string `json:"reasons"`
 }
 
-// URL explains a sign-in URL or a host as the user wrote it. The URL is what the table of
-// endpoints made of it.
+// URL explains a sign-in URL or a host. arg is what the user wrote, and u is what
+// endpoint.ParseURL made of it.
 func URL(arg string, u endpoint.URL) Explanation {
 	kind := "url"
 	if !strings.Contains(arg, "/") {
@@ -66,9 +66,10 @@ var ErrNoSignIn = errors.New("it does not hold a console sign-in")
 
 // Records explains every sign-in in a document of CloudTrail JSON, in its order. The
 // origin names the document in errors. If a part cannot be read, the first such error
-// comes with the explanations of the rest. The error is ErrNoSignIn if the document can
-// be read and holds none, and the context's if that ended. The detector may be nil. If it
-// is not, the reasons also say what is expected of the person.
+// comes with the explanations of the rest. If the document can be read and does not
+// hold a sign-in, the error wraps ErrNoSignIn. If the context ends, the error is its
+// cause, without explanations. The detector may be nil. If it is not, the reasons also
+// say what is expected of the person.
 func Records(ctx context.Context, r io.Reader, origin string, table region.Table, detector *detect.Detector) ([]Explanation, error) {
 	classify := analyzer.Classifier{Table: table}
 	var out []Explanation
@@ -112,7 +113,8 @@ func explainEvent(e signin.Event, c analyzer.Classifier, detector *detect.Detect
 	return x
 }
 
-// nilIfEmpty makes an empty text null in JSON.
+// nilIfEmpty gives a pointer to a text, or nil for an empty one, so that it is null in
+// JSON.
 func nilIfEmpty(s string) *string {
 	if s == "" {
 		return nil

@@ -1,6 +1,6 @@
-// Package flagvalue reads the values of flags: times, ages and sizes. In come texts as the
-// user wrote them. Out come values, or errors that say what may be written. It does not
-// know which flag a text belongs to, and takes the present time from its caller.
+// Package flagvalue reads the values of flags: times, ages and sizes. It takes texts as
+// the user wrote them. It gives values, or errors that say what may be written. It does
+// not know which flag a text belongs to, and takes the present time from its caller.
 package flagvalue
 
 import (
@@ -12,8 +12,8 @@ import (
 )
 
 // ParseTime reads a time: RFC 3339, a UTC day, or an age before now in the form of
-// ParseAge. An empty text is the zero time. The result is in UTC. An age is cut to whole
-// seconds.
+// ParseAge. An empty text is the zero time. The result is in UTC. If an age is given,
+// the result is cut to whole seconds.
 func ParseTime(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -30,7 +30,7 @@ func ParseTime(s string, now time.Time) (time.Time, error) {
 }
 
 // ParseAge reads an age that is not negative: a duration as Go writes it, or a whole
-// number of days (90d) or weeks (2w).
+// number of days (90d) or weeks (2w). It returns false if the text is not such an age.
 func ParseAge(s string) (time.Duration, bool) {
 	if d, err := time.ParseDuration(s); err == nil {
 		return d, d >= 0

@@ -40,7 +40,8 @@ func Topics() ([]Topic, error) {
 	return topics, nil
 }
 
-// parseTopic takes the heading off a file.
+// parseTopic makes a Topic of the text of a file. The error says that the first line is
+// not "# NAME: SUMMARY".
 func parseTopic(name, text string) (Topic, error) {
 	heading, body, _ := strings.Cut(text, "\n")
 	summary, ok := strings.CutPrefix(heading, "# "+name+": ")

@@ -51,7 +51,8 @@ func parseBlocks(markdown string) []block {
 	return blocks
 }
 
-// takeCode takes a fenced block off the front of lines.
+// takeCode reads the fenced block at the front of lines. It returns the block and the
+// lines after it.
 func takeCode(lines []string) (block, []string) {
 	b := block{kind: codeBlock}
 	lines = lines[1:]
@@ -64,8 +65,8 @@ func takeCode(lines []string) (block, []string) {
 	return b, lines
 }
 
-// takeTable takes a table off the front of lines. The second line, which only
-// separates the header, is dropped.
+// takeTable reads the table at the front of lines. It returns the table and the lines
+// after it. The second line, which only separates the header, is dropped.
 func takeTable(lines []string) (block, []string) {
 	b := block{kind: table}
 	for i := 0; len(lines) > 0 && strings.HasPrefix(lines[0], "|"); i++ {
@@ -88,7 +89,8 @@ func splitRow(line string) []string {
 	return cells
 }
 
-// takeText takes a paragraph or one item of a list off the front of lines.
+// takeText reads the paragraph, or the one item of a list, at the front of lines. It
+// returns it as one line of text, and the lines after it.
 func takeText(lines []string) (block, []string) {
 	b := block{kind: paragraph, text: strings.TrimSpace(lines[0])}
 	if marker, rest, ok := cutMarker(lines[0]); ok {
@@ -106,7 +108,8 @@ func startsBlock(line string) bool {
 	return item || strings.TrimSpace(line) == "" || strings.HasPrefix(line, "```") || strings.HasPrefix(line, "|") || strings.HasPrefix(line, "#")
 }
 
-// cutMarker splits the marker off an item of a list.
+// cutMarker splits an item of a list into its marker and its text. ok is false if the
+// line is not such an item.
 func cutMarker(line string) (marker, rest string, ok bool) {
 	marker, rest, ok = strings.Cut(line, " ")
 	if !ok || marker != "*" && marker != "-" && !isNumber(marker) {

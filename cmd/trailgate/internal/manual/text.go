@@ -51,8 +51,9 @@ func textColumns(width int) int {
 	return min(max(width, leastWidth), mostWidth)
 }
 
-// writeWrapped writes words in lines of at most width columns. A word that is
-// longer than a line has a line for itself.
+// writeWrapped writes the words of text in lines of at most width columns. The first
+// line begins with first, and each further line with rest. A word that is longer than a
+// line has a line for itself.
 func writeWrapped(out *strings.Builder, first, rest, text string, width int) {
 	line, empty := first, true
 	for _, word := range strings.Fields(text) {

@@ -69,7 +69,8 @@ func Line(out io.Writer, text string) {
 	}
 }
 
-// withTime gives a record the time of the clock, in UTC.
+// withTime returns the attribute a of a record. If it is the time of the record, its
+// value becomes the time of the clock, in UTC.
 func withTime(now func() time.Time, groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && a.Key == slog.TimeKey {
 		a.Value = slog.TimeValue(now().UTC())
@@ -77,12 +78,14 @@ func withTime(now func() time.Time, groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// escapeInvisible writes JSON without characters that are invisible or move a cursor. It
-// escapes those that the JSON encoder leaves as they are. So a parser reads the same text,
-// and a terminal is safe. It needs a whole record in each Write, as slog gives it.
+// escapeInvisible writes JSON without characters that are invisible or move a cursor.
+// It escapes those that the JSON encoder leaves as they are. So a parser reads the same
+// text, and a terminal is safe. It needs a whole record in each Write, as slog gives
+// it.
 type escapeInvisible struct{ to io.Writer }
 
-// Write writes one record.
+// Write writes one record with these characters escaped. It returns the length of the
+// record as it was given.
 func (v escapeInvisible) Write(record []byte) (int, error) {
 	var out []byte
 	done := 0 // this many bytes of the record are in out
@@ -131,12 +134,13 @@ func (l *Log) Complain(line string) {
 	l.Say(slog.LevelWarn, line, line)
 }
 
-// Hint writes what would help with the message before it.
+// Hint writes what would help with the message before it, as a warning.
 func (l *Log) Hint(words string) {
 	l.Say(slog.LevelWarn, "hint: "+words, "hint", slog.String("hint", words))
 }
 
-// Fail writes an error and, if the hint is not empty, what would help.
+// Fail writes an error and, if the hint is not empty, what would help. A quiet log
+// writes both too.
 func (l *Log) Fail(words, hint string) {
 	if l.records == nil {
 		Line(l.out, "error: "+words)
@@ -152,9 +156,9 @@ func (l *Log) Fail(words, hint string) {
 	l.records.Error("failed", attributes...)
 }
 
-// Run writes how a run ended. It names the objects of the backlog that Skips has not
-// named, at most MaxSkipLines unless all is set. Then come the remarks, the equations that
-// are not satisfied, and one line with all figures.
+// Run writes how a run ended. First it names the objects of the backlog (those that no
+// run could read yet) that Skips has not named. It names at most MaxSkipLines unless
+// all is set. Then come the remarks, what Check finds, and one line with all figures.
 func (l *Log) Run(a *batch.Summary, all bool) {
 	l.nameBacklog(a, all)
 	for _, remark := range a.Remarks {
@@ -193,7 +197,9 @@ func attributesOf(a *batch.Summary) []any {
 	return append(out, slog.Float64("seconds", a.Seconds), slog.String("lake", a.Lake))
 }
 
-// Skips names what was skipped, at most MaxSkipLines unless all is set.
+// Skips writes a warning for each object or record that was skipped. Unless all is set,
+// it names at most MaxSkipLines and then gives the number of the others. It remembers
+// the objects that it has named, for Run.
 func (l *Log) Skips(c *ingest.Coverage, all bool) {
 	for i, s := range c.Skips {
 		if i == MaxSkipLines && !all {
@@ -214,7 +220,9 @@ func SkipLine(s *ingest.SkipError) string {
 	return fmt.Sprintf("skipped: %q: %s: %v", s.Origin, s.Cause, s.Err)
 }
 
-// nameBacklog names the objects of the backlog that Skips has not named.
+// nameBacklog writes a warning for each object of the backlog that Skips has not named.
+// Unless all is set, it names at most MaxSkipLines and then gives the number of the
+// others.
 func (l *Log) nameBacklog(a *batch.Summary, all bool) {
 	lines, more := 0, 0
 	for _, o := range a.Owed {
@@ -240,7 +248,8 @@ func countTries(n int) string {
 	return fmt.Sprintf("%d tries", n)
 }
 
-// countMore says how many more objects there are that were not named.
+// countMore writes how many more objects there are that were not named. It writes
+// nothing if n is 0.
 func (l *Log) countMore(what string, n int) {
 	if n > 0 {
 		l.Say(slog.LevelWarn, fmt.Sprintf("%s: and %d more; --verbose names them", what, n), what, slog.Int("more", n), slog.String("hint", "--verbose names them"))

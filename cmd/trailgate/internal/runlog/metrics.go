@@ -21,19 +21,20 @@ import (
 // metricPrefix begins the name of every metric of export.
 const metricPrefix = "trailgate_export_"
 
-// lastSuccess is the one metric that outlives a run that fails.
+// lastSuccess is the name of the one metric that a failed run takes over from the old
+// file.
 const lastSuccess = metricPrefix + "last_success_timestamp_seconds"
 
 // maxMetricsFile is the most that is read of the file of an earlier run, in bytes. A file
 // that WriteMetrics wrote has a twentieth of it.
 const maxMetricsFile = 1 << 18
 
-// WriteMetrics writes the metrics of a run to a file, whole or not at all. The format is
-// the Prometheus text format (version 0.0.4), for the textfile collector of node exporter.
-// The metrics are gauges about the last run. All have the lake as a label, so that the
-// files of several jobs may be in one folder. The time of the last success is kept from
-// the old file if this run did not reach its end. It is 0 if no run has succeeded yet, so
-// that an alert on its age fires then as well.
+// WriteMetrics writes the metrics of a run to a file, whole or not at all. The format
+// is the Prometheus text format (version 0.0.4), for the textfile collector of node
+// exporter. The metrics are gauges about the last run. All have the lake as a label, so
+// that the files of several jobs may be in one folder. The time of the last success is
+// kept from the old file if this run did not reach its end. It is 0 if no run has
+// succeeded yet, so that an alert on its age fires then as well.
 func WriteMetrics(path string, a *batch.Summary, exitStatus int, now time.Time) error {
 	now = now.UTC()
 	success := now
@@ -71,7 +72,9 @@ func readLastSuccess(path, lake string) (time.Time, error) {
 	return parseLastSuccess(text, lake), nil
 }
 
-// parseLastSuccess finds the last success of a lake in a file of metrics.
+// parseLastSuccess finds the time of the last success of a lake in the text of a
+// metrics file. It is the zero time if the text does not have it, or has a number that
+// cannot be right.
 func parseLastSuccess(text []byte, lake string) time.Time {
 	begin := lastSuccess + labelText("lake", lake) + " "
 	for line := range bytes.Lines(text) {
@@ -120,7 +123,8 @@ func unixSeconds(t time.Time) float64 {
 	return float64(t.UnixMilli()) / 1e3
 }
 
-// addByLabel writes a metric with a value for each of a label's.
+// addByLabel writes a metric that has a further label beside the lake. Each sample is
+// one value of that label, with the value of the metric.
 func (x *exposition) addByLabel(name, label, help string, samples ...sample) {
 	x.addHead(name, help)
 	for _, s := range samples {
@@ -136,9 +140,10 @@ func (x *exposition) addLine(name, labels string, value float64) {
 	fmt.Fprintf(&x.out, "%s%s%s %s\n", metricPrefix, name, labels, strconv.FormatFloat(value, 'f', -1, 64))
 }
 
-// labelText writes pairs of the name and the value of a label. It escapes backslash, quote
-// and line feed in values, as the format requires. It replaces bytes that are not UTF-8,
-// which the format does not allow.
+// labelText gives the labels of a metric in braces. The arguments are pairs of the name
+// and the value of a label. It escapes backslash, quote and line feed in values, as the
+// format requires. It replaces bytes that are not UTF-8, which the format does not
+// allow.
 func labelText(pairs ...string) string {
 	var b strings.Builder
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
@@ -211,6 +216,7 @@ func severitySamples(by map[string]int) []sample {
 }
 
 // oldestSince is the earliest time at which an object of the backlog could not be read.
+// It is the zero time if the backlog is empty.
 func oldestSince(owed []batch.OwedObject) time.Time {
 	var t time.Time
 	for _, o := range owed {

@@ -69,8 +69,8 @@ func writeColumns(w io.Writer, lines [][]string) error {
 	return t.Flush()
 }
 
-// ObjectsAre gives the subject and verb of a sentence about a number of objects: "1 object
-// is", "2 objects are".
+// ObjectsAre gives the subject and verb of a sentence about a number of objects: "1
+// object is", "2 objects are".
 func ObjectsAre(n int) string {
 	if n == 1 {
 		return "1 object is"
