@@ -226,8 +226,8 @@ func allDigits(s string) bool {
 
 func isAccount(s string) bool { return len(s) == 12 && allDigits(s) }
 
-// isOrg reports whether s is an organization id: o- and 10 to 32 lower-case letters or digits
-// (AWS Organizations API Reference, "Organization").
+// isOrg reports whether s is an organization id: o- and 10 to 32 lower-case letters
+// or digits (AWS Organizations API Reference, "Organization").
 func isOrg(s string) bool {
 	rest, ok := strings.CutPrefix(s, "o-")
 	if !ok || len(rest) < 10 || len(rest) > 32 {

@@ -209,10 +209,10 @@ func (r *regionListing) finishCheckpoint(ctx context.Context) error {
 	return nil
 }
 
-// relistDay lists a day again whose digest in the checkpoint does not match any
-// more, and sends its objects that are older than the digest's bound. It also adds
-// a remark with their number. The day is listed a second time, because to keep its
-// objects from the first time would take memory for every day.
+// relistDay lists a day again, because its digest in the checkpoint does not match
+// any more. It sends the objects for which the digest stands, and adds a remark
+// with their number. To keep the objects from the first listing would take memory
+// for every day.
 func (r *regionListing) relistDay(ctx context.Context, day ingest.Day) error {
 	r.relisting = true
 	before, n := r.outside, 0
