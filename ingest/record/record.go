@@ -70,8 +70,8 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Single() bool { return e.Kind <= BadLine }
 
 // Scanner finds sign-ins. The zero Scanner is ready. It is for one goroutine. It
-// keeps recurring strings and the state of the inflater, so reuse saves memory
-// and time.
+// remembers recurring strings, buffers and the state of the inflater, so reuse
+// saves memory and time.
 type Scanner struct {
 	Window    int // bytes that ScanReader holds at first; 0 means 1 MiB
 	MaxRecord int // bytes of JSON of one record; 0 means DefaultMaxRecord

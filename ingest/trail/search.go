@@ -42,7 +42,8 @@ func (e *NoTrailError) Error() string {
 // maxFound is how many names a NoTrailError gives.
 const maxFound = 5
 
-// folderEntries are the entries of one folder, one level deep.
+// folderEntries are the entries of one folder, one level deep, as listFolder found
+// them.
 type folderEntries struct {
 	folders []folder
 	names   []string // of the first entries, for a NoTrailError
