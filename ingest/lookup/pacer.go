@@ -46,11 +46,11 @@ func (p *requestPacer) waitForToken(ctx context.Context) error {
 // takeToken counts a request whose answer has arrived.
 func (p *requestPacer) takeToken() { p.limiter.ReserveN(p.now(), 1) }
 
-// slowDown lowers the pace by a fifth, but not below half of the full pace, and
-// ends bursts for good. It is for a request that AWS refused as too fast: another
-// client uses the same quota, or the quota is smaller than assumed. A refused
-// request costs no token, and a client that asks less often than the others would
-// get nothing.
+// slowDown lowers the pace by a fifth, but not below half of the full pace. From
+// then on, it does not allow bursts. It is for a request that AWS refused as too
+// fast: another client uses the same quota, or the quota is smaller than assumed. A
+// refused request costs no token, and a client that asks less often than the others
+// would get nothing.
 func (p *requestPacer) slowDown() {
 	now := p.now()
 	p.limiter.SetBurstAt(now, 1)

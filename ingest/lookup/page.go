@@ -48,7 +48,7 @@ type pageReading struct {
 
 // readPage decodes the events of a page, and returns the sign-ins in them. An event
 // that cannot be read becomes a skip in the result. The origin is stored in every
-// sign-in and skip. The error is never about what AWS sent.
+// sign-in and skip. The error is that of writing an event as JSON.
 func readPage(s *record.Scanner, all []lookupEvent, origin string) (pageReading, error) {
 	var out pageReading
 	for _, it := range all {

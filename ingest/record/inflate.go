@@ -123,8 +123,9 @@ func (m *gzipMembers) Read(p []byte) (int, error) {
 }
 
 // memberError turns an error of the gzip reader into an *Error. Its Kind is
-// Truncated, Corrupt or Trailing, or BadReader for an error of the network. After a
-// whole member, anything that is not another member is Trailing.
+// Truncated, Corrupt or Trailing. It is BadReader for an error with a Timeout
+// method, as those of files and of the network have. After a whole member, anything
+// that is not another member is Trailing.
 func (m *gzipMembers) memberError(err error) error {
 	e := &Error{Kind: Corrupt, Offset: m.total, Err: err}
 	var corrupt interface{ Timeout() bool }

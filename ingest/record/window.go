@@ -173,7 +173,7 @@ func endsEscaped(b []byte) bool {
 
 // skipNested moves past the object or array that begins at pos. It does not
 // distinguish the two kinds of brackets. It returns errEnd if the bytes end inside.
-// Most of the time of a scan is spent in this loop, so it works on local variables
+// Most of the time of a scan is spent in this loop. So it works on local variables
 // and leaves only at the end of buf.
 func (w *walk) skipNested() error {
 	depth := 0

@@ -155,10 +155,10 @@ func (b *checkpointBuilder) compareDay(d DayDigest) bool {
 // carryOver puts the old digest of a day into the next checkpoint.
 func (b *checkpointBuilder) carryOver(d DayDigest) { b.days[d.Day] = d }
 
-// addObject adds an object to the next checkpoint, under d, the hash of its key. If
-// the object is directly in a day folder and newer than the watermark, the
-// watermark moves to its delivery. When there are many recent objects, it also
-// folds the older ones into digests.
+// addObject adds an object to the next checkpoint, under d, the hash of its key. It
+// also moves the watermark if the object is directly in a day folder, newer, and
+// not in the future. When there are many recent objects, it also folds the older
+// ones into digests.
 func (b *checkpointBuilder) addObject(key string, k Key, d keyHash) {
 	direct := b.inDayFolder(key, k)
 	if direct {
@@ -175,8 +175,8 @@ func (b *checkpointBuilder) addObject(key string, k Key, d keyHash) {
 }
 
 // advanceWatermark moves the watermark to an object's delivery, if that is newer
-// and not in the future. An object without a stamp, or with a stamp of a later day
-// than its folder's, counts as delivered at the beginning of the folder's day. If a
+// and not in the future. An object without a stamp counts as delivered at the
+// beginning of its folder's day. So does one with a stamp of a later day. If a
 // wrong stamp were believed, later runs would not list objects that are still to
 // come.
 func (b *checkpointBuilder) advanceWatermark(k Key) {

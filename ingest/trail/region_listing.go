@@ -88,9 +88,9 @@ func (r *regionListing) isPastWindow(key string) bool {
 	return end != "" && r.folder.base != "" && key >= r.folder.base+end
 }
 
-// handleEntry counts one object, and sends it if it is a log file that the
-// checkpoint does not know. It also adds the object to the next checkpoint. It
-// returns false if the run has to end.
+// handleEntry counts one object, and sends it if it is a log file that is new and
+// wanted. It also notes the object for the next checkpoint. It returns false if the
+// run has to end.
 func (r *regionListing) handleEntry(e Entry) bool {
 	name, kind := ParseKey(e.Key)
 	if kind != LogFile {
