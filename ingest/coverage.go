@@ -95,7 +95,9 @@ func (c *Coverage) Exclude(reason string, n int) { c.Excluded = addCount(c.Exclu
 // ExcludeFolder counts one folder that was not listed on purpose.
 func (c *Coverage) ExcludeFolder(reason string) { c.Folders = addCount(c.Folders, reason, 1) }
 
-// Complete reports whether everything that was found was also read.
+// Complete reports whether everything that was found was also read: the run was not
+// interrupted, and nothing was skipped. What was left out on purpose does not
+// count.
 func (c *Coverage) Complete() bool {
 	return !c.Partial && Total(c.Skipped) == 0 && Total(c.SkippedRecords) == 0
 }
@@ -109,8 +111,9 @@ func Total[K comparable](m map[K]int) int {
 	return n
 }
 
-// Add adds the coverage of another source. Shards of the same account and
-// Region become one.
+// Add adds the coverage of another source. Shards of the same account and Region
+// become one. Skips beyond MaxListedSkips are dropped from the list and only
+// counted.
 func (c *Coverage) Add(o Coverage) {
 	c.Sources = append(c.Sources, o.Sources...)
 	c.Listed += o.Listed
@@ -134,8 +137,9 @@ func (c *Coverage) Add(o Coverage) {
 	c.Partial = c.Partial || o.Partial
 }
 
-// sortSkips sorts the skips by a complete key and drops those beyond
-// MaxListedSkips. The result does not depend on the order of arrival.
+// sortSkips sorts the skips by all their fields. It drops those beyond
+// MaxListedSkips and counts them in Unlisted. The result does not depend on the
+// order of arrival.
 func (c *Coverage) sortSkips() {
 	slices.SortFunc(c.Skips, func(a, b SkipError) int {
 		if by := cmp.Compare(a.Origin, b.Origin); by != 0 {
@@ -149,7 +153,8 @@ func (c *Coverage) sortSkips() {
 	}
 }
 
-// recordOffset is the place in the object, or zero if it is not known.
+// recordOffset is the byte offset in the object at which the error occurred, or
+// zero if it is not known.
 func (e *SkipError) recordOffset() int64 {
 	var at *record.Error
 	if errors.As(e.Err, &at) {

@@ -32,7 +32,8 @@ type Merger struct {
 // chunk is the number of events in a block.
 const chunk = 1 << 12
 
-// Add adds one event. An event outside the window is counted and dropped.
+// Add adds one event and counts it. An event that the window does not want is
+// counted and dropped. Of two copies of a sign-in the fuller one is kept.
 func (m *Merger) Add(e signin.Event) {
 	c := &m.Coverage
 	c.Seen++
@@ -84,7 +85,8 @@ func (m *Merger) appendEvent(e signin.Event) {
 	m.count++
 }
 
-// findIndex gives the index of the sign-in with this id.
+// findIndex returns the index of the sign-in with this id. It follows sign-ins that
+// uniteEvents has moved. It reports false if the id is not known.
 func (m *Merger) findIndex(id string) (int32, bool) {
 	i, ok := m.indexByID[id]
 	for to, moved := m.movedTo[i]; ok && moved; to, moved = m.movedTo[i] {
@@ -93,7 +95,9 @@ func (m *Merger) findIndex(id string) (int32, bool) {
 	return i, ok
 }
 
-// uniteEvents makes one sign-in of two that turned out to be copies.
+// uniteEvents makes one sign-in of two that turned out to be copies. The fuller
+// copy is kept at index i, and j then stands for i. The second one is counted as a
+// duplicate.
 func (m *Merger) uniteEvents(i, j int32) {
 	if compareFullness(m.eventAt(j), m.eventAt(i)) > 0 {
 		*m.eventAt(i) = *m.eventAt(j)
@@ -159,7 +163,8 @@ func boolOrder(b bool) int {
 	return 0
 }
 
-// countFields counts the fields that a copy has.
+// countFields counts the fields that a copy has. A copy without malformed fields
+// counts one more.
 func countFields(e *signin.Event) int {
 	n := 0
 	for _, s := range textFields(e) {
@@ -201,14 +206,14 @@ func Merge(ctx context.Context, w Window, sources ...Source) (*Merger, error) {
 }
 
 // MergeStreams reads the streams one after the other and brings their sign-ins
-// together in order of time. The context must be that with which they were
-// opened.
+// together in order of time. The context must be that with which they were opened.
 //
 // The Merger is valid even with an error. If the context has ended, it has the
-// events up to then, and Coverage.Partial is set. If a stream has failed as a
-// whole, it has the events of the others. The failure is a skip of CauseSource,
-// and the first one is also the error. No event may be added to the Merger
-// afterwards: it has dropped the index by event id, which takes much memory.
+// events up to then, Coverage.Partial is set, and the error is the cause of the
+// context. If a stream has failed as a whole, it has the events of the others. The
+// failure is a skip of CauseSource, and the first one is also the error. No event
+// may be added to the Merger afterwards: it has dropped the index by event id,
+// which takes much memory.
 func MergeStreams(ctx context.Context, w Window, streams ...Stream) (*Merger, error) {
 	m := &Merger{Window: w}
 	defer func() { m.indexByID = nil }()
@@ -230,7 +235,8 @@ func MergeStreams(ctx context.Context, w Window, streams ...Stream) (*Merger, er
 	return m, failed
 }
 
-// addStream reads one stream to its end.
+// addStream reads one stream to its end. It adds its events and counts its skips.
+// It returns the error that ended the stream, if there was one.
 func (m *Merger) addStream(s Stream) error {
 	for e, err := range s.Events() {
 		var skip *SkipError

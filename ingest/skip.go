@@ -48,8 +48,9 @@ const (
 	CauseRecord Cause = "broken-record" // a record or line that cannot be read
 )
 
-// Skip turns an error of package record about an object into a skip. An error
-// of another package gives CauseTransport.
+// Skip turns an error of package record about an object into a skip. The skip has
+// Record set if the error is about one record or line only. An error of another
+// package, or of the reader, gives CauseTransport.
 func Skip(origin string, err error) *SkipError {
 	skip := &SkipError{Cause: CauseTransport, Origin: origin, Err: err}
 	var e *record.Error

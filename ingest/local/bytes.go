@@ -22,7 +22,8 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAll appends all of r to b, and uses the capacity that b has.
+// readAll appends all of r to b, and uses the capacity that b has. With an error,
+// the result has the bytes up to then.
 func readAll(b []byte, r io.Reader) ([]byte, error) {
 	for {
 		if len(b) == cap(b) {
@@ -55,7 +56,8 @@ type pumpedReader struct {
 	rest  chunk
 }
 
-// startPump starts to read r, into two buffers in turn.
+// startPump starts a goroutine that reads r, into two buffers in turn. It returns
+// the reader that gives these bytes.
 func startPump(ctx context.Context, r io.Reader) *pumpedReader {
 	in, free := make(chan chunk), make(chan []byte, 2)
 	free <- make([]byte, 1<<18)
@@ -82,7 +84,8 @@ func startPump(ctx context.Context, r io.Reader) *pumpedReader {
 	return &pumpedReader{ctx: ctx, in: in, spent: free}
 }
 
-// Read gives the bytes in order.
+// Read gives the bytes in order, then the error of the reader. If the context ends
+// while it waits, it returns the context's error.
 func (p *pumpedReader) Read(b []byte) (int, error) {
 	for len(p.rest.b) == 0 && p.rest.err == nil {
 		if p.buf != nil {

@@ -117,9 +117,9 @@ func (st *stream) Events() iter.Seq2[signin.Event, error] {
 	}
 }
 
-// yieldBatches yields the events and skips of the workers and counts them. It gives
-// the number of files that were read to their end or skipped, and whether the
-// caller left.
+// yieldBatches yields the events and skips of the workers and counts them. It
+// returns the number of files that were finished: read to their end, skipped or
+// excluded. It also reports whether the caller left.
 func (st *stream) yieldBatches(total int, out <-chan fileBatch, yield func(signin.Event, error) bool) (done int, left bool) {
 	c := &st.coverage
 	c.Listed = total
@@ -159,7 +159,8 @@ func (st *stream) yieldBatches(total int, out <-chan fileBatch, yield func(signi
 	return p.Done, false
 }
 
-// findFiles finds the files to read, in lexical order.
+// findFiles finds the files to read, in lexical order. A file or folder that cannot
+// be listed is a file with an error. A folder without any file is an error.
 func (s *Source) findFiles() ([]file, error) {
 	if s.Path == "-" {
 		return []file{{path: "-", named: true}}, nil
@@ -194,8 +195,9 @@ func (s *Source) findFiles() ([]file, error) {
 	return out, err
 }
 
-// startReaders starts workers that read the files. The channel is closed when all
-// have ended. A caller that leaves early must cancel the context and drain it.
+// startReaders starts workers that read the files and send what they find. The
+// channel is closed when all have ended. A caller that leaves early must cancel the
+// context and drain the channel.
 func (s *Source) startReaders(ctx context.Context, files []file) <-chan fileBatch {
 	workers := s.Workers
 	if workers <= 0 {
@@ -248,8 +250,9 @@ func exclusionReason(f file, info fs.FileInfo) string {
 	return ""
 }
 
-// openFile opens a file, or standard input. It gives no reader for a pipe or device
-// in a folder.
+// openFile opens a file, or standard input. Standard input has no FileInfo. A pipe
+// or device in a folder is not opened: the reader is nil, and the FileInfo shows
+// why.
 func (r *fileReader) openFile(f file) (io.ReadCloser, fs.FileInfo, error) {
 	if f.path == "-" {
 		if r.stdin == nil {
@@ -274,7 +277,8 @@ func (r *fileReader) openFile(f file) (io.ReadCloser, fs.FileInfo, error) {
 	return h, info, nil
 }
 
-// causeOf classifies an error of the file system.
+// causeOf returns the cause of a skip for an error of the file system. It is
+// CauseTransport for any other error.
 func causeOf(err error) ingest.Cause {
 	switch {
 	case errors.Is(err, fs.ErrPermission):

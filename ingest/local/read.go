@@ -33,7 +33,8 @@ type fileReader struct {
 	inflated []byte
 }
 
-// readFile reads one file and sends its content. Its error is the context's.
+// readFile reads one file and sends its sign-ins and skips to r.out, or says that
+// the file was left out. Its error is the context's.
 func (r *fileReader) readFile(f file) error {
 	if f.err != nil {
 		return r.sendSkip(&ingest.SkipError{Cause: ingest.CauseListing, Origin: f.originName(), Err: f.err})
@@ -54,7 +55,8 @@ func (r *fileReader) readFile(f file) error {
 	return r.scanFile(f, h, info)
 }
 
-// scanFile sends the sign-ins of an open file.
+// scanFile sends the sign-ins of an open file. A regular file of up to wholePacked
+// bytes is read whole. Any other file is streamed. info is nil for standard input.
 func (r *fileReader) scanFile(f file, h io.Reader, info fs.FileInfo) error {
 	in := &countingReader{r: h, ctx: r.ctx}
 	end := &fileEnd{}
@@ -64,8 +66,8 @@ func (r *fileReader) scanFile(f file, h io.Reader, info fs.FileInfo) error {
 	return r.scanStream(f, in, end, in)
 }
 
-// scanWhole reads a small file into memory. It streams the file if that is too large
-// when inflated.
+// scanWhole reads a small file into memory and sends its sign-ins. It streams the
+// file if that is too large when inflated. A read error is sent as a skip.
 func (r *fileReader) scanWhole(f file, in *countingReader, end *fileEnd) error {
 	var err error
 	if r.packed, err = readAll(r.packed[:0], in); err != nil {
@@ -86,15 +88,17 @@ func (r *fileReader) scanWhole(f file, in *countingReader, end *fileEnd) error {
 	return r.sendEvents(f, scanThenError(r.scanner.Scan(data, f.originName()), len(data) > 0, err), end, func() {})
 }
 
-// scanStream reads a file through a window of bounded size.
+// scanStream reads a file from the reader from, through a window of bounded size,
+// and sends its sign-ins. At the end it takes the number of packed bytes from in.
 func (r *fileReader) scanStream(f file, from io.Reader, end *fileEnd, in *countingReader) error {
 	return r.sendEvents(f, r.scanner.ScanReader(from, f.originName(), r.limit), end, func() {
 		end.packed, end.inflated = in.n, r.scanner.Scanned()
 	})
 }
 
-// scanThenError yields the scan of the sound part of a file, then the error of the
-// rest.
+// scanThenError yields the scan of the sound part of a file, and then err, the
+// error of the rest. With err, an error of the scan about the whole file is left
+// out, because err explains it. If some is false, there is no sound part.
 func scanThenError(scan iter.Seq2[signin.Event, error], some bool, err error) iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
 		if some || err == nil {
@@ -113,8 +117,9 @@ func scanThenError(scan iter.Seq2[signin.Event, error], some bool, err error) it
 	}
 }
 
-// sendEvents sends the events of a file in batches. The first error about the whole
-// file ends it. When the context ends, the events up to then are still sent,
+// sendEvents sends the events and skips of a file in batches. The last batch has
+// end, after a call of count, which completes it. The first error about the whole
+// file ends the file. When the context ends, the events up to then are still sent,
 // because the consumer reads until the workers have ended.
 func (r *fileReader) sendEvents(f file, events iter.Seq2[signin.Event, error], end *fileEnd, count func()) error {
 	var b fileBatch
@@ -152,8 +157,9 @@ func (r *fileReader) sendEvents(f file, events iter.Seq2[signin.Event, error], e
 	return r.sendBatch(b)
 }
 
-// isNamedAsLog reports whether the name of a file says that it is CloudTrail's. If
-// so, other content is reported as damage; otherwise the file is left out.
+// isNamedAsLog reports whether a file name ends as those of log files do: .gz,
+// .json, .jsonl or .ndjson. Other content in such a file is reported as damage. A
+// file with another name is then left out.
 func isNamedAsLog(path string) bool {
 	switch filepath.Ext(path) {
 	case ".gz", ".json", ".jsonl", ".ndjson":

@@ -32,7 +32,7 @@ type accountSession struct {
 	regions []string // sorted
 	chosen  string   // how the Regions were chosen, in words
 	remarks []string
-	skip    *ingest.SkipError // the account could not be opened; the other fields are empty then
+	skip    *ingest.SkipError // the account could not be opened; it then has no regions
 
 	mu         sync.Mutex
 	generation int // how often the credentials were refreshed
@@ -45,8 +45,9 @@ type credentialsCache interface {
 	Invalidate()
 }
 
-// openAccounts opens all accounts and finds out their Regions. The result is sorted by
-// account id.
+// openAccounts opens all accounts and finds out their Regions. The result is sorted
+// by account id. An account that cannot be opened has a skip. An account that is
+// named twice is an error, and so is the end of the context.
 func (s *Source) openAccounts(ctx context.Context) ([]*accountSession, error) {
 	out := make([]*accountSession, len(s.Accounts))
 	var group errgroup.Group
@@ -72,7 +73,9 @@ func (s *Source) openAccounts(ctx context.Context) ([]*accountSession, error) {
 	return out, nil
 }
 
-// openAccount opens one account. If that fails, the result has a skip.
+// openAccount opens one account: it gets the credentials, the id and the Regions.
+// Without credentials or access, the result has a skip. If AWS does not tell the
+// enabled Regions, it takes those of the built-in table and adds a remark.
 func (s *Source) openAccount(ctx context.Context, a Account) *accountSession {
 	e := &accountSession{config: a.Config.Copy()}
 	var ok bool
@@ -114,8 +117,10 @@ func (s *Source) openAccount(ctx context.Context, a Account) *accountSession {
 	return e
 }
 
-// identifyAccount checks that there are credentials. It finds out the id of the account
-// and returns its partition, which is empty if it is not known.
+// identifyAccount checks that there are credentials. It sets e.id and returns the
+// partition of the account. If AWS refuses the credentials, it returns an error. If
+// the id cannot be asked for another reason, the id and partition stay empty, and
+// it adds a remark.
 func (e *accountSession) identifyAccount(ctx context.Context, role string) (partition string, err error) {
 	if role != "" {
 		parts := strings.SplitN(role, ":", 6)
@@ -231,15 +236,17 @@ func (e *accountSession) displayName() string {
 	return "account " + e.id
 }
 
-// credentialGeneration returns the generation of the credentials in use.
+// credentialGeneration returns how often the credentials were refreshed, for
+// refreshCredentials.
 func (e *accountSession) credentialGeneration() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.generation
 }
 
-// refreshCredentials drops the credentials of a generation. If several Regions find
-// them expired, only the first call has an effect.
+// refreshCredentials drops the cached credentials, so that the next request gets
+// new ones. It does nothing if generation is not the present one: another Region
+// has then dropped them already.
 func (e *accountSession) refreshCredentials(generation int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

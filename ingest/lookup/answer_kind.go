@@ -27,8 +27,9 @@ const (
 	broken                      // ask again: a fault of the network or of the service
 )
 
-// classifyError classifies the answer to a LookupEvents request. Two codes are its
-// own (CloudTrail API Reference, "LookupEvents").
+// classifyError says what the error of a LookupEvents request means for the Region;
+// nil is answered. Two codes are the API's own (CloudTrail API Reference,
+// "LookupEvents").
 func classifyError(err error) answerKind {
 	if err == nil {
 		return answered
@@ -97,8 +98,9 @@ func describeError(o answerKind, err error) error {
 	return a
 }
 
-// innermostOperation returns the operation that failed. If an operation could not get its
-// credentials, that is the request for them. It is nil if no operation began.
+// innermostOperation returns the SDK operation in which err began. If an operation
+// could not get its credentials, that is the request for them. It is nil if no
+// operation began.
 func innermostOperation(err error) *smithy.OperationError {
 	var found *smithy.OperationError
 	for op := found; errors.As(err, &op); err = op.Err {
@@ -107,7 +109,8 @@ func innermostOperation(err error) *smithy.OperationError {
 	return found
 }
 
-// deniedAction returns the operation that failed, by the name that IAM uses.
+// deniedAction returns the operation that failed, by the name that IAM uses, such
+// as sts:AssumeRole. If err does not tell, it is cloudtrail:LookupEvents.
 func deniedAction(err error) string {
 	if op := innermostOperation(err); op != nil {
 		return strings.ToLower(op.ServiceID) + ":" + op.OperationName

@@ -23,8 +23,9 @@ func (s *Source) CheckpointName() (string, error) { return s.Name(), nil }
 // DeliveredAt is zero: the Event history has no objects with keys.
 func (s *Source) DeliveredAt(string) time.Time { return time.Time{} }
 
-// Resume makes a stream from the end of the last complete run, minus the look-back,
-// up to ResumePoint.Now; see ingest.Resumable.
+// Resume makes a stream that begins at the end of the last complete run, minus the
+// look-back, or at w.Since if that is later. It ends at ResumePoint.Now; w.Until is
+// ignored. See ingest.Resumable.
 func (s *Source) Resume(ctx context.Context, w ingest.Window, from ingest.ResumePoint) ingest.ResumedStream {
 	r := &resumedRun{from: from}
 	through, err := decodeCheckpoint(from.Checkpoint)
@@ -47,7 +48,9 @@ type resumedRun struct {
 	incomplete bool  // something was skipped or failed
 }
 
-// Events yields what is new; see ingest.Stream.
+// Events yields what is new; see ingest.Stream. It also notes whether anything was
+// skipped or failed. If the checkpoint could not be read, it yields only that
+// error.
 func (r *resumedRun) Events() iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
 		if r.err != nil {
@@ -63,8 +66,8 @@ func (r *resumedRun) Events() iter.Seq2[signin.Event, error] {
 	}
 }
 
-// Outcome moves the checkpoint to the end of the run if it was complete; see
-// ingest.ResumedStream.
+// Outcome returns a checkpoint at the end of the run if the run was complete, and
+// the old checkpoint otherwise; see ingest.ResumedStream.
 func (r *resumedRun) Outcome() ingest.Outcome {
 	if r.err != nil || r.incomplete || r.coverage.Partial {
 		return ingest.Outcome{Checkpoint: r.from.Checkpoint}
@@ -73,7 +76,8 @@ func (r *resumedRun) Outcome() ingest.Outcome {
 	return ingest.Outcome{Checkpoint: ingest.Checkpoint{checkpointKey: through}}
 }
 
-// decodeCheckpoint reads the entry of a state file. The time is zero without an entry.
+// decodeCheckpoint returns the time in a checkpoint: all sign-ins before it were
+// read. The time is zero without an entry. An entry that is not a time is an error.
 func decodeCheckpoint(entries ingest.Checkpoint) (time.Time, error) {
 	var through time.Time
 	entry, ok := entries[checkpointKey]

@@ -74,8 +74,10 @@ type regionRequest struct {
 // rateSpan is the time over which the rate is measured.
 const rateSpan = 10 * time.Second
 
-// streamEvents opens the accounts, yields what a resume file has, and then asks for the
-// rest and yields it.
+// streamEvents opens the accounts, yields what a resume file has, and then asks for
+// the rest and yields it. At the end it closes the resume file, completes the
+// coverage, and yields the error that ended the run. If all Regions and accounts
+// refused, that is a *RefusedError.
 func (r *lookupRun) streamEvents(ctx context.Context) {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -103,7 +105,9 @@ func (r *lookupRun) streamEvents(ctx context.Context) {
 	}
 }
 
-// openRegions opens the accounts and yields what the resume file has.
+// openRegions opens the accounts, makes a walk for each of their Regions, and opens
+// the resume file. It yields the skips of accounts that could not be opened, and
+// what the resume file has.
 func (r *lookupRun) openRegions(ctx context.Context) error {
 	var err error
 	if r.accounts, err = r.source.openAccounts(ctx); err != nil {
@@ -160,8 +164,8 @@ func (r *lookupRun) openRegions(ctx context.Context) error {
 	})
 }
 
-// accountIDs returns the ids of the accounts. A resume file is bound to them, so an
-// unknown id is an error.
+// accountIDs returns the ids of the accounts, for the resume file. A resume file is
+// bound to them, so an account whose id is not known is an error.
 func (r *lookupRun) accountIDs() ([]string, error) {
 	var out []string
 	for _, a := range r.accounts {
@@ -176,7 +180,9 @@ func (r *lookupRun) accountIDs() ([]string, error) {
 	return out, nil
 }
 
-// askRegions asks all Regions, several at once, and yields their pages as they come.
+// askRegions asks all Regions, several at once, and yields their pages as they
+// come. At the end it calls cancel and waits for the goroutines. The error is that
+// of a page that has to end the run.
 func (r *lookupRun) askRegions(ctx context.Context, cancel func()) error {
 	pages := make(chan regionPage)
 	send := func(p regionPage) bool {
@@ -223,7 +229,8 @@ func (r *lookupRun) askRegions(ctx context.Context, cancel func()) error {
 	return failed
 }
 
-// commitPage writes a page to the resume file before it is yielded.
+// commitPage writes a page to the resume file, before it is yielded. Without a
+// resume file it does nothing.
 func (r *lookupRun) commitPage(reg *regionWalk, events []lookupEvent) error {
 	if r.journal == nil {
 		return nil
@@ -231,8 +238,8 @@ func (r *lookupRun) commitPage(reg *regionWalk, events []lookupEvent) error {
 	return r.journal.appendPage(reg.stepFor(events))
 }
 
-// yieldPage counts a page and yields its content. It reports whether the caller wants
-// more.
+// yieldPage counts a page, yields its content and shows the progress. It returns
+// false if the caller wants no more.
 func (r *lookupRun) yieldPage(p regionPage) bool {
 	c := &r.coverage
 	r.events += len(p.events)
@@ -253,7 +260,8 @@ func (r *lookupRun) yieldPage(p regionPage) bool {
 	return true
 }
 
-// yieldSkip yields the skip of an account. It reports whether the caller wants more.
+// yieldSkip yields the skip of an account that could not be opened, and counts it.
+// It returns false if the caller wants no more.
 func (r *lookupRun) yieldSkip(s *ingest.SkipError) bool {
 	r.refused = append(r.refused, s)
 	r.left = !r.yield(signin.Event{}, s)
@@ -306,7 +314,7 @@ func (r *lookupRun) askedRemarks() []string {
 	return out
 }
 
-// countNoun writes a number with its noun.
+// countNoun writes a number with its noun, with an s unless the number is 1.
 func countNoun(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

@@ -29,7 +29,8 @@ func newRequestPacer(quota float64, now func() time.Time) *requestPacer {
 	return &requestPacer{limiter: rate.NewLimiter(full, burst), full: full, now: now}
 }
 
-// waitForToken returns once a request may be sent, or with the context's error.
+// waitForToken waits until a request may be sent, or returns the context's error.
+// It does not take the token: takeToken does, when the answer has arrived.
 func (p *requestPacer) waitForToken(ctx context.Context) error {
 	for {
 		missing := 1 - p.limiter.TokensAt(p.now())
@@ -45,8 +46,9 @@ func (p *requestPacer) waitForToken(ctx context.Context) error {
 // takeToken counts a request whose answer has arrived.
 func (p *requestPacer) takeToken() { p.limiter.ReserveN(p.now(), 1) }
 
-// slowDown lowers the pace, but not below half of the full pace. A refusal means that
-// another client uses the same quota, or that the quota is smaller than assumed. A
+// slowDown lowers the pace by a fifth, but not below half of the full pace. From
+// then on, it does not allow bursts. It is for a request that AWS refused as too
+// fast: another client uses the same quota, or the quota is smaller than assumed. A
 // refused request costs no token, and a client that asks less often than the others
 // would get nothing.
 func (p *requestPacer) slowDown() {
@@ -62,7 +64,8 @@ func (p *requestPacer) speedUp() {
 	}
 }
 
-// sleepContext waits until the time is over or the context ends.
+// sleepContext waits until the time is over or the context ends. It returns the
+// context's error, if it has one.
 func sleepContext(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

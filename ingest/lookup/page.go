@@ -46,7 +46,9 @@ type pageReading struct {
 	bytes  int64               // of the records
 }
 
-// readPage decodes the events of a page.
+// readPage decodes the events of a page, and returns the sign-ins in them. An event
+// that cannot be read becomes a skip in the result. The origin is stored in every
+// sign-in and skip. The error is that of writing an event as JSON.
 func readPage(s *record.Scanner, all []lookupEvent, origin string) (pageReading, error) {
 	var out pageReading
 	for _, it := range all {
@@ -86,7 +88,8 @@ type pageOverlap struct {
 	ids    map[string]time.Time
 }
 
-// addEvents remembers the events of a page.
+// addEvents remembers the events of a page, moves oldest back, and forgets the
+// events that are newer than overlapSpan after it.
 func (o *pageOverlap) addEvents(all []lookupEvent) {
 	if o.ids == nil {
 		o.ids = map[string]time.Time{}
@@ -104,8 +107,9 @@ func (o *pageOverlap) addEvents(all []lookupEvent) {
 	}
 }
 
-// hasNews reports whether one of the events is new. Events come newest first, so an event
-// that is newer than the remembered ones has been there, or should have been.
+// hasNews reports whether one of the events is new and not before start. Events
+// come newest first, so an event that is newer than the remembered ones counts as
+// known.
 func (o *pageOverlap) hasNews(all []lookupEvent, start time.Time) bool {
 	return slices.ContainsFunc(all, func(it lookupEvent) bool {
 		switch {
@@ -119,7 +123,8 @@ func (o *pageOverlap) hasNews(all []lookupEvent, start time.Time) bool {
 	})
 }
 
-// withoutOverlap removes the events that have been there. It changes the slice.
+// withoutOverlap returns the events that are not remembered. It changes the slice
+// all.
 func (o *pageOverlap) withoutOverlap(all []lookupEvent) []lookupEvent {
 	return slices.DeleteFunc(all, func(it lookupEvent) bool {
 		_, known := o.ids[it.EventID]

@@ -31,7 +31,8 @@ type seenAnswers struct {
 	pages map[uint64]bool
 }
 
-// addAnswer remembers a page. It reports whether the page was not known before.
+// addAnswer remembers a page, and reports whether it was not known before. When
+// maxRepeats pages are remembered, every page counts as known.
 func (r *seenAnswers) addAnswer(a pageAnswer) bool {
 	if r.pages == nil {
 		r.seed, r.pages = maphash.MakeSeed(), map[uint64]bool{}
@@ -51,10 +52,13 @@ func (r *seenAnswers) addAnswer(a pageAnswer) bool {
 	return true
 }
 
-// checkProgress returns nil if the page is new: it has a new event, or it is empty and has
-// a new token, or it is the last page. A page that has come before is errRepeat, and its
-// token is asked for next. A page with old events in a new order is accepted, but only
-// until the Region's timeout: some servers repeat events without end.
+// checkProgress returns nil if the page is new: it has a new event, or it is empty
+// and has a new token, or it is the last page. A new event, and an empty page, also
+// restart the Region's timeout. A page whose token is that of the request is
+// errStuck. A page that has come before is errRepeat, and r.token is set to its
+// token, so that the next page is asked for. A page with old events in a new order
+// is accepted, but only until the Region's timeout: some servers repeat events
+// without end.
 func (r *regionWalk) checkProgress(a pageAnswer) error {
 	switch {
 	case a.next == "":

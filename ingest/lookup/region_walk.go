@@ -75,9 +75,10 @@ func newRegionWalk(place int, a *accountSession, name string, p fixedWindow, s *
 	return r
 }
 
-// walkPages asks for page after page until the beginning of the window. It gives each page
-// to commit and then to send. It ends early if the context ends; the caller reports
-// that.
+// walkPages asks for page after page until the beginning of the window. It passes
+// the events of each page to commit, which writes them to the resume file, and then
+// the page to send. A Region that is given up is sent as a page with a skip. It
+// also ends if send returns false, or if the context ends; the caller reports that.
 func (r *regionWalk) walkPages(ctx context.Context, commit func(*regionWalk, []lookupEvent) error, send func(regionPage) bool) {
 	for !r.done {
 		p := regionPage{region: r.place}
@@ -115,8 +116,9 @@ func (r *regionWalk) walkPages(ctx context.Context, commit func(*regionWalk, []l
 	}
 }
 
-// askPage gets the next page. It repeats the request until a new page comes, or until the
-// Region's timeout is over.
+// askPage gets the next page, and counts its requests in p. It repeats the request,
+// at the Region's pace, until a new page comes. It returns an error if the Region
+// refuses, or if no page has come for the Region's timeout.
 func (r *regionWalk) askPage(ctx context.Context, p *regionPage) (pageAnswer, error) {
 	renewed := 0
 	for attempt := 0; ; attempt++ {
@@ -171,8 +173,9 @@ func (r *regionWalk) askPage(ctx context.Context, p *regionPage) (pageAnswer, er
 	}
 }
 
-// sendRequest sends one request. All pages of a window have the same parameters, because a
-// token is valid only with them.
+// sendRequest sends one request for the page at r.token. Its timeout is left, but
+// between leastTimeout and requestTimeout. All pages of a window have the same
+// parameters, because a token is valid only with them.
 func (r *regionWalk) sendRequest(ctx context.Context, left time.Duration) (pageAnswer, error) {
 	in := &cloudtrail.LookupEventsInput{
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: filterKey, AttributeValue: aws.String(filterValue)}},
@@ -197,8 +200,9 @@ func (r *regionWalk) sendRequest(ctx context.Context, left time.Duration) (pageA
 	return pageAnswer{events: lookupEvents(out.Events), next: aws.ToString(out.NextToken)}, nil
 }
 
-// restartPaging restarts at the oldest event, because the token is not valid any more.
-// Events come newest first, so no newer event is missing.
+// restartPaging drops the token, which is not valid any more, and ends the window
+// just after the oldest event that was read. So the paging restarts there. Events
+// come newest first, so no newer event is missing.
 func (r *regionWalk) restartPaging() {
 	r.token = ""
 	if r.seen.oldest.IsZero() {
@@ -210,9 +214,10 @@ func (r *regionWalk) restartPaging() {
 	}
 }
 
-// narrowWindow moves the beginning of the window to the present beginning of the Event
-// history. It reports false if the window does not begin before that: then AWS refused
-// it for another reason.
+// narrowWindow moves the beginning of the window to the present beginning of the
+// Event history, and restarts the paging. It returns false and changes nothing if
+// the window does not begin before that, because AWS then refused it for another
+// reason. It also does so if the whole window is older.
 func (r *regionWalk) narrowWindow() bool {
 	first := r.now().Add(-MaxAge + horizonMargin).Truncate(time.Second)
 	if !r.start.Before(first) || r.end.Before(first) {
@@ -223,14 +228,16 @@ func (r *regionWalk) narrowWindow() bool {
 	return true
 }
 
-// backOff returns the pause before the next attempt: twice as long each time, and shortened
-// at random so that several clients do not ask at the same moments.
+// backOff returns the pause before the next attempt: twice as long each time, up to
+// longest. It is shortened at random by up to half, so that several clients do not
+// ask at the same moments.
 func backOff(attempt int, longest time.Duration) time.Duration {
 	d := min(longest, firstPause<<min(attempt, 10))
 	return d/2 + time.Duration(rand.Int64N(int64(d/2)))
 }
 
-// replayStep reads a page of the resume file and moves the Region behind it.
+// replayStep takes a page of the resume file, sets the Region to the position after
+// it, and returns the page with its sign-ins.
 func (r *regionWalk) replayStep(step pageStep) (regionPage, error) {
 	r.start, r.end, r.token, r.again, r.done = time.Unix(step.Start, 0).UTC(), time.Unix(step.End, 0).UTC(), step.Next, step.Again, step.Done
 	r.seen.addEvents(step.Events)
@@ -242,12 +249,14 @@ func (r *regionWalk) replayStep(step pageStep) (regionPage, error) {
 	return p, err
 }
 
-// stepFor returns the position of the Region after a page, for the resume file.
+// stepFor returns a line for the resume file: these events of a page, and the
+// position of the Region after it.
 func (r *regionWalk) stepFor(events []lookupEvent) pageStep {
 	return pageStep{Account: r.account.id, Region: r.name, Start: r.start.Unix(), End: r.end.Unix(), Next: r.token, Again: r.again, Done: r.done, Events: events}
 }
 
-// yieldAll yields the events and the skips of a page.
+// yieldAll yields the events and the skips of a page. It returns false if the
+// caller wants no more.
 func (p *regionPage) yieldAll(yield func(signin.Event, error) bool) bool {
 	for _, e := range p.events {
 		if !yield(e, nil) {

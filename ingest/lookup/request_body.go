@@ -18,7 +18,9 @@ const longestAnswer = 16 << 20
 // the middle of the answer, and the request has been counted for nothing.
 type ownBody struct{ next cloudtrail.HTTPClient }
 
-// Do sends the request with a copy of its body, and limits the length of the answer.
+// Do sends the request with a copy of its body, and limits the answer to
+// longestAnswer bytes. A request without a body is sent as it is, and its answer is
+// not limited.
 func (c ownBody) Do(r *http.Request) (*http.Response, error) {
 	if r.Body == nil {
 		return c.next.Do(r)

@@ -46,7 +46,8 @@ type resumeHeader struct {
 	Cut      string    `json:"cut,omitempty"`
 }
 
-// fingerprint identifies the run to which pages belong.
+// fingerprint returns a short hash of the header. FILE.pages begins with it, which
+// shows to which FILE the pages belong.
 func (h resumeHeader) fingerprint() (string, error) {
 	b, err := json.Marshal(h)
 	if err != nil {
@@ -65,8 +66,9 @@ type ResumeError struct {
 // Error says what is different.
 func (e *ResumeError) Error() string { return fmt.Sprintf("resume file %q: %s", e.Path, e.Reason) }
 
-// checkMatches compares the question of a file with the one that is asked now. The
-// accounts are compared only if asked has them, because they are known late.
+// checkMatches returns an error if the question of a file differs from the one that
+// is asked now. The accounts are compared only if asked has them, because they are
+// known late.
 func (h *resumeHeader) checkMatches(asked resumeHeader) error {
 	differs := func(what string, was, is any) error {
 		return fmt.Errorf("it is for another question: %s %v, not %v", what, was, is)
@@ -105,7 +107,8 @@ func quoteWindow(asked string) string {
 	return from + " " + to
 }
 
-// readHeader reads FILE. The header is nil if the file does not exist.
+// readHeader reads FILE. The header is nil if the file does not exist. A file with
+// other content is a *ResumeError.
 func readHeader(path string) (*resumeHeader, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -146,7 +149,8 @@ type pageJournal struct {
 	mu   sync.Mutex
 }
 
-// openJournal opens the files at path. It creates them if they do not exist.
+// openJournal opens the two files at path for the question asked. It creates them
+// if they do not exist. Files that are for another question are a *ResumeError.
 func openJournal(path string, asked resumeHeader) (*pageJournal, error) {
 	h, err := readHeader(path)
 	if err != nil {
@@ -199,7 +203,8 @@ func openPages(path string, h *resumeHeader) (*os.File, error) {
 	return f, nil
 }
 
-// checkPages finds the errors of openPages before any request is sent.
+// checkPages returns the errors that openPages would return, before any request is
+// sent. It also refuses a path whose folder does not exist.
 func checkPages(path string, h *resumeHeader) error {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return &ResumeError{path, fmt.Sprintf("its folder: %v", err)}
@@ -263,9 +268,10 @@ func rewindFile(f *os.File) error {
 	return err
 }
 
-// replayPages calls take for each page, in the order in which they were written. It then
-// cuts off the rest of the file, which is damaged or incomplete. Call it once, before
-// appendPage. take reports whether it wants more pages.
+// replayPages calls take for each page, in the order in which they were written. It
+// then cuts off the rest of the file, which is damaged or incomplete. take reports
+// whether it wants more pages. If it does not, or fails, the file is not cut. Call
+// replayPages once, before appendPage.
 func (j *pageJournal) replayPages(take func(pageStep) (bool, error)) error {
 	if err := rewindFile(j.file); err != nil {
 		return fmt.Errorf("resume file: %w", err)
@@ -318,7 +324,8 @@ func (j *pageJournal) writeLine(v any) error {
 	return err
 }
 
-// parseLine is the inverse of writeLine.
+// parseLine is the inverse of writeLine: it checks the checksum of a line and
+// decodes the rest into v.
 func parseLine(line []byte, v any) error {
 	sum, b, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
 	if string(sum) != fmt.Sprintf("%08x", crc32.ChecksumIEEE(b)) {

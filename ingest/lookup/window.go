@@ -57,7 +57,9 @@ func (s *Source) Bound(w ingest.Window) (ingest.Window, error) {
 	return out, nil
 }
 
-// fixWindow fixes the ends of a window that is asked for at the time at.
+// fixWindow fixes the ends of a window that is asked for at the time at. If there
+// is a resume file, it checks that the file is for the same question, and returns
+// the window of the first run. Otherwise w.BoundAt replaces at, if it is set.
 func (s *Source) fixWindow(w ingest.Window, at time.Time) (fixedWindow, error) {
 	if s.ResumeFile != "" {
 		h, err := readHeader(s.ResumeFile)
@@ -88,7 +90,10 @@ func (s *Source) fixWindow(w ingest.Window, at time.Time) (fixedWindow, error) {
 	return p, err
 }
 
-// fixAt fixes the ends of a window. They must stay the same for all pages.
+// fixAt fixes the ends of a window as whole seconds. They must stay the same for
+// all pages. A missing beginning becomes MaxAge before now. An earlier beginning is
+// cut if clamp is set, and else is a *WindowError. So is a window without any
+// second that can be asked for.
 func fixAt(w ingest.Window, now time.Time, clamp bool) (fixedWindow, error) {
 	oldest := now.Add(-MaxAge)
 	fault := &WindowError{Since: w.Since, Until: w.Until, Oldest: oldest}

@@ -32,13 +32,16 @@ func containerOf(key []byte) arrayShape {
 	return top
 }
 
-// envelope has the fields of a carrier. They are used if the record inside does not
-// have them. Values are raw JSON.
+// envelope has the fields of a carrier, which is the document around a record. They
+// are used if the record inside does not have them. Values are raw JSON.
 type envelope struct {
 	id, time, name, source, user, account, region []byte
 }
 
-// emitCandidate decodes a value and yields it if it is a sign-in.
+// emitCandidate decodes a value that may be a sign-in, and yields it if it is one.
+// The parameter in says what the array around the value holds. A value that is too
+// large or cannot be read is reported as an error. It returns errStop if the
+// consumer wants no more.
 func (w *walk) emitCandidate(raw []byte, in arrayShape) error {
 	if most := w.s.maxRecord(); len(raw) > most {
 		return w.reportRecord(BadRecord, fmt.Errorf("a record of %d bytes, more than %d", len(raw), most))
@@ -54,8 +57,9 @@ func (w *walk) emitCandidate(raw []byte, in arrayShape) error {
 	return w.emitByKeys(raw)
 }
 
-// emitByKeys classifies a top-level object by its keys. An object with an eventName
-// is a record, whatever its other members are.
+// emitByKeys finds out from the keys of a top-level object what it is, and yields
+// the sign-in in it. An object with an eventName is a record, whatever its other
+// members are. An object without any known key is reported as BadLine.
 func (w *walk) emitByKeys(raw []byte) error {
 	var name, detail, lookup, message, dump []byte
 	err := eachField(raw, func(key string, value []byte) {
@@ -89,7 +93,9 @@ func (w *walk) emitByKeys(raw []byte) error {
 	return w.reportRecord(BadLine, errors.New("JSON with the text "+token+" that is neither a CloudTrail record nor a known carrier of one"))
 }
 
-// emitLookup reads an element of a LookupEvents page.
+// emitLookup reads an element of a LookupEvents page and yields the sign-in in its
+// CloudTrailEvent. The other fields fill what the record lacks. An element named
+// ConsoleLogin without a CloudTrailEvent is reported as BadRecord.
 func (w *walk) emitLookup(raw []byte) error {
 	var inner []byte
 	var o envelope
@@ -118,7 +124,8 @@ func (w *walk) emitLookup(raw []byte) error {
 	return w.emitNested(inner, signin.Lookup, o)
 }
 
-// emitEventBridge reads an EventBridge envelope.
+// emitEventBridge reads an EventBridge envelope and yields the sign-in in its
+// detail. The envelope's time, account and region fill what the record lacks.
 func (w *walk) emitEventBridge(raw []byte) error {
 	var inner []byte
 	var o envelope
@@ -140,7 +147,7 @@ func (w *walk) emitEventBridge(raw []byte) error {
 	return w.emitNested(inner, signin.EventBridge, o)
 }
 
-// emitLogEvent reads a CloudWatch Logs event.
+// emitLogEvent reads a CloudWatch Logs event and yields the sign-in in its message.
 func (w *walk) emitLogEvent(raw []byte) error {
 	var inner []byte
 	err := eachField(raw, func(key string, value []byte) {
@@ -154,8 +161,9 @@ func (w *walk) emitLogEvent(raw []byte) error {
 	return w.emitNested(inner, signin.CloudWatch, envelope{})
 }
 
-// emitDump reads the envelopes of log stores: Splunk's _raw, Elastic's
-// event.original.
+// emitDump reads the record in an envelope of a log store, and yields it if it is a
+// sign-in. The parameter inner is the value of Splunk's _raw or of Elastic's event,
+// whose member original has the record.
 func (w *walk) emitDump(inner []byte) error {
 	if inner[0] == '{' {
 		err := eachField(inner, func(key string, value []byte) {
@@ -170,7 +178,9 @@ func (w *walk) emitDump(inner []byte) error {
 	return w.emitNested(inner, signin.Record, envelope{})
 }
 
-// emitNested reads a record that an envelope holds as an object or as a string.
+// emitNested reads a record that an envelope holds as an object or as a string, and
+// yields it if it is a sign-in. The fields of o fill what the record lacks. Any
+// other value goes to reportLostRecord.
 func (w *walk) emitNested(inner []byte, carrier signin.Carrier, o envelope) error {
 	if len(inner) > 0 && inner[0] == '"' {
 		w.s.inner = unquote(w.s.inner[:0], inner)
@@ -182,15 +192,16 @@ func (w *walk) emitNested(inner []byte, carrier signin.Carrier, o envelope) erro
 	return w.emitRecord(inner, carrier, o)
 }
 
-// holdsObject reports whether a raw value is an object, or a string that holds one.
+// holdsObject reports whether a raw value is an object, or a string that begins
+// like one.
 func holdsObject(raw []byte) bool {
 	raw = bytes.TrimLeft(raw, `" `)
 	return len(raw) > 0 && raw[0] == '{'
 }
 
-// reportLostRecord handles a value that is not a record although one belongs there.
-// A text that only mentions sign-ins is ignored. A text with a record inside is a
-// sign-in that cannot be read.
+// reportLostRecord handles a value that is not a record although a record is
+// expected there. If the value contains both ConsoleLogin and eventName, it is
+// reported as BadRecord: a sign-in that cannot be read. Any other value is ignored.
 func (w *walk) reportLostRecord(b []byte) error {
 	if bytes.Contains(b, []byte(token)) && bytes.Contains(b, []byte("eventName")) {
 		return w.reportRecord(BadRecord, errors.New("a record in a place where it cannot be read"))
@@ -198,7 +209,8 @@ func (w *walk) reportLostRecord(b []byte) error {
 	return nil
 }
 
-// keyText is the text of a quoted key. It aliases the key if that has no escapes.
+// keyText returns the text of a quoted key. It aliases the key if that has no
+// escapes.
 func keyText(quoted []byte) []byte {
 	if bytes.IndexByte(quoted, '\\') >= 0 {
 		return unquote(nil, quoted)
@@ -207,7 +219,9 @@ func keyText(quoted []byte) []byte {
 }
 
 // eachField calls each for every member of a JSON object, in order. The key is
-// unquoted, and the value is raw JSON that aliases the object.
+// unquoted, and the value is raw JSON that aliases the object. A missing comma is
+// accepted. It returns errEnd or errSyntax if raw is not a whole object. The
+// members before the damage have then been passed on.
 func eachField(raw []byte, each func(key string, value []byte)) error {
 	w := walk{buf: raw}
 	if w.skipSpace() != '{' {

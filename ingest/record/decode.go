@@ -20,7 +20,11 @@ type rawFields struct {
 	identity, additional, response, tls, addendum      []byte
 }
 
-// emitRecord decodes a record and yields it if it is a sign-in.
+// emitRecord decodes a record and yields it if it is a sign-in. The carrier says
+// what kind of document is around the record. The fields of o fill what the record
+// lacks. A sign-in without an id or a time is yielded with an *Error of kind NoID
+// or NoTime. A record that cannot be read is reported as BadRecord. It returns
+// errStop if the consumer wants no more.
 func (w *walk) emitRecord(raw []byte, carrier signin.Carrier, o envelope) error {
 	if raw[0] == '"' { // a record written as a string
 		return w.emitNested(raw, carrier, o)
@@ -76,7 +80,9 @@ const (
 	yes
 )
 
-// matchText compares a raw value with the wanted text.
+// matchText compares a raw value with the wanted text. It returns yes for the same
+// text and no for any other string. A value that is absent, empty, null or not a
+// string is unreadable.
 func (s *Scanner) matchText(raw []byte, want string) textMatch {
 	switch {
 	case string(s.scalarText(raw)) == want:
@@ -126,7 +132,8 @@ func (f *rawFields) setField(key string, value []byte) {
 	}
 }
 
-// fillFrom takes fields from the envelope that the record does not have.
+// fillFrom takes from the envelope those fields that the record lacks. A field that
+// is null or empty is lacking too.
 func (f *rawFields) fillFrom(o envelope) {
 	for _, p := range [...]struct {
 		to   *[]byte
@@ -146,8 +153,8 @@ func isBlank(raw []byte) bool {
 	return len(raw) == 0 || string(raw) == "null" || string(raw) == `""`
 }
 
-// decoder reads the values of one record. It remembers whether a value had a type
-// that cannot be read.
+// decoder reads the values of one record. It sets malformed if a value has a JSON
+// type that its field cannot have.
 type decoder struct {
 	s         *Scanner
 	malformed bool
@@ -258,7 +265,8 @@ func (d *decoder) decodeIdentity(raw []byte) signin.Identity {
 }
 
 // eachMember calls each for the members of an object, which may also be written as
-// a string. Any other value but null is malformed.
+// a string. An absent value, null and an empty string have no members. Any other
+// value sets d.malformed.
 func (d *decoder) eachMember(raw []byte, each func(key string, value []byte)) {
 	if len(raw) > 1 && raw[0] == '"' {
 		raw = bytes.TrimSpace(unquote(nil, raw))
@@ -271,12 +279,14 @@ func (d *decoder) eachMember(raw []byte, each func(key string, value []byte)) {
 	}
 }
 
-// textOf is the text of a string, or a number or boolean as it is written. null is
-// absent. An object or array is malformed.
+// textOf is the text of a string, or a number or boolean as it is written. It is
+// empty for null and an absent value. For an object or array it is empty and sets
+// d.malformed.
 func (d *decoder) textOf(raw []byte) string { return d.s.internText(d.scalarOf(raw)) }
 
-// stringOf is the text of a string only. It is for values that are never numbers or
-// booleans, such as a host, a Region or an ARN.
+// stringOf is the text of a string only. A value of any other type but null is
+// empty and sets d.malformed. It is for values that are never numbers or booleans,
+// such as a host, a Region or an ARN.
 func (d *decoder) stringOf(raw []byte) string {
 	if len(raw) > 0 && raw[0] != '"' && string(raw) != "null" {
 		d.malformed = true
@@ -285,7 +295,8 @@ func (d *decoder) stringOf(raw []byte) string {
 	return d.textOf(raw)
 }
 
-// flagOf reads Yes or No, or the boolean that some tools make of it.
+// flagOf reads Yes or No, or the boolean that some tools make of it. Any other text
+// is Unset. A number, object or array also sets d.malformed.
 func (d *decoder) flagOf(raw []byte) signin.Flag {
 	if isBoolean(raw) {
 		return parseFlag(string(raw))
@@ -293,8 +304,9 @@ func (d *decoder) flagOf(raw []byte) signin.Flag {
 	return parseFlag(d.stringOf(raw))
 }
 
-// eventID reads an event id. It is not remembered, because it hardly ever comes
-// again. A boolean is refused: several records could have the same one.
+// eventID reads an event id, as a string or a number. It does not use internText,
+// because an id hardly ever comes again. A boolean gives an empty id and sets
+// d.malformed: several records could have the same one.
 func (d *decoder) eventID(raw []byte) string {
 	if isBoolean(raw) {
 		d.malformed = true
@@ -305,8 +317,9 @@ func (d *decoder) eventID(raw []byte) string {
 
 func isBoolean(raw []byte) bool { return string(raw) == "true" || string(raw) == "false" }
 
-// accountID reads an account id, which has 12 digits. One that was written as a
-// number gets back its leading zeros. Any other value must be a string.
+// accountID reads an account id, which has 12 digits. An id that was written as a
+// number gets back its leading zeros. Any other value must be a string; if not, it
+// is empty and sets d.malformed.
 func (d *decoder) accountID(raw []byte) string {
 	if len(raw) == 0 || strings.Trim(string(raw), "0123456789") != "" {
 		return d.stringOf(raw)
@@ -323,7 +336,9 @@ func (d *decoder) scalarOf(raw []byte) []byte {
 	return d.s.scalarText(raw)
 }
 
-// scalarText is the text of a scalar, valid until the next call.
+// scalarText is the text of a string, number or boolean. It is nil for an absent
+// value, null, an object or an array. The text of a string is valid until the next
+// call. Any other text aliases raw.
 func (s *Scanner) scalarText(raw []byte) []byte {
 	switch {
 	case len(raw) == 0 || raw[0] == '{' || raw[0] == '[' || string(raw) == "null":
@@ -338,12 +353,14 @@ func (s *Scanner) scalarText(raw []byte) []byte {
 // The bounds of the remembered strings. Without them, hostile records could make
 // the memory grow.
 const (
-	internLength = 512
-	internCount  = 1 << 15
+	internLength = 512     // bytes of the longest string that is remembered
+	internCount  = 1 << 15 // number of strings
 )
 
-// internText copies a text to a string, and gives the same string for the same text.
-// A year of sign-ins has few different browsers, users and hosts.
+// internText copies a text to a string. It remembers short strings, and gives the
+// same string for the same text, because a year of sign-ins has few different
+// browsers, users and hosts. When internCount strings are remembered, it forgets
+// them all.
 func (s *Scanner) internText(b []byte) string {
 	if len(b) == 0 {
 		return ""

@@ -21,9 +21,10 @@ type fastInflater struct {
 	d *C.struct_libdeflate_decompressor
 }
 
-// tryInflate appends all gzip members of packed to dst[:0], if they are sound and
-// fit into limit. Otherwise it reports false, and the other inflater finds the
-// error.
+// tryInflate appends all gzip members of packed to dst[:0]. It never grows dst. It
+// reports false if a member is damaged, or if the output does not fit into the
+// capacity of dst or into limit. The caller then uses the other inflater, which
+// finds the error.
 func (f *fastInflater) tryInflate(dst, packed []byte, limit int64) ([]byte, bool) {
 	if f.d == nil {
 		if f.d = C.libdeflate_alloc_decompressor(); f.d == nil {

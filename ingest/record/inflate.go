@@ -56,9 +56,11 @@ func (s *Scanner) Inflate(dst, packed []byte, limit int64) ([]byte, error) {
 	}
 }
 
-// sizeHint is the room to make for inflating. The last member's trailer gives the
-// size; a little more is added so that the end is met without growing. The trailer
-// may be forged, so the hint is capped by maxRatio.
+// sizeHint returns how many bytes of room to make for inflating. The trailer of the
+// last gzip member gives the size. The hint is 64 bytes more, so that the reader
+// comes to the end without growing the room. The trailer may be forged, so its size
+// is cut to limit and to what maxRatio allows. The hint is 0 if packed is too short
+// to be gzip.
 func sizeHint(packed []byte, limit int64) int {
 	if len(packed) < 18 {
 		return 0
@@ -120,8 +122,10 @@ func (m *gzipMembers) Read(p []byte) (int, error) {
 	}
 }
 
-// memberError classifies an error of the stream. After a whole member, anything
-// that is not another member is trailing garbage.
+// memberError turns an error of the gzip reader into an *Error. Its Kind is
+// Truncated, Corrupt or Trailing. It is BadReader for an error with a Timeout
+// method, as those of files and of the network have. After a whole member, anything
+// that is not another member is Trailing.
 func (m *gzipMembers) memberError(err error) error {
 	e := &Error{Kind: Corrupt, Offset: m.total, Err: err}
 	var corrupt interface{ Timeout() bool }

@@ -9,8 +9,9 @@ import (
 // from a document that is one value.
 const probedLines = 64
 
-// isLines reports whether each line of the document is JSON by itself, so that a
-// broken line costs only itself. One whole line among the first is enough. Two are
+// isLines reports whether each line of the document is JSON by itself. A broken
+// line then makes only itself unreadable. It looks at the first probedLines lines
+// for one that begins with { and is complete JSON. One such line is enough. Two are
 // needed if the first line may be the beginning of an indented document.
 func (w *walk) isLines() bool {
 	rest := w.buf[w.pos:]
@@ -37,7 +38,8 @@ func (w *walk) isLines() bool {
 // trimLine removes white space and byte order marks from both ends of a line.
 func trimLine(line []byte) []byte { return bytes.Trim(line, " \t\r"+byteOrderMark) }
 
-// isWholeJSON reports whether the line consists of complete JSON objects or arrays.
+// isWholeJSON reports whether the line is not empty and consists of complete JSON
+// objects or arrays.
 func isWholeJSON(line []byte) bool {
 	w := walk{buf: line}
 	for w.pos < len(line) {
@@ -48,7 +50,9 @@ func isWholeJSON(line []byte) bool {
 	return len(line) > 0
 }
 
-// eachLine walks a document made of lines.
+// eachLine walks a document made of lines, from pos to the end. A line that cannot
+// be read is reported, and the walk goes on. It returns errStop if the consumer
+// wants no more.
 func (w *walk) eachLine() error {
 	for done := false; !done; {
 		w.keep = w.pos
@@ -73,7 +77,8 @@ func (w *walk) eachLine() error {
 	return nil
 }
 
-// walkLine walks one line as a document of its own.
+// walkLine walks one line as a document of its own. A line that cannot be read is
+// reported as BadLine. It returns errStop if the consumer wants no more.
 func (w *walk) walkLine(line []byte) error {
 	if len(line) == 0 {
 		return nil

@@ -27,8 +27,8 @@ import (
 const DefaultLimit = 1 << 30
 
 // DefaultMaxRecord is the largest record that is decoded, in bytes: 8 MiB.
-// CloudTrail's own limit is 256 KB, and 1 MB for some events of CloudTrail Lake (CloudTrail
-// User Guide, "CloudTrail log file examples").
+// CloudTrail's own limit is 256 KB, and 1 MB for some events of CloudTrail Lake
+// (CloudTrail User Guide, "CloudTrail log file examples").
 const DefaultMaxRecord = 8 << 20
 
 // Kind classifies an Error.
@@ -65,13 +65,13 @@ func (e *Error) Error() string { return fmt.Sprintf("%v at byte %d", e.Err, e.Of
 // Unwrap gives the underlying error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Single reports whether the error is about one record or line. If so, the rest
-// of the document was read.
+// Single reports whether the error is about one record or line. If so, reading goes
+// on after it. A later error may still end the document.
 func (e *Error) Single() bool { return e.Kind <= BadLine }
 
 // Scanner finds sign-ins. The zero Scanner is ready. It is for one goroutine. It
-// keeps recurring strings and the state of the inflater, so reuse saves memory
-// and time.
+// remembers recurring strings, buffers and the state of the inflater, so reuse
+// saves memory and time.
 type Scanner struct {
 	Window    int // bytes that ScanReader holds at first; 0 means 1 MiB
 	MaxRecord int // bytes of JSON of one record; 0 means DefaultMaxRecord
@@ -103,9 +103,10 @@ func (s *Scanner) Scan(data []byte, origin string) iter.Seq2[signin.Event, error
 
 // ScanReader is Scan for a reader, gzip or plain. Its memory does not grow with
 // the length of the input: it holds a window of a few MiB, and more only while
-// a single value or line needs it. The window has at most limit bytes. A limit
-// of 0 or above 256 MiB means 256 MiB. Sign-ins before a damaged place are
-// yielded.
+// a single value or line needs it. The window does not grow any more once it has
+// limit bytes. A value that needs more ends the reading with an *Error of kind
+// TooLarge. A limit of 0 or above 256 MiB means 256 MiB, and a limit below twice
+// the Window means twice the Window. Sign-ins before a damaged place are yielded.
 func (s *Scanner) ScanReader(r io.Reader, origin string, limit int64) iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
 		if limit <= 0 || limit > maxWindow {
@@ -135,5 +136,6 @@ func (s *Scanner) maxRecord() int {
 	return DefaultMaxRecord
 }
 
-// Scanned is the number of inflated bytes that the last ScanReader has read.
+// Scanned is the number of inflated bytes that the last ScanReader has read. It is
+// set when the iteration of ScanReader ends.
 func (s *Scanner) Scanned() int64 { return s.scanned }

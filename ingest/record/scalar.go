@@ -8,7 +8,8 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// parseOutcome reads responseElements.ConsoleLogin.
+// parseOutcome reads the text of responseElements.ConsoleLogin: Success or Failure,
+// in upper or lower case. Any other text gives OutcomeUnknown.
 func parseOutcome(s string) signin.Outcome {
 	switch {
 	case strings.EqualFold(s, "Success"):
@@ -19,8 +20,8 @@ func parseOutcome(s string) signin.Outcome {
 	return signin.OutcomeUnknown
 }
 
-// parseFlag reads the Yes and No of additionalEventData, in any case, and the
-// booleans that some tools make of them.
+// parseFlag reads the Yes and No of additionalEventData, and the true and false
+// that some tools make of them, in upper or lower case. Any other text gives Unset.
 func parseFlag(s string) signin.Flag {
 	switch {
 	case strings.EqualFold(s, "Yes"), strings.EqualFold(s, "true"):
@@ -31,9 +32,11 @@ func parseFlag(s string) signin.Flag {
 	return signin.Unset
 }
 
-// parseTime reads a time. It accepts RFC 3339 as CloudTrail writes it, the form with
-// a space that databases use (taken as UTC), and seconds or milliseconds since 1970.
-// It gives the zero time for any other text, and for a year that boundYear refuses.
+// parseTime reads a time and returns it in UTC. It accepts RFC 3339 as CloudTrail
+// writes it, and the form with a space that databases use. A time without an offset
+// is taken as UTC. It also accepts a number: below 1e11 it is seconds since 1970,
+// from there on milliseconds. It returns the zero time for any other text, and for
+// a year that boundYear refuses.
 func parseTime(b []byte) time.Time {
 	s := strings.ToUpper(strings.TrimSpace(string(b)))
 	for _, layout := range [...]string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05",
@@ -52,8 +55,8 @@ func parseTime(b []byte) time.Time {
 	return boundYear(time.UnixMilli(int64(n + 0.5)).UTC())
 }
 
-// boundYear gives the zero time for years before 2000 and after 9999. CloudTrail has
-// no such events, and some encodings cannot hold such years.
+// boundYear returns t, or the zero time if the year is before 2000 or after 9999.
+// CloudTrail has no such events, and some encodings cannot hold such years.
 func boundYear(t time.Time) time.Time {
 	if y := t.Year(); y < 2000 || y > 9999 {
 		return time.Time{}

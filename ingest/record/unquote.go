@@ -6,10 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// unquote appends the text of a quoted JSON string to dst. It reads an unpaired
-// surrogate and a byte that is not UTF-8 as U+FFFD, as encoding/json does. It keeps
-// control characters and unknown escapes as they are, which encoding/json refuses:
-// one odd string must not cost the whole sign-in.
+// unquote appends the text of a quoted JSON string to dst. The parameter quoted has
+// both its quotes. It reads an unpaired surrogate and a byte that is not UTF-8 as
+// U+FFFD, as encoding/json does. It keeps control characters and unknown escapes as
+// they are. encoding/json refuses them, and one odd string would then make the
+// whole sign-in unreadable.
 func unquote(dst, quoted []byte) []byte {
 	b := quoted[1 : len(quoted)-1]
 	for i := 0; i < len(b); {
@@ -27,8 +28,10 @@ func unquote(dst, quoted []byte) []byte {
 	return dst
 }
 
-// readEscape reads the escape at the start of b. It gives the character and the
-// number of bytes of the escape.
+// readEscape reads the escape at the start of b, which has at least two bytes. It
+// returns the character and the number of bytes of the escape. Two \u escapes that
+// are a surrogate pair are one character. An unpaired surrogate is U+FFFD. For an
+// unknown escape it returns the backslash and 1.
 func readEscape(b []byte) (r rune, n int) {
 	switch b[1] {
 	case 'b':

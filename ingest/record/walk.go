@@ -68,8 +68,8 @@ func (w *walk) walkDocument() {
 	}
 }
 
-// fillWindow reads until the window is full or the stream has ended. A stream that
-// fits into the window is then a document in memory.
+// fillWindow reads until the window is full or the stream has ended. If the whole
+// stream fits into the window, it sets src to nil: the document is then in memory.
 func (w *walk) fillWindow() {
 	for more := true; more && len(w.buf) < w.size; {
 		more = w.readMore()
@@ -102,7 +102,8 @@ func (w *walk) nextStart() int {
 
 func (w *walk) offset() int64 { return w.base + int64(w.pos) }
 
-// reportRecord yields an error about one record or line.
+// reportRecord yields an error of this kind about one record or line, at the offset
+// of keep. It returns nil, or errStop if the consumer wants no more.
 func (w *walk) reportRecord(kind Kind, err error) error {
 	if !w.yield(signin.Event{}, &Error{Kind: kind, Offset: w.base + int64(w.keep), Err: err}) {
 		return errStop
@@ -110,7 +111,10 @@ func (w *walk) reportRecord(kind Kind, err error) error {
 	return nil
 }
 
-// eachValue walks a document that is a sequence of values.
+// eachValue walks a document that is a sequence of JSON values, and yields the
+// sign-ins in them. A whole log file in memory that cannot hold a sign-in is not
+// walked. It returns nil at the end, errStop, or an *Error for the place from which
+// on it cannot read.
 func (w *walk) eachValue() error {
 	if w.src == nil {
 		w.token, w.letter = -1, -1
@@ -139,9 +143,11 @@ func (w *walk) eachValue() error {
 	}
 }
 
-// isWholeLogFile reports whether a document in memory is a whole log file, by its
-// two ends. It begins as a log file does. Its last record is whole, and the end of
-// Records follows. Such a document need not be walked if it holds no sign-in.
+// isWholeLogFile reports whether a document in memory is a whole log file, from its
+// beginning and its end only. It begins with {"Records":[ without white space. Its
+// last record begins with eventVersion and is complete, and the end of Records
+// follows. An empty Records is whole too. The middle is not checked. Such a
+// document need not be walked if it does not hold a sign-in.
 func (w *walk) isWholeLogFile() bool {
 	if !bytes.HasPrefix(w.buf, []byte(`{"Records":[`)) {
 		return false
@@ -158,7 +164,8 @@ func (w *walk) isWholeLogFile() bool {
 	return last.skipValue() == nil && string(last.buf[last.pos:]) == "]}"
 }
 
-// withOffset gives a syntax error its place in the document.
+// withOffset turns a syntax error into an *Error of kind BadJSON with the current
+// offset. It returns errStop and any *Error as they are.
 func (w *walk) withOffset(err error) error {
 	var e *Error
 	if err == errStop || errors.As(err, &e) {
@@ -222,7 +229,8 @@ func (w *walk) walkObject() error {
 	}
 }
 
-// expectByte moves past the byte c.
+// expectByte skips white space and moves past the byte c. Another byte is
+// errSyntax, and the end is errEnd.
 func (w *walk) expectByte(c byte) error {
 	switch w.skipSpace() {
 	case int(c):
@@ -234,7 +242,8 @@ func (w *walk) expectByte(c byte) error {
 	return errSyntax
 }
 
-// walkArray walks an array and reads its elements one by one.
+// walkArray walks the array that begins at pos, and yields the sign-ins among its
+// elements. The parameter in says what the elements are.
 func (w *walk) walkArray(in arrayShape) error {
 	w.pos++
 	for {
@@ -259,8 +268,9 @@ func (w *walk) walkArray(in arrayShape) error {
 	}
 }
 
-// checkCandidate reads the value from keep to pos, if it may be a sign-in. In memory
-// it ends the walk when no other sign-in can follow.
+// checkCandidate takes the value from keep to pos, and yields the sign-in in it, if
+// it holds one. The parameter in says what the array around it holds. In memory it
+// returns errDone when no other sign-in can follow.
 func (w *walk) checkCandidate(in arrayShape) error {
 	raw := w.buf[w.keep:w.pos]
 	if w.src != nil {
@@ -281,7 +291,8 @@ func (w *walk) checkCandidate(in arrayShape) error {
 	return nil
 }
 
-// seekToken finds the next place from pos on that makes a value a candidate. It
+// seekToken returns the next place, from pos on, of the text ConsoleLogin or of an
+// escaped letter that may be part of it. It returns len(buf) if there is none. It
 // remembers both places, so that the document is searched only once.
 func (w *walk) seekToken() int {
 	if w.token < w.pos {
@@ -293,10 +304,11 @@ func (w *walk) seekToken() int {
 	return min(w.token, w.letter)
 }
 
-// mayHoldSignIn reports whether a value may be a sign-in or hold one.
+// mayHoldSignIn reports whether a value may be a sign-in or hold one: it has the
+// text ConsoleLogin, or an escaped letter with which the text could be spelt.
 func mayHoldSignIn(b []byte) bool { return tokenIn(b) < len(b) || letterIn(b) < len(b) }
 
-// tokenIn is the first place of the token, or len(b) without one.
+// tokenIn is the index of the first ConsoleLogin in b, or len(b) without one.
 func tokenIn(b []byte) int {
 	if at := bytes.Index(b, []byte(token)); at >= 0 {
 		return at
@@ -304,7 +316,8 @@ func tokenIn(b []byte) int {
 	return len(b)
 }
 
-// letterIn is the first place of an escaped letter, or len(b) without one.
+// letterIn is the index of the first escaped letter in b, from \u0040 to \u007f, or
+// len(b) without one.
 func letterIn(b []byte) int {
 	for from := 0; ; {
 		i := bytes.Index(b[from:], []byte(`\u00`))
@@ -318,8 +331,8 @@ func letterIn(b []byte) int {
 	}
 }
 
-// mentionsToken reports whether a text that is not JSON has the token, in UTF-8 or in
-// UTF-16, which some shells write.
+// mentionsToken reports whether a text that is not JSON has the text ConsoleLogin,
+// in UTF-8 or in UTF-16, which some shells write.
 func mentionsToken(b []byte) bool {
 	wide := make([]byte, 0, 2*len(token))
 	for _, c := range []byte(token) {

@@ -28,9 +28,10 @@ var (
 	errDone = errors.New("done")
 )
 
-// readMore reads on when the walk has come to the end of buf. It drops the bytes
-// before keep. It returns false if the stream has ended or the kept bytes have
-// reached the limit; w.err says which.
+// readMore reads more bytes of the stream into buf, when the walk has come to the
+// end of buf. It first drops the bytes before keep, and adjusts pos, keep and base.
+// It returns false if no more bytes came. Then the document is in memory, or w.err
+// says why: the stream has ended or failed, or the kept bytes have reached w.limit.
 func (w *walk) readMore() bool {
 	if w.src == nil || w.err != nil {
 		return false
@@ -65,7 +66,8 @@ func (w *walk) readMore() bool {
 	}
 }
 
-// endStream remembers why the reader has ended.
+// endStream sets w.err to the reason why the reader has ended: io.EOF, an *Error as
+// it is, or any other error as an *Error of kind BadReader.
 func (w *walk) endStream(err error) {
 	var e *Error
 	switch {
@@ -82,7 +84,8 @@ func (w *walk) endStream(err error) {
 // included.
 const atEnd = -1
 
-// skipSpace moves to the next byte that is not white space and returns it, or atEnd.
+// skipSpace moves to the next byte that is not white space. It returns this byte
+// without moving past it, or atEnd.
 func (w *walk) skipSpace() int {
 	for {
 		for w.pos < len(w.buf) {
@@ -99,8 +102,9 @@ func (w *walk) skipSpace() int {
 	}
 }
 
-// skipValue moves past the value that begins at pos. To find the end, it checks
-// strings, escapes and depth, and nothing else.
+// skipValue skips white space and moves past the next JSON value. To find the end,
+// it checks strings, escapes and depth, and nothing else. It returns errEnd if the
+// bytes end inside the value, and errSyntax if no value can begin there.
 func (w *walk) skipValue() error {
 	switch w.skipSpace() {
 	case atEnd:
@@ -116,7 +120,9 @@ func (w *walk) skipValue() error {
 	return w.skipScalar()
 }
 
-// skipScalar moves past a number, true, false or null.
+// skipScalar moves past a number, true, false or null. It does not check which: it
+// stops at the next comma, closing bracket or white space, or at the end. A quote,
+// opening bracket, colon or NUL inside is errSyntax.
 func (w *walk) skipScalar() error {
 	for {
 		for w.pos < len(w.buf) {
@@ -134,7 +140,8 @@ func (w *walk) skipScalar() error {
 	}
 }
 
-// skipString moves past the closing quote. It begins after the opening quote.
+// skipString moves past the closing quote of a string. pos is after the opening
+// quote. It returns errEnd if there is no closing quote.
 func (w *walk) skipString() error {
 	from := w.pos - w.keep // relative: more may move the buffer
 	for {
@@ -164,8 +171,10 @@ func endsEscaped(b []byte) bool {
 	return n%2 == 1
 }
 
-// skipNested moves past an object or array. Most of the time of a scan is spent in
-// this loop, so it works on local variables and leaves only at the end of buf.
+// skipNested moves past the object or array that begins at pos. It does not
+// distinguish the two kinds of brackets. It returns errEnd if the bytes end inside.
+// Most of the time of a scan is spent in this loop. So it works on local variables
+// and leaves only at the end of buf.
 func (w *walk) skipNested() error {
 	depth := 0
 	for {
@@ -204,9 +213,9 @@ func (w *walk) skipNested() error {
 	}
 }
 
-// closingQuote finds the place after the closing quote of the string that contains
-// index i. It looks at eight bytes at a time. It returns -1 if the quote is not in b
-// or is too near its end.
+// closingQuote returns the index after the closing quote of a JSON string. Index i
+// is inside this string, and not after a backslash. It looks at eight bytes at a
+// time. It returns -1 if the quote is not in b or is too near its end.
 func closingQuote(b []byte, i int) int {
 	const (
 		ones   = 0x0101010101010101

@@ -90,11 +90,11 @@ func (id Identity) IdentityCenterHome() string {
 	return region
 }
 
-// HomeRegion returns the home Region of an Identity Center role, or "" if the
-// record does not show it. The partition is that of the sign-in ("aws",
+// HomeRegion returns the home Region of a role for which IdentityCenter is true, or
+// "" if the record does not show it. The partition is that of the sign-in ("aws",
 // "aws-cn"). A path without a Region means us-east-1 (IAM Identity Center User
-// Guide, "Referencing permission sets in resource policies"). The guide says so
-// for the commercial partition only.
+// Guide, "Referencing permission sets in resource policies"). The guide says so for
+// the commercial partition only.
 func (id Identity) HomeRegion(partition string) string {
 	if home := id.IdentityCenterHome(); home != "" {
 		return home
@@ -105,11 +105,12 @@ func (id Identity) HomeRegion(partition string) string {
 	return "us-east-1"
 }
 
-// Federated tells whether the password was checked outside IAM. AWS cannot see
-// the second factor of such a person.
+// Federated tells whether the password was checked outside IAM: the type is neither
+// IAMUser nor Root. AWS cannot see the second factor of such a person.
 func (id Identity) Federated() bool { return id.Type != TypeIAMUser && id.Type != TypeRoot }
 
-// Partition returns the partition in the ARNs, or "".
+// Partition returns the partition in the ARNs, such as "aws", or "" if there is no
+// ARN.
 func (id Identity) Partition() string {
 	for _, arn := range [...]string{id.ARN, id.IssuerARN} {
 		if strings.HasPrefix(arn, "arn:") && strings.Count(arn, ":") > 1 {
@@ -119,7 +120,8 @@ func (id Identity) Partition() string {
 	return ""
 }
 
-// ownerAccount returns the account of the identity, or "".
+// ownerAccount returns the account of the identity. Without one it takes the
+// account in the ARNs. It is "" if there is none either.
 func (id Identity) ownerAccount() string {
 	if id.Account != "" {
 		return id.Account
@@ -127,7 +129,8 @@ func (id Identity) ownerAccount() string {
 	return cmp.Or(arnPart(id.ARN, 4), arnPart(id.IssuerARN, 4))
 }
 
-// assumedRole splits an assumed-role ARN. Session names have no slash.
+// assumedRole splits an assumed-role ARN into the role and the session, whose name
+// has no slash. It reports false if the ARN is not of this form.
 func (id Identity) assumedRole() (role, session string, ok bool) {
 	rest := arnResource(id.ARN, "assumed-role/")
 	role, session, ok = strings.Cut(rest, "/")
@@ -188,8 +191,9 @@ func (e Event) principalKey() (key string, named bool) {
 	return account + "/unknown", false
 }
 
-// federatedName returns the name of a federated user. It comes from the ARN, else
-// from the principal id. SAMLUser and WebIdentityUser have it in userName.
+// federatedName returns the name of a federated user, or "" for any other type. It
+// comes from the ARN, else from the principal id of a FederatedUser, else from
+// userName.
 func (id Identity) federatedName() string {
 	switch id.Type {
 	case TypeFederatedUser, "SAMLUser", "WebIdentityUser":

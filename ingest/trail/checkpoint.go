@@ -96,7 +96,8 @@ func (c FolderCheckpoint) MarshalJSON() ([]byte, error) {
 	return json.Marshal(form)
 }
 
-// UnmarshalJSON is ParseFolderCheckpoint, for encoding/json.
+// UnmarshalJSON is ParseFolderCheckpoint, for encoding/json. It refuses unknown
+// fields. With an error, c is not changed.
 func (c *FolderCheckpoint) UnmarshalJSON(data []byte) error {
 	var form checkpointJSON
 	in := json.NewDecoder(bytes.NewReader(data))
@@ -205,8 +206,10 @@ func (c FolderCheckpoint) checkConsistency() error {
 	return nil
 }
 
-// firstListedDay is the first day folder to list again. Days before From are
-// never listed again, even if the look-back has become longer since.
+// firstListedDay returns the first day folder to list again: the watermark's day
+// minus the look-back, but not before From. Days before From are never listed
+// again, even if the look-back has become longer since. It reports false if there
+// is no watermark: then all days are listed.
 func (c FolderCheckpoint) firstListedDay(lookBack time.Duration) (ingest.Day, bool) {
 	if c.Watermark.IsZero() {
 		return 0, false
@@ -218,7 +221,8 @@ func (c FolderCheckpoint) firstListedDay(lookBack time.Duration) (ingest.Day, bo
 	return max(c.From, first), true
 }
 
-// digestOfDay is the digest of a day. Its Count is zero for a day without one.
+// digestOfDay returns the digest of a day. Its Count is zero if the checkpoint has
+// none for this day.
 func (c FolderCheckpoint) digestOfDay(d ingest.Day) DayDigest {
 	if i, ok := slices.BinarySearchFunc(c.Days, d, func(s DayDigest, d ingest.Day) int { return int(s.Day) - int(d) }); ok {
 		return c.Days[i]

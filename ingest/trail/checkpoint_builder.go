@@ -21,7 +21,8 @@ const (
 	seenWithDay           // remembered with its day: it is known if the day as a whole has not changed
 )
 
-// dayFolder has the length of a day folder's path below its Region's folder.
+// dayFolder is a pattern that is as long as a day folder's path below its Region's
+// folder. Only its length is used.
 const dayFolder = "2006/01/02/"
 
 // checkpointBuilder compares a folder's listing with its old checkpoint and
@@ -36,7 +37,7 @@ type checkpointBuilder struct {
 	singleFile bool // the source is one object, not a folder
 	lookBack   time.Duration
 	now        time.Time
-	changed    bool // there is an object that the old checkpoint does not know, or lacks
+	changed    bool // the listed objects differ from those of the old checkpoint
 
 	watermark time.Time
 	days      map[ingest.Day]DayDigest // of the next checkpoint
@@ -69,8 +70,9 @@ func (s DayDigest) withObject(d keyHash) DayDigest {
 	return s
 }
 
-// newCheckpointBuilder reads the old checkpoint of a folder that is about to be
-// listed.
+// newCheckpointBuilder returns a builder for the next checkpoint of a folder that
+// is about to be listed. It starts from the old checkpoint and fixes the first day
+// to list. An old checkpoint that cannot be parsed is an error.
 func newCheckpointBuilder(l *lister, f folder) (*checkpointBuilder, error) {
 	b := &checkpointBuilder{base: f.base, lookBack: lookBackOrDefault(l.from.LookBack), now: l.from.Now, days: map[ingest.Day]DayDigest{}, listed: map[ingest.Day]DayDigest{}}
 	if b.singleFile = f.level == levelFile; b.singleFile {
@@ -93,7 +95,8 @@ func newCheckpointBuilder(l *lister, f folder) (*checkpointBuilder, error) {
 	return b, nil
 }
 
-// lookBackOrDefault is a look-back, with zero meaning the default.
+// lookBackOrDefault returns the given look-back. Zero means DefaultLookBack, and a
+// negative one means zero.
 func lookBackOrDefault(given time.Duration) time.Duration {
 	if given == 0 {
 		return DefaultLookBack
@@ -101,20 +104,23 @@ func lookBackOrDefault(given time.Duration) time.Duration {
 	return max(given, 0)
 }
 
-// hashKey is the hash of an object of the folder.
+// hashKey returns the keyHash of an object's key. Only the part after the prefix of
+// the Region's folder is hashed.
 func (b *checkpointBuilder) hashKey(key string) keyHash {
 	b.buf = append(b.buf[:0], key[len(b.base):]...)
 	sum := sha256.Sum256(b.buf)
 	return keyHash(sum[:16])
 }
 
-// inDayFolder reports whether an object lies in a day folder of this folder, not
-// in a folder further below.
+// inDayFolder reports whether an object is directly in a day folder of this folder,
+// not in a folder further below.
 func (b *checkpointBuilder) inDayFolder(key string, k Key) bool {
 	return len(key) == len(b.base)+len(dayFolder)+len(k.File)
 }
 
-// stateOf looks an object up in the old checkpoint.
+// stateOf looks an object up in the old checkpoint. The parameter d is the hash of
+// its key. The answer seenWithDay means only that its day has a digest. Whether the
+// object was seen is then decided by compareDay, for the whole day.
 func (b *checkpointBuilder) stateOf(key string, k Key, d keyHash) seenState {
 	if _, ok := slices.BinarySearch(b.old.Recent, d.firstBytes()); ok {
 		return seen
@@ -126,15 +132,17 @@ func (b *checkpointBuilder) stateOf(key string, k Key, d keyHash) seenState {
 	return seenWithDay
 }
 
-// countListed counts an object whose day the old checkpoint knows as a whole.
+// countListed adds an object to the digest of what was listed of its day. It is for
+// an object with the state seenWithDay. The parameter d is the hash of its key.
 func (b *checkpointBuilder) countListed(k Key, d keyHash) {
 	s := b.listed[k.Day]
 	s.Day = k.Day
 	b.listed[k.Day] = s.withObject(d)
 }
 
-// compareDay reports whether the listing of a day has the objects that the old
-// checkpoint says. If so, the day stays known as a whole.
+// compareDay reports whether the objects listed of a day are those of d, the digest
+// of the day in the old checkpoint. If so, it carries d over into the next
+// checkpoint. If not, it notes that the checkpoint has changed.
 func (b *checkpointBuilder) compareDay(d DayDigest) bool {
 	if b.listed[d.Day] != d {
 		b.changed = true
@@ -144,10 +152,13 @@ func (b *checkpointBuilder) compareDay(d DayDigest) bool {
 	return true
 }
 
-// carryOver takes a whole day over into the next checkpoint.
+// carryOver puts the old digest of a day into the next checkpoint.
 func (b *checkpointBuilder) carryOver(d DayDigest) { b.days[d.Day] = d }
 
-// addObject adds an object to the next checkpoint.
+// addObject adds an object to the next checkpoint, under d, the hash of its key. It
+// also moves the watermark if the object is directly in a day folder, newer, and
+// not in the future. When there are many recent objects, it also folds the older
+// ones into digests.
 func (b *checkpointBuilder) addObject(key string, k Key, d keyHash) {
 	direct := b.inDayFolder(key, k)
 	if direct {
@@ -164,9 +175,10 @@ func (b *checkpointBuilder) addObject(key string, k Key, d keyHash) {
 }
 
 // advanceWatermark moves the watermark to an object's delivery, if that is newer
-// and can be believed. A stamp of another day than the folder's proves delivery
-// on the folder's day only. A stamp in the future proves nothing. To believe
-// either would hide objects that are still to come.
+// and not in the future. An object without a stamp counts as delivered at the
+// beginning of its folder's day. So does one with a stamp of a later day. If a
+// wrong stamp were believed, later runs would not list objects that are still to
+// come.
 func (b *checkpointBuilder) advanceWatermark(k Key) {
 	at := k.Delivered
 	if begin := k.Day.Time(); at.IsZero() || ingest.DayOf(at) != k.Day && at.After(begin) {
@@ -177,8 +189,9 @@ func (b *checkpointBuilder) advanceWatermark(k Key) {
 	}
 }
 
-// foldRecent adds the objects that are no longer recent to the digests of their
-// days, and drops the days that will not be listed again.
+// foldRecent adds the objects that are older than recentSpan before the watermark
+// to the digests of their days. It also drops the days that will not be listed
+// again.
 func (b *checkpointBuilder) foldRecent() {
 	first, bounded := b.nextFirstDay()
 	limit := b.watermark.Add(-recentSpan).Unix()
@@ -199,8 +212,9 @@ func (b *checkpointBuilder) foldRecent() {
 	maps.DeleteFunc(b.days, func(d ingest.Day, _ DayDigest) bool { return bounded && d < first })
 }
 
-// nextFirstDay is the first day folder that the next run will list. It does not
-// move for a single object, which is always listed whole.
+// nextFirstDay returns the first day folder that the next run will list. It reports
+// false if there is no watermark: then the next run lists all days. The day does
+// not move for a single object, which is always listed whole.
 func (b *checkpointBuilder) nextFirstDay() (ingest.Day, bool) {
 	if b.singleFile {
 		return b.old.From, !b.watermark.IsZero()
@@ -216,7 +230,7 @@ func (b *checkpointBuilder) nextFirstDay() (ingest.Day, bool) {
 	return first, ok
 }
 
-// buildNext gives the next checkpoint, once the folder has been listed to its
+// buildNext returns the next checkpoint, once the folder has been listed to its
 // end. It reports whether that differs from the old one.
 func (b *checkpointBuilder) buildNext() (FolderCheckpoint, bool) {
 	b.foldRecent()

@@ -85,7 +85,7 @@ type Key struct {
 	Account   string     // 12 digits, the same in folder and file name
 	Region    string     // Region of the folder; the file name may have another one
 	Day       ingest.Day // day of the folder: the UTC day of delivery
-	Delivered time.Time  // stamp of the file name, in UTC: minutes for a LogFile, seconds for a Digest; zero without a stamp
+	Delivered time.Time  // stamp of the file name, in UTC: minutes for a LogFile, seconds for a Digest; zero without a valid stamp
 	File      string     // last part
 }
 
@@ -137,8 +137,9 @@ func (k Key) Join(kind Kind) string {
 	return k.Prefix + LogsFolder + "/" + org + k.Account + "/" + kind.folderName() + "/" + k.Region + "/" + dayPath(k.Day) + "/" + k.File
 }
 
-// parseFile checks a file name against the account of its folder and gives
-// its stamp.
+// parseFile checks a file name against the account and kind of its folder, and returns
+// its stamp. It reports false if the name is not of this account and kind. The stamp is
+// zero if it is not a time, or if a file of another kind than LogFile has none.
 func parseFile(file, account string, kind Kind) (time.Time, bool) {
 	rest, ok := strings.CutPrefix(file, account+"_"+kind.folderName()+"_")
 	if !ok {
@@ -169,7 +170,8 @@ func parseFile(file, account string, kind Kind) (time.Time, bool) {
 	return time.Time{}, true
 }
 
-// parseStamp reads YYYYMMDDTHHmmZ and YYYYMMDDTHHmmSSZ.
+// parseStamp reads YYYYMMDDTHHmmZ and YYYYMMDDTHHmmSSZ. It reports false for any other
+// text, and for a time that does not exist.
 func parseStamp(s string) (time.Time, bool) {
 	n := len(s)
 	if n != 14 && n != 16 || s[8] != 'T' || s[n-1] != 'Z' || !allDigits(s[:8]) || !allDigits(s[9:n-1]) {
@@ -224,8 +226,8 @@ func allDigits(s string) bool {
 
 func isAccount(s string) bool { return len(s) == 12 && allDigits(s) }
 
-// isOrg checks an organization id: o- and 10 to 32 lower-case letters or digits
-// (AWS Organizations API Reference, "Organization").
+// isOrg reports whether s is an organization id: o- and 10 to 32 lower-case letters
+// or digits (AWS Organizations API Reference, "Organization").
 func isOrg(s string) bool {
 	rest, ok := strings.CutPrefix(s, "o-")
 	if !ok || len(rest) < 10 || len(rest) > 32 {
@@ -239,8 +241,8 @@ func isOrg(s string) bool {
 	return true
 }
 
-// isRegion accepts every name that has the form of a Region. It has no list,
-// because new Regions appear and anonymised trails have invented ones.
+// isRegion reports whether a name has the form of a Region, such as eu-west-1. It has
+// no list, because new Regions appear and anonymised trails have invented ones.
 func isRegion(s string) bool {
 	if s == "" || s[0] < 'a' || s[0] > 'z' || !strings.Contains(s, "-") {
 		return false

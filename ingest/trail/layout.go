@@ -25,8 +25,8 @@ type folder struct {
 	base    string // from region level down: the prefix of the Region's folder
 }
 
-// childFolder classifies a folder within f by its name. If the reason is not
-// empty, the folder is not to be listed.
+// childFolder returns the folder of this name within f, with its level. If the
+// reason is not empty, the folder is not to be listed.
 func (f folder) childFolder(name string) (c folder, reason string) {
 	c = folder{prefix: f.prefix + name + "/", account: f.account}
 	switch f.level {
@@ -66,8 +66,10 @@ func (f folder) childFolder(name string) (c folder, reason string) {
 	return c, Other.String()
 }
 
-// folderOfPrefix classifies a prefix that a user gave. A single slash, which is
-// the rest of s3://BUCKET/, means the whole bucket.
+// folderOfPrefix returns the folder that a prefix from the user stands for, with
+// its level in CloudTrail's layout. A prefix that does not fit the layout has
+// levelAbove. A single slash, which is the rest of s3://BUCKET/, means the whole
+// bucket.
 func folderOfPrefix(prefix string) folder {
 	trimmed := strings.TrimSuffix(prefix, "/")
 	if trimmed == "" {
@@ -90,8 +92,8 @@ func folderOfPrefix(prefix string) folder {
 	return folder{prefix: trimmed + "/"}
 }
 
-// followPath follows a path down from f. It reports whether all of the path
-// belongs to the layout.
+// followPath follows a path of folder names down from f. It returns the folder at
+// the end, and reports whether all of the path belongs to the layout.
 func (f folder) followPath(path []string) (folder, bool) {
 	for i, name := range path {
 		if f.level == levelRegion {

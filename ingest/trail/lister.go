@@ -50,9 +50,10 @@ func newLister(ctx context.Context, store Store, w ingest.Window, parallel int, 
 	return l
 }
 
-// listTrail lists everything below a prefix. The error is about the whole
-// listing: no folder of CloudTrail's layout, a start that cannot be listed, or
-// the context's.
+// listTrail sends the backlog, which are objects that earlier runs could not read.
+// It then lists everything below a prefix and sends what may hold wanted sign-ins.
+// The error is about the whole listing: no folder of CloudTrail's layout, a start
+// that cannot be listed, or the context's.
 func (l *lister) listTrail(ctx context.Context, prefix string) error {
 	if l.from != nil && !l.sendBacklog(l.from.Backlog) {
 		return ctx.Err()
@@ -70,8 +71,9 @@ func (l *lister) listTrail(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// startFrom lists the start and adds the folders below it to the queue. An
-// error at the start ends the run, because there is nothing else to list.
+// startFrom lists the start and adds the folders below it to the queue. A start in
+// an account that is not wanted is counted as excluded. An error at the start ends
+// the run, because there is nothing else to list.
 func (l *lister) startFrom(ctx context.Context, start folder) error {
 	if start.account != "" && !l.wantsAccount(start) {
 		l.reportLayout()
@@ -100,8 +102,8 @@ func (l *lister) startFrom(ctx context.Context, start folder) error {
 	return l.recordFolder(ctx, start, got)
 }
 
-// checkStart reports whether a Region's folder or a file exists. Without this
-// check a mistyped prefix would look like a trail without files.
+// checkStart reports whether a Region's folder has an entry, or a file exists.
+// Without this check a mistyped prefix would look like a trail without files.
 func (l *lister) checkStart(ctx context.Context, start folder) (bool, error) {
 	for e, err := range l.store.List(ctx, ListRequest{Prefix: start.prefix, Delimited: true}) {
 		var skip *ingest.SkipError
@@ -118,7 +120,8 @@ func (l *lister) checkStart(ctx context.Context, start folder) (bool, error) {
 	return false, nil
 }
 
-// visitFolder lists one folder of the queue.
+// visitFolder lists one folder of the queue. It sends the log files of a Region's
+// folder, and adds the folders in any other folder to the queue.
 func (l *lister) visitFolder(ctx context.Context, f folder) error {
 	if f.level == levelRegion || f.level == levelFile {
 		l.reportLayout()
@@ -127,8 +130,8 @@ func (l *lister) visitFolder(ctx context.Context, f folder) error {
 	return l.recordFolder(ctx, f, l.listFolder(ctx, f, 0))
 }
 
-// recordFolder counts the entries of a folder and adds its folders to the
-// queue.
+// recordFolder counts the entries of a folder, sends its skips, and adds the
+// folders in it to the queue. A skip is an entry or folder that could not be read.
 func (l *lister) recordFolder(ctx context.Context, f folder, got folderEntries) error {
 	if got.err != nil {
 		return got.err
@@ -152,8 +155,9 @@ func (l *lister) recordFolder(ctx context.Context, f folder, got folderEntries) 
 	return nil
 }
 
-// sendBacklog sends the objects that are read in any case. It reports whether
-// the run goes on.
+// sendBacklog sends the objects of the backlog, each once. It does not send those
+// that were written off, which are counted as excluded. For a link that leads out
+// of the folder it sends a skip. It returns false if the run has to end.
 func (l *lister) sendBacklog(keys []string) bool {
 	l.backlog = make(map[string]bool, len(keys))
 	for _, key := range keys {
@@ -190,7 +194,8 @@ func (l *lister) oddSkip(e Entry) *ingest.SkipError {
 	return &ingest.SkipError{Cause: ingest.CauseListing, Origin: l.store.Origin(e.Key), Err: errors.New(e.Odd)}
 }
 
-// sendItem sends an item to the receiver, and reports whether the run goes on.
+// sendItem counts an item and sends it to the receiver. It returns false if nobody
+// receives any more.
 func (l *lister) sendItem(it listItem) bool {
 	l.listed.Add(1)
 	if it.skip == nil {
@@ -209,7 +214,8 @@ func (l *lister) sendSkip(s *ingest.SkipError) bool {
 	return l.sendItem(listItem{skip: s})
 }
 
-// reportLayout notes that a folder of CloudTrail's layout was met.
+// reportLayout notes that a folder of CloudTrail's layout was met, and calls
+// onLayout if that is set.
 func (l *lister) reportLayout() {
 	l.markLayout()
 	if l.onLayout != nil {

@@ -96,7 +96,9 @@ type listerRun struct {
 	err    error // of the run; valid once items is closed
 }
 
-// startLister starts a lister. onLayout may be nil.
+// startLister starts a lister in a goroutine of its own. The caller receives its
+// items, and must call stopListing at the end. onLayout is called for each folder
+// of CloudTrail's layout that is met; it may be nil.
 func (s *Source) startLister(ctx context.Context, w ingest.Window, from *ingest.ResumePoint, onLayout func()) *listerRun {
 	inner, cancel := context.WithCancel(ctx)
 	run := &listerRun{source: s, items: make(chan listItem, 1024), cancel: cancel}
@@ -114,7 +116,8 @@ func (s *Source) startLister(ctx context.Context, w ingest.Window, from *ingest.
 	return run
 }
 
-// stopListing ends the listing, waits for it, and gives its error.
+// stopListing ends the listing, drops the items that nobody received, waits for the
+// lister, and returns its error.
 func (r *listerRun) stopListing() error {
 	r.cancel()
 	for range r.items {
@@ -129,8 +132,8 @@ func (r *listerRun) listedCoverage() ingest.Coverage {
 	return c
 }
 
-// parseEntry reads the entry of a folder in a checkpoint. Without an entry,
-// nothing is known of the folder.
+// parseEntry reads the entry of a folder in a checkpoint. Without an entry it
+// returns the zero FolderCheckpoint, which knows no object.
 func parseEntry(entry json.RawMessage) (FolderCheckpoint, error) {
 	if entry == nil {
 		return FolderCheckpoint{}, nil

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// folderQueue has folders listed by several goroutines at once. The folder that
-// was added last is listed first, which keeps the queue short.
+// folderQueue lists folders with several goroutines at once. The folder that was
+// added last is listed first, which keeps the queue short.
 type folderQueue struct {
 	parallel int                                       // goroutines at most
 	visit    func(ctx context.Context, f folder) error // lists one folder; it may add more
@@ -29,7 +29,8 @@ func (q *folderQueue) addFolders(ctx context.Context, more ...folder) {
 	}
 }
 
-// visitAll visits folders until none is left.
+// visitAll visits folders until none is left, a visit has failed, or the context
+// has ended.
 func (q *folderQueue) visitAll(ctx context.Context) {
 	for {
 		q.mu.Lock()
@@ -50,8 +51,8 @@ func (q *folderQueue) visitAll(ctx context.Context) {
 	}
 }
 
-// waitAll waits until all folders have been visited, and gives the error of a
-// visit.
+// waitAll waits until all goroutines have ended, and returns the error of a visit.
+// After an error, or if the context has ended, some folders have not been visited.
 func (q *folderQueue) waitAll() error {
 	q.group.Wait()
 	return q.err

@@ -58,7 +58,10 @@ func (s *Source) Read(ctx context.Context, o Object) (Reading, error) {
 	return r, err
 }
 
-// fetchObject gets the bytes of an object, in buf if that is large enough.
+// fetchObject reads the bytes of an object, in buf if that is large enough. It
+// returns a Reading without events, and the bytes or the buffer. An object that is
+// too large, empty or cannot be read sets Reading.Skip. The error is the context's
+// only.
 func (s *Source) fetchObject(ctx context.Context, o Object, buf []byte) (Reading, []byte, error) {
 	r := Reading{Object: o}
 	if limit := s.maxInflated(); o.Size > limit {
@@ -84,7 +87,8 @@ func (s *Source) fetchObject(ctx context.Context, o Object, buf []byte) (Reading
 	return r, packed, nil
 }
 
-// scanObject inflates and scans the bytes that fetchObject got.
+// scanObject inflates and scans the bytes that fetchObject returned. It puts the
+// sign-ins and the errors into r.
 func (s *Source) scanObject(r *Reading, packed []byte, sc *scanBuffers) {
 	data, err := sc.scanner.Inflate(sc.inflated, packed, s.maxInflated())
 	r.Inflated = int64(len(data))
@@ -108,8 +112,9 @@ func (s *Source) scanObject(r *Reading, packed []byte, sc *scanBuffers) {
 	}
 }
 
-// addError adds an error of package record. Of several errors about the whole
-// object the first counts, because the others follow from it.
+// addError adds an error of package record to the Reading, as a skip. An error
+// about one record goes to Records. Of several errors about the whole object only
+// the first is kept, because the others follow from it.
 func (r *Reading) addError(origin string, err error) {
 	switch skip := ingest.Skip(origin, err); {
 	case skip.Record:
@@ -123,8 +128,8 @@ func (s *Source) skipObject(o Object, cause ingest.Cause, err error) *ingest.Ski
 	return &ingest.SkipError{Cause: cause, Origin: s.Store.Origin(o.Key), Err: err}
 }
 
-// reuseUpTo gives a buffer for the next object. It drops a buffer that is
-// larger than most.
+// reuseUpTo returns buf, emptied, as the buffer for the next object. It returns nil
+// if buf has room for more than most bytes.
 func reuseUpTo(buf []byte, most int) []byte {
 	if cap(buf) > most {
 		return nil

@@ -25,7 +25,9 @@ type regionListing struct {
 	oddNames      []string           // JSON files whose names are not those of log files
 }
 
-// listRegion lists the log files of one account and Region.
+// listRegion lists the log files of one account and Region and sends those that are
+// new. It adds the counts to the tally. If the run keeps a checkpoint, it also
+// makes the folder's entry for the next run.
 func (l *lister) listRegion(ctx context.Context, f folder) error {
 	r := &regionListing{lister: l, folder: f, complete: true, backlogOfDay: map[ingest.Day]int{},
 		shard: ingest.Shard{Account: f.account, Region: f.region}}
@@ -42,8 +44,9 @@ func (l *lister) listRegion(ctx context.Context, f folder) error {
 	return r.finishCheckpoint(ctx)
 }
 
-// listRequest lists the folder from the first wanted day on, or from the first
-// day that the checkpoint has not closed.
+// listRequest returns the request that lists the folder. The listing begins with
+// the first wanted day, or with the first day that the checkpoint says to list
+// again, if that is later.
 func (r *regionListing) listRequest() ListRequest {
 	first := r.bounds.firstDay
 	if r.builder != nil && r.builder.bounded {
@@ -79,14 +82,15 @@ func (r *regionListing) listObjects(ctx context.Context) error {
 	return nil
 }
 
-// isPastWindow reports whether a key lies after the last wanted day.
+// isPastWindow reports whether a key sorts after all keys of the last wanted day.
 func (r *regionListing) isPastWindow(key string) bool {
 	end := r.bounds.endDay
 	return end != "" && r.folder.base != "" && key >= r.folder.base+end
 }
 
-// handleEntry counts one object, and sends it if it is new. It reports whether
-// the run goes on.
+// handleEntry counts one object, and sends it if it is a log file that is new and
+// wanted. It also notes the object for the next checkpoint. It returns false if the
+// run has to end.
 func (r *regionListing) handleEntry(e Entry) bool {
 	name, kind := ParseKey(e.Key)
 	if kind != LogFile {
@@ -119,10 +123,12 @@ func (r *regionListing) handleEntry(e Entry) bool {
 	return r.sendIfWanted(e, name, hash)
 }
 
-// sendIfWanted sends an object that the checkpoint does not know, if it may
-// hold wanted sign-ins. An object that was delivered too early for the window
-// is thereby dealt with. One that was delivered too late is not: a later run
-// may want it.
+// sendIfWanted sends an object that the checkpoint does not know, if it may hold
+// wanted sign-ins. It also adds the object to the next checkpoint. So an object
+// that was delivered too early for the window never comes again. One that was
+// delivered too late is not added, because a later run may want it. An object of
+// the backlog, which was sent before the listing, and one that was written off are
+// added and not sent. It returns false if the run has to end.
 func (r *regionListing) sendIfWanted(e Entry, name Key, hash keyHash) bool {
 	inBacklog, early := r.backlog[e.Key], r.bounds.isTooEarly(name)
 	if !inBacklog && (early || r.bounds.isTooLate(name)) {
@@ -146,7 +152,8 @@ func (r *regionListing) sendIfWanted(e Entry, name Key, hash keyHash) bool {
 	return r.sendItem(listItem{object: Object{Key: e.Key, Name: name, Size: e.Size, ETag: e.ETag, Modified: e.Modified}})
 }
 
-// recordNew adds an object to the next checkpoint that is not in the old one.
+// recordNew adds an object that is not in the old checkpoint to the next one. It
+// does nothing if the run keeps no checkpoint.
 func (r *regionListing) recordNew(key string, name Key, hash keyHash) {
 	if r.builder != nil {
 		r.builder.changed = true
@@ -154,7 +161,9 @@ func (r *regionListing) recordNew(key string, name Key, hash keyHash) {
 	}
 }
 
-// countPresent adds an object to the shard, if its delivery lies in the window.
+// countPresent counts an object and its day in the shard, which is the account and
+// Region in the coverage. It ignores an object that was delivered outside the
+// window.
 func (r *regionListing) countPresent(name Key) {
 	if r.bounds.isTooEarly(name) || r.bounds.isTooLate(name) {
 		return
@@ -165,11 +174,11 @@ func (r *regionListing) countPresent(name Key) {
 	}
 }
 
-// finishCheckpoint compares each day that the checkpoint knows as a whole with
-// the listing, and makes the entry for the next run. The entry stays as it was
-// after a listing with gaps, because such a listing proves nothing. It also
-// stays if the listing ended before the watermark: the new entry would lack
-// the objects after the end.
+// finishCheckpoint compares each day that has a digest in the checkpoint with the
+// listing, and lists and sends the days that differ again. It then makes the entry
+// for the next run. The entry stays as it was after a listing with gaps, because
+// such a listing proves nothing. It also stays if the listing ended before the
+// watermark: the new entry would lack the objects after the end.
 func (r *regionListing) finishCheckpoint(ctx context.Context) error {
 	for _, d := range r.builder.old.Days {
 		switch {
@@ -200,9 +209,10 @@ func (r *regionListing) finishCheckpoint(ctx context.Context) error {
 	return nil
 }
 
-// relistDay sends all objects of a day that the checkpoint knew as a whole,
-// because the day has changed since. The day is listed a second time: to keep
-// its objects from the first time would take memory for every day.
+// relistDay lists a day again, because its digest in the checkpoint does not match
+// any more. It sends the objects for which the digest stands, and adds a remark
+// with their number. To keep the objects from the first listing would take memory
+// for every day.
 func (r *regionListing) relistDay(ctx context.Context, day ingest.Day) error {
 	r.relisting = true
 	before, n := r.outside, 0
@@ -238,7 +248,8 @@ func (r *regionListing) relistDay(ctx context.Context, day ingest.Day) error {
 	return nil
 }
 
-// addCounts adds the counts of the Region to those of the run.
+// addCounts adds the counts of the Region to those of the run. It also adds a
+// remark if there were JSON files whose names are not those of log files.
 func (r *regionListing) addCounts() {
 	part := ingest.Coverage{Shards: []ingest.Shard{r.shard}}
 	for kind, n := range r.excludedKinds {

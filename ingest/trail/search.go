@@ -42,7 +42,8 @@ func (e *NoTrailError) Error() string {
 // maxFound is how many names a NoTrailError gives.
 const maxFound = 5
 
-// folderEntries are the entries of one folder, one level deep.
+// folderEntries are the entries of one folder, one level deep, as listFolder found
+// them.
 type folderEntries struct {
 	folders []folder
 	names   []string // of the first entries, for a NoTrailError
@@ -54,7 +55,8 @@ type folderEntries struct {
 	err     error // ends the run
 }
 
-// listFolder lists one level of a folder, up to a number of entries; zero: all.
+// listFolder lists one level of a folder, up to limit entries; a limit of zero
+// means all. Folders that are to be left out are counted as excluded.
 func (l *lister) listFolder(ctx context.Context, f folder, limit int) folderEntries {
 	var out folderEntries
 	n := 0
@@ -92,7 +94,9 @@ func (l *lister) listFolder(ctx context.Context, f folder, limit int) folderEntr
 	return out
 }
 
-// addFolder adds a folder, unless it is to be left out.
+// addFolder adds a folder within f, by its name. A folder that is to be left out is
+// counted as excluded instead: one that cannot hold log files, or an account that
+// is not wanted.
 func (out *folderEntries) addFolder(l *lister, f folder, name string) {
 	c, reason := f.childFolder(name)
 	if reason == "" && c.level == levelAccount && !l.wantsAccount(c) {
@@ -106,8 +110,9 @@ func (out *folderEntries) addFolder(l *lister, f folder, name string) {
 	out.folders = append(out.folders, c)
 }
 
-// searchAccounts finds the accounts and organizations below a start that is
-// above them. It searches breadth first, so that its result does not depend on
+// searchAccounts finds the folders of accounts and organizations below a start that
+// is above them. It counts what it passes, and sends a skip for what it could not
+// list or search. It searches breadth first, so that its result does not depend on
 // the order in which answers come.
 func (l *lister) searchAccounts(ctx context.Context, start folder) ([]folder, error) {
 	var found []folder
@@ -135,8 +140,10 @@ func (l *lister) searchAccounts(ctx context.Context, start folder) ([]folder, er
 	return found, nil
 }
 
-// boundSearch cuts a level to the folders that the search may still list, and
-// gives the remaining budget. Folders named AWSLogs are always listed.
+// boundSearch sorts the folders of a level and returns those that the search may
+// still list, with the remaining budget. Folders named AWSLogs come first and are
+// always listed. The others are counted as not searched, and the skip that it
+// returns says so.
 func (l *lister) boundSearch(level []folder, depth, budget int) ([]folder, int, *ingest.SkipError) {
 	slices.SortStableFunc(level, func(a, b folder) int {
 		return cmp.Or(cmp.Compare(b.level, a.level), cmp.Compare(a.prefix, b.prefix))
@@ -159,8 +166,8 @@ func (l *lister) boundSearch(level []folder, depth, budget int) ([]folder, int, 
 	return level, budget, nil
 }
 
-// listFolders lists folders in parallel. The answers are in the order of the
-// folders.
+// listFolders lists folders in parallel, each up to searchEntries entries. The
+// answers are in the order of the folders.
 func (l *lister) listFolders(ctx context.Context, level []folder) []folderEntries {
 	out := make([]folderEntries, len(level))
 	var wg sync.WaitGroup
@@ -176,8 +183,9 @@ func (l *lister) listFolders(ctx context.Context, level []folder) []folderEntrie
 	return out
 }
 
-// recordSearched counts the entries of one folder of the search. An error at
-// the start ends the run, because there is nothing else to list.
+// recordSearched counts the entries of one folder of the search, and sends its
+// skips. An error at the start ends the run, because there is nothing else to list.
+// It returns context.Canceled if nobody receives the skips any more.
 func (l *lister) recordSearched(got folderEntries, start bool, f folder) error {
 	if got.err != nil {
 		return got.err
@@ -204,7 +212,8 @@ func (l *lister) recordSearched(got folderEntries, start bool, f folder) error {
 	return nil
 }
 
-// startError turns a skip at the start into the error of the run.
+// startError turns a skip at the start into the error that ends the run. It wraps
+// the reason of the skip.
 func startError(skip *ingest.SkipError) error {
 	return fmt.Errorf("list %q: %w", skip.Origin, skip.Err)
 }

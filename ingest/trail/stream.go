@@ -61,7 +61,7 @@ func (st *stream) Coverage() ingest.Coverage { return st.coverage }
 func (st *stream) Outcome() ingest.Outcome { return st.outcome }
 
 // yieldEvents yields the skip of the object, then its events, then the skips of
-// single records. It reports whether to go on.
+// single records. It returns false if the consumer wants no more.
 func (r *Reading) yieldEvents(yield func(signin.Event, error) bool) bool {
 	if r.Skip != nil && !yield(signin.Event{}, r.Skip) {
 		return false
@@ -124,7 +124,8 @@ func (st *stream) readAll(yield func(Reading, error) bool) {
 	}
 }
 
-// startWorkers starts the lister and the workers.
+// startWorkers starts the lister and the workers, which send to st.results. It also
+// fills st.backlog.
 func (st *stream) startWorkers(ctx context.Context) {
 	if st.from != nil {
 		st.backlog = make(map[string]bool, len(st.from.Backlog))
@@ -149,7 +150,8 @@ func (st *stream) startWorkers(ctx context.Context) {
 	}()
 }
 
-// readObjects reads objects until the lister has ended.
+// readObjects receives items from the lister and sends a Reading for each. It ends
+// when the lister has ended, or with the context.
 func (st *stream) readObjects(ctx context.Context) {
 	var packed []byte
 	for {
@@ -181,7 +183,8 @@ func (st *stream) readObjects(ctx context.Context) {
 	}
 }
 
-// scanInTurn waits for free buffers and scans with them.
+// scanInTurn waits for free buffers and scans with them. It returns false if the
+// context ended first.
 func (st *stream) scanInTurn(ctx context.Context, r *Reading, packed []byte) bool {
 	select {
 	case sc := <-st.buffers:
@@ -193,7 +196,8 @@ func (st *stream) scanInTurn(ctx context.Context, r *Reading, packed []byte) boo
 	}
 }
 
-// countReading counts one reading and shows the progress.
+// countReading counts one reading, adds it to the outcome if the run keeps a
+// checkpoint, and shows the progress.
 func (st *stream) countReading(r *Reading) {
 	if r.Skip != nil {
 		st.skipped++
@@ -212,7 +216,8 @@ func (st *stream) countReading(r *Reading) {
 	st.showProgress()
 }
 
-// noteOutcome adds a reading to the outcome.
+// noteOutcome adds a reading to the outcome: the newest delivery, an object that
+// failed, or one of the backlog that could now be read.
 func (st *stream) noteOutcome(r *Reading) {
 	out, key := &st.outcome, r.Object.Key
 	if at := r.Object.Name.Delivered; at.After(out.Newest) {

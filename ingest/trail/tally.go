@@ -20,7 +20,7 @@ type listTally struct {
 	coverage  ingest.Coverage   // Excluded, Folders, Shards and Remarks only
 	entries   ingest.Checkpoint // new entries, for folders that were listed to their end
 	layoutMet bool              // a folder of CloudTrail's layout was met
-	skipped   bool              // a folder could not be listed
+	skipped   bool              // a skip was sent: a folder could not be listed, or an entry was odd
 }
 
 func (t *listTally) excludeObjects(reason string, n int) {
@@ -80,8 +80,8 @@ func (t *listTally) hasLayout() bool {
 	return t.layoutMet
 }
 
-// isTrail reports whether the place holds a trail, or may hold one in a folder
-// that could not be listed.
+// isTrail reports whether a folder of CloudTrail's layout was met. It is also true if
+// something was skipped, because the trail may be in there.
 func (t *listTally) isTrail() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

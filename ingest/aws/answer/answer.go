@@ -61,8 +61,9 @@ func (e *Error) Error() string {
 // Unwrap returns the whole error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Parse describes an error. If the error already contains an *Error, it returns
-// that one. The argument must not be nil.
+// Parse describes an error of an AWS call as an *Error, which wraps it. If the
+// error already contains an *Error, it returns that one. The argument must not be
+// nil.
 func Parse(err error) *Error {
 	var known *Error
 	if errors.As(err, &known) {
@@ -84,7 +85,7 @@ func Parse(err error) *Error {
 	return a
 }
 
-// KindOf is the Kind of Parse. Of nil it is Transport.
+// KindOf returns the Kind that Parse finds. For nil it is Transport.
 func KindOf(err error) Kind {
 	if err == nil {
 		return Transport

@@ -18,9 +18,10 @@ func (e *CredentialsError) Error() string { return e.Err.Error() }
 // Unwrap returns the error of the provider.
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
-// MarkCredentials returns credentials whose errors are *CredentialsError. The
-// result forgets its credentials with Invalidate, as a *aws.CredentialsCache does.
-// Other providers, such as that of anonymous requests, are returned unchanged.
+// MarkCredentials returns credentials whose errors are *CredentialsError, if
+// provider is an *aws.CredentialsCache. The result forgets its credentials with
+// Invalidate, as the cache does. Any other provider, such as that of anonymous
+// requests, is returned unchanged.
 func MarkCredentials(provider aws.CredentialsProvider) aws.CredentialsProvider {
 	if cache, ok := provider.(*aws.CredentialsCache); ok {
 		return &markedCache{cache}

@@ -29,8 +29,8 @@ const DefaultAttempts = 4
 // long.
 const firstPause = 200 * time.Millisecond
 
-// Client is the part of the S3 API that reads. *s3.Client is one. It repeats
-// requests by its own rules.
+// Client is the part of the S3 API that reads. *s3.Client is one. A Client may
+// repeat requests by its own rules.
 type Client interface {
 	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
@@ -44,8 +44,9 @@ type Retry struct {
 }
 
 // Do calls send until it succeeds, until another attempt cannot help, or until the
-// attempts are used up. It returns the last error. If the context ends during a
-// pause, it returns the error of the context.
+// attempts are used up. It pauses between attempts. It returns the last error of
+// send. If a pause ends early, it returns the error of the pause, which is that of
+// the context.
 func (r Retry) Do(ctx context.Context, send func() error) error {
 	attempts := r.Attempts
 	if attempts <= 0 {
@@ -62,13 +63,16 @@ func (r Retry) Do(ctx context.Context, send func() error) error {
 	}
 }
 
-// Pause waits after the attempt with this number. The first attempt is number 1.
+// Pause waits after the attempt with this number, and returns the error of the
+// context if that ends first. The first attempt is number 1. Each pause is twice as
+// long as the one before.
 func (r Retry) Pause(ctx context.Context, attempt int) error {
 	return Sleep(ctx, firstPause<<min(attempt-1, 6), r.Wait)
 }
 
-// Sleep calls wait. If wait is nil, it waits by a timer, until the time is over or
-// the context ends.
+// Sleep calls wait and returns its error. If wait is nil, it waits by a timer,
+// until the time is over or the context ends. Then it returns the error of the
+// context.
 func Sleep(ctx context.Context, d time.Duration, wait func(context.Context, time.Duration) error) error {
 	if wait != nil {
 		return wait(ctx, d)
@@ -146,7 +150,8 @@ func (r *Reader) Get(ctx context.Context, key string, buf []byte, limit int64) (
 	return buf, tag, err
 }
 
-// getOnce sends one request and reads its body to the end.
+// getOnce sends one request and reads its body to the end, into buf. It returns the
+// data and the ETag. An object of more than limit bytes is a *SizeError.
 func (r *Reader) getOnce(ctx context.Context, key string, buf []byte, limit int64) ([]byte, string, error) {
 	out, err := r.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(r.Name), Key: aws.String(key)})
 	if err != nil {
@@ -173,7 +178,8 @@ func (r *Reader) getOnce(ctx context.Context, key string, buf []byte, limit int6
 // length may be wrong.
 const maxGrowth = 1 << 30
 
-// readSized reads a body of an announced length.
+// readSized reads a body of an announced length into buf. A shorter or longer body
+// is a *CutError.
 func readSized(body io.Reader, buf []byte, size int64) ([]byte, error) {
 	buf = slices.Grow(buf, int(size)+1)[:size]
 	if n, err := io.ReadFull(body, buf); err != nil && size > 0 {
@@ -191,8 +197,9 @@ func readSized(body io.Reader, buf []byte, size int64) ([]byte, error) {
 	return buf, nil
 }
 
-// readUnsized reads a body as it comes. want is its announced length; -1: there is
-// none.
+// readUnsized appends a body to buf as it comes. want is its announced length; -1:
+// there is none. A body that has another length or breaks off is a *CutError, and
+// one of more than limit bytes a *SizeError.
 func readUnsized(body io.Reader, buf []byte, want, limit int64) ([]byte, error) {
 	for {
 		buf = slices.Grow(buf, 32<<10)

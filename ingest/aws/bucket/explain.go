@@ -28,8 +28,9 @@ func Explain(err error, action string) error {
 	return answer.Explain(a)
 }
 
-// isDenied reports whether an answer says that the caller may not do this. An answer
-// with the status 403 means it whatever its code is.
+// isDenied reports whether an answer says that the caller may not do this. An
+// answer with the status 403 always does, whatever its code is. So does every error
+// of the Key Management Service.
 func isDenied(a *answer.Error) bool {
 	return a.Status == http.StatusForbidden || a.Code == "AccessDenied" || a.Code == "AllAccessDisabled" ||
 		strings.HasPrefix(a.Code, kmsPrefix) || strings.Contains(a.Message, "kms:Decrypt")

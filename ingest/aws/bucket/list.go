@@ -75,7 +75,7 @@ func (r *Reader) List(ctx context.Context, q Request) iter.Seq2[Entry, error] {
 }
 
 // listPage gets one page. It asks again for an answer that cannot be read to its
-// end.
+// end, or after an error of the clock.
 func (r *Reader) listPage(ctx context.Context, in *s3.ListObjectsV2Input) (page *s3.ListObjectsV2Output, err error) {
 	err = r.Retry.Do(ctx, func() error {
 		page, err = r.Client.ListObjectsV2(ctx, in)
@@ -84,8 +84,8 @@ func (r *Reader) listPage(ctx context.Context, in *s3.ListObjectsV2Input) (page 
 	return page, err
 }
 
-// yieldPage yields the objects and the folders of a page. It reports whether the
-// caller wants more.
+// yieldPage yields the objects and then the folders of a page. A key outside the
+// prefix is yielded as a *KeyError. It returns false if the caller wants no more.
 func yieldPage(page *s3.ListObjectsV2Output, prefix string, yield func(Entry, error) bool) bool {
 	encoded := page.EncodingType == types.EncodingTypeUrl
 	for i := range page.Contents {
@@ -114,8 +114,9 @@ func yieldPage(page *s3.ListObjectsV2Output, prefix string, yield func(Entry, er
 	return true
 }
 
-// decodeKey undoes the URL encoding of a key. Some servers say that they encoded
-// and did not. They are recognised because every key has the prefix.
+// decodeKey undoes the URL encoding of a key, if encoded is set. Some servers say
+// that they encoded and did not. They are recognised because every key has the
+// prefix. A key without the prefix is a *KeyError.
 func decodeKey(key, prefix string, encoded bool) (string, error) {
 	if encoded {
 		if plain, err := url.QueryUnescape(key); err == nil && strings.HasPrefix(plain, prefix) {

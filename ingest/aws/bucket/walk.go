@@ -25,7 +25,8 @@ type Walk struct {
 }
 
 // Folder walks through one folder and those below it. Its name is as Read takes it.
-// It reports whether every Yield wanted more.
+// It returns false as soon as a Yield wants no more. An error of Read goes to
+// Yield.
 func (w *Walk) Folder(name string) bool {
 	entries, err := w.Read(name)
 	if err != nil {
@@ -40,7 +41,8 @@ func (w *Walk) Folder(name string) bool {
 	return true
 }
 
-// walkEntry yields or enters one entry if its key is asked for.
+// walkEntry yields a file, or enters a folder, if its key is asked for. With Flat
+// it yields a folder instead. It returns false if a Yield wants no more.
 func (w *Walk) walkEntry(key string, e fs.DirEntry) bool {
 	if !e.IsDir() {
 		if key <= w.After || !strings.HasPrefix(key, w.Prefix) {

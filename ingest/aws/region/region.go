@@ -130,7 +130,9 @@ func ParseTable(data []byte) (Table, error) {
 	return t, nil
 }
 
-// addRegion adds the Region of one line.
+// addRegion adds the Region of one line, which is given as its words. A Region that
+// is known with the same partition is not added again. A line that is not of the
+// form, or contradicts the table, is an error.
 func (t *Table) addRegion(fields []string) error {
 	name := fields[len(fields)-1]
 	r := Region{Name: name}
@@ -174,8 +176,9 @@ func (t Table) Region(name string) (Region, bool) {
 	return Region{}, false
 }
 
-// findIndex is slices.BinarySearchFunc without its calls of a function. With
-// them, half of the time of a verdict is spent here.
+// findIndex returns the index of the first Region in the list whose name is not
+// before name. The list is sorted. It is slices.BinarySearchFunc without its calls
+// of a function. With them, half of the time of a verdict is spent here.
 func findIndex(list []Region, name string) int {
 	low, high := 0, len(list)
 	for low < high {
@@ -259,9 +262,9 @@ func HasShape(s string) bool {
 	return true
 }
 
-// guessPartition returns the partition of a Region by the prefix of its name. It
-// is empty for an iso Region of an unknown partition, because such a Region is
-// never commercial.
+// guessPartition returns the partition of a Region by the prefix of its name, or
+// the commercial one if no prefix fits. It is empty for an iso Region of an unknown
+// partition, because such a Region is never commercial.
 func guessPartition(region string) string {
 	for i := range partitions {
 		if p := &partitions[i]; p.prefix != "" && strings.HasPrefix(region, p.prefix) {
@@ -274,7 +277,7 @@ func guessPartition(region string) string {
 	return AWS
 }
 
-// findPartition returns nil for an unknown partition.
+// findPartition returns the partition of this name, or nil for an unknown one.
 func findPartition(name string) *partition {
 	for i := range partitions {
 		if partitions[i].name == name {
@@ -284,8 +287,9 @@ func findPartition(name string) *partition {
 	return nil
 }
 
-// ToLower changes ASCII letters only, so that no other character can become one of
-// a Region's name. It does not allocate if there is nothing to change.
+// ToLower returns s in small letters. It changes ASCII letters only, so that no
+// other character can become one of a Region's name. It does not allocate if there
+// is nothing to change.
 func ToLower(s string) string {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; 'A' <= c && c <= 'Z' {

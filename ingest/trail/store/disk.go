@@ -53,8 +53,9 @@ func (d Disk) rootFolder() string {
 	return d.Root
 }
 
-// List walks the folder. A folder that cannot be read is a *ingest.SkipError. Sizes
-// are not known, because to ask for them costs as much as to open the files.
+// List walks the folder; see trail.Store. A folder that cannot be read is yielded
+// as a *ingest.SkipError, and the walk goes on. Sizes are not known, because to ask
+// for them costs as much as to open the files.
 func (d Disk) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.Entry, error] {
 	return func(yield func(trail.Entry, error) bool) {
 		w := bucket.Walk{Prefix: r.Prefix, After: r.StartAfter, Flat: r.Delimited}
@@ -84,8 +85,8 @@ func (d Disk) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.Ent
 	}
 }
 
-// oddReason says why an entry cannot be read. It is empty if it can. The entry is not
-// a folder.
+// oddReason says why an entry cannot be read, such as a link out of Root. It is
+// empty if the entry can be read. The entry is not a folder.
 func (d Disk) oddReason(key string, mode fs.FileMode) string {
 	switch {
 	case mode.IsRegular():
@@ -124,7 +125,7 @@ func (d Disk) StrayReason(key string) string {
 	return ""
 }
 
-// isWithin reports whether target is below root. Neither path has links.
+// isWithin reports whether target is root or below it. Neither path has links.
 func isWithin(root, target string) bool {
 	a, errA := filepath.Abs(root)
 	b, errB := filepath.Abs(target)

@@ -14,7 +14,9 @@ import (
 	"trailgate/ingest/aws/bucket"
 )
 
-// Read reads a whole file that List yielded.
+// Read reads a whole file that List yielded, in buf if that is large enough; see
+// trail.Store. It does not check links: a key that List did not yield needs
+// StrayReason first. The error is the context's, or a *ingest.SkipError.
 func (d Disk) Read(ctx context.Context, key string, buf []byte, limit int64) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return buf, err
@@ -65,7 +67,7 @@ func (d Disk) readFile(key string, buf []byte, limit int64) ([]byte, error) {
 }
 
 // withoutPath removes the path from an error, because the origin of the skip names
-// it.
+// it. An error about permissions then begins with "access denied".
 func withoutPath(err error) error {
 	var path *fs.PathError
 	cause := err

@@ -39,8 +39,9 @@ func (b *S3) bucketReader() *bucket.Reader {
 	return &bucket.Reader{Client: b.Client, Name: b.Bucket, Retry: bucket.Retry{Attempts: b.Attempts, Wait: b.Wait}}
 }
 
-// List lists page by page. A page that cannot be read is a *ingest.SkipError for the
-// prefix and ends the listing.
+// List lists page by page; see trail.Store. A page that cannot be read is yielded
+// as a *ingest.SkipError for the prefix and ends the listing. The context's error
+// ends it too.
 func (b *S3) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.Entry, error] {
 	return func(yield func(trail.Entry, error) bool) {
 		for e, err := range b.bucketReader().List(ctx, bucket.Request{Prefix: r.Prefix, StartAfter: r.StartAfter, Delimited: r.Delimited}) {
@@ -54,8 +55,9 @@ func (b *S3) List(ctx context.Context, r trail.ListRequest) iter.Seq2[trail.Entr
 	}
 }
 
-// Read reads a whole object. A body that ends before its Content-Length is requested
-// again from its start.
+// Read reads a whole object, in buf if that is large enough; see trail.Store. A
+// body that ends before its Content-Length is requested again from its start. The
+// error is the context's, or a *ingest.SkipError.
 func (b *S3) Read(ctx context.Context, key string, buf []byte, limit int64) ([]byte, error) {
 	buf, _, err := b.bucketReader().Get(ctx, key, buf, limit)
 	if err != nil {
@@ -83,7 +85,8 @@ func (b *S3) readError(ctx context.Context, key string, err error) error {
 }
 
 // explainAnswer classifies what S3 answered to a request that needs the IAM action.
-// It also puts the answer into words, which do not name the object.
+// It returns the cause for a skip, and an error that says in words what is wrong.
+// The words do not name the object.
 func explainAnswer(err error, action string) (ingest.Cause, error) {
 	var large *bucket.SizeError
 	if errors.As(err, &large) {
