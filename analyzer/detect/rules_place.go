@@ -42,7 +42,8 @@ func (d *Detector) endpointForeignHost(obs *observation, spec rule.Spec) (match,
 }
 
 // endpointRegionMismatch finds a sign-in whose host and recorded Region disagree. A
-// global host agrees only with the default Region of its partition.
+// global host agrees with the default Region of its partition and with the text
+// "global" in awsRegion.
 func (d *Detector) endpointRegionMismatch(obs *observation, spec rule.Spec) (match, bool) {
 	if !obs.verdict.Has(analyzer.RegionMismatch) {
 		return match{}, false
