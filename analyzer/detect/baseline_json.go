@@ -144,9 +144,9 @@ func attemptTimes(all []failedAttempt) []int64 {
 	return out
 }
 
-// checkCounts returns an error if the counts are absent, are not in order, have a
-// weight that is negative or not a finite number, do not add up, or are later than
-// now. The error names the key.
+// checkCounts returns an error if the counts are absent, are not in order, do not add
+// up, or are later than now. Every weight must be a finite number from 0. The error
+// names the key.
 func (t *endpointCounts) checkCounts(key string, now int64) error {
 	if t == nil {
 		return fmt.Errorf("counts of %q: empty", key)

@@ -109,6 +109,8 @@ func (v *urlReading) addReason(format string, args ...any) {
 	v.Reasons = append(v.Reasons, fmt.Sprintf(format, args...))
 }
 
+// setEndpoint sets the endpoint and the confidence, and adds Regions to RecordedIn. In
+// partitions other than aws the confidence is always Low.
 func (v *urlReading) setEndpoint(scope Scope, name string, c Confidence, recorded ...string) {
 	v.Scope, v.Endpoint, v.Confidence = scope, name, c
 	v.RecordedIn = append(v.RecordedIn, recorded...)

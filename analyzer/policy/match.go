@@ -92,6 +92,8 @@ func NewSubject(e *signin.Event) Subject {
 	return s
 }
 
+// matchesSubject tells whether all keys match the person. The answer is maybe if a
+// pattern needs an ARN that the record lacks, and no key rules the person out.
 func (m *matcher) matchesSubject(s *Subject) ternary {
 	all := yes
 	for t := range m {

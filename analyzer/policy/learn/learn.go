@@ -55,6 +55,8 @@ type evidence struct {
 	verdict     analyzer.Verdict
 }
 
+// addEvidence adds the number of sign-ins of o, and widens the period of v by that of o.
+// The sample and the verdict of v stay.
 func (v *evidence) addEvidence(o *evidence) {
 	v.signins += o.signins
 	analyzer.WidenPeriod(&v.first, &v.last, o.first)
