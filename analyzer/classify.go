@@ -86,7 +86,8 @@ func (c Classifier) locateRegion(region string) location {
 	return location{marker: strings.EqualFold(region, Global), absent: region == ""}
 }
 
-// regionMismatch tells whether the host decided and awsRegion disagrees with it.
+// regionMismatch tells whether the host decided and awsRegion disagrees with it. An
+// absent awsRegion does not disagree.
 func (c Classifier) regionMismatch(host endpoint.Host, at location) bool {
 	switch {
 	case at.absent:
@@ -122,8 +123,8 @@ type noteCandidate struct {
 	set  bool
 }
 
-// collectNotes returns the notes whose mark is set, in the order of the marks. It
-// allocates once, and only if there is a note.
+// collectNotes returns the notes of the candidates that are set, in the same order. It
+// returns nil if none is set. It allocates at most once.
 func collectNotes(marks [7]noteCandidate) []Note {
 	n := 0
 	for i := range marks {

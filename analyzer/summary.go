@@ -110,7 +110,8 @@ func (s *Summary) Add(e *signin.Event, v Verdict) {
 	}
 }
 
-// recordVisit counts a visit and tells whether it is the first at this endpoint.
+// recordVisit counts one sign-in of the principal at an endpoint. It returns true if it
+// is the first one there.
 func (p *PrincipalCount) recordVisit(at endpointKey) bool {
 	for i := range p.visits {
 		if p.visits[i].endpointKey == at {

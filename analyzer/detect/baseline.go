@@ -39,8 +39,9 @@ const HalfLife = 180 * 24 * time.Hour
 // distribution of the level above.
 //
 // A sign-in of age t has the weight 2^(-t/HalfLife). Only successful sign-ins are
-// learned. For IAM users the global endpoint and the three proxied Regions count
-// as one endpoint.
+// learned. For IAM users in the commercial partition, the global endpoint and the
+// three proxied Regions (endpoint.Proxied) count as one endpoint. AWS may serve a
+// sign-in at the global endpoint from one of these Regions.
 //
 // A Baseline is for one Detector at a time and for one goroutine. Sums are made in
 // a fixed order and the saved form is exact. So neither batches nor restarts change
@@ -54,7 +55,7 @@ type Baseline struct {
 	homes    map[string][]string         // Identity Center home and endpoint -> the first people seen there
 	sources  map[string]*addressFailures // address -> failures from it
 	hidden   map[string][]int64          // account and address -> times of failures with hidden names
-	bursts   map[string]*burst
+	bursts   map[string]*burst           // match.burstKey -> open burst
 }
 
 // streamPosition is the position of a sign-in in the order of time, then id.
@@ -169,8 +170,10 @@ func (b *Baseline) expectationFor(obs *observation) expectation {
 	return o
 }
 
-// learnSignIn adds one sign-in to the baseline. It comes after all those learned
-// before.
+// learnSignIn adds one sign-in to the baseline. It must come after all those learned
+// before, in time and then id. Of a failure it keeps only the time, and a success
+// clears the principal's failures. If the principal is not known, it moves only the
+// position of the last sign-in.
 func (b *Baseline) learnSignIn(obs *observation) {
 	e := obs.event
 	b.at = streamPosition{e.Time, e.ID}
@@ -228,8 +231,8 @@ func countsFor(m map[string]*endpointCounts, key string) *endpointCounts {
 	return t
 }
 
-// rememberAddress moves or adds an address to the front of the list. A full list
-// loses its last one.
+// rememberAddress moves or adds an address to the front of the principal's list. A
+// full list loses its last one. An empty address is ignored.
 func (h *principalHistory) rememberAddress(address string) {
 	i := slices.Index(h.Addresses, address)
 	switch {
@@ -251,8 +254,8 @@ func (h *principalHistory) knowsAddress(address string) bool {
 	return h != nil && slices.Contains(h.Addresses, address)
 }
 
-// usualEndpoints returns the endpoints that have a tenth or more of the weight, the
-// heaviest first, then by name.
+// usualEndpoints returns the endpoints that have a tenth or more of the decayed
+// sign-ins, the most used first, then by name. It returns nil for nil counts.
 func (t *endpointCounts) usualEndpoints() []string {
 	if t == nil {
 		return nil

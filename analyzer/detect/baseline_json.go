@@ -29,9 +29,10 @@ type baselineForm struct {
 	Bursts   map[string]*burst            `json:"bursts"`
 }
 
-// MarshalJSON returns the saved form. ParseBaseline makes the same Baseline of it
-// again. The same Baseline gives the same bytes. The form contains names and
-// addresses of people, so its reader must be trusted with them.
+// MarshalJSON returns the saved form, from which ParseBaseline makes the Baseline
+// again. The same Baseline gives the same bytes. The form leaves out bursts that have
+// ended. Failures that no rule counts any more are left out too, and dropped from b.
+// The form contains names and addresses of people, so its reader must be trusted.
 func (b *Baseline) MarshalJSON() ([]byte, error) {
 	b.prepareMaps()
 	now := b.at.Time.Unix()
@@ -86,8 +87,8 @@ func copyEntries[V any](to, from map[string]V) {
 	}
 }
 
-// checkForm returns an error if the form is not one that MarshalJSON writes. Later
-// code relies on orders and bounds that it checks here.
+// checkForm returns an error if the form breaks an order or a bound that later code
+// relies on. MarshalJSON does not write such a form.
 func (form *baselineForm) checkForm() error {
 	now := form.At.Time.Unix()
 	if err := form.Org.checkCounts("organization", now); err != nil {
@@ -143,8 +144,9 @@ func attemptTimes(all []failedAttempt) []int64 {
 	return out
 }
 
-// checkCounts returns an error if the counts are not in order, have a weight that
-// is not a number from 0, do not add up, or are later than now.
+// checkCounts returns an error if the counts are absent, are not in order, do not add
+// up, or are later than now. Every weight must be a finite number from 0. The error
+// names the key.
 func (t *endpointCounts) checkCounts(key string, now int64) error {
 	if t == nil {
 		return fmt.Errorf("counts of %q: empty", key)

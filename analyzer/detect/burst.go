@@ -8,7 +8,8 @@ import (
 	"trailgate/analyzer/rule"
 )
 
-// burst is a finding that further sign-ins may be added to. Times are Unix seconds.
+// burst is a finding together with the later sign-ins that repeat it. While it is open,
+// further sign-ins may be added. Times are Unix seconds.
 // The JSON keys are those of saved files, so they do not change.
 type burst struct {
 	Finding Finding `json:"finding"` // as it was at the first sign-in, except for Count and Severity
@@ -33,15 +34,16 @@ func (b *burst) currentFinding() Finding {
 	return f
 }
 
-// includesEvent reports whether a sign-in lies between the first and the latest of
-// the burst, both included. Then the burst counted it when it was new.
+// includesEvent reports whether the time of a sign-in is between the first and the
+// latest of the burst, both included. Then the burst counted it when it was new.
 func (b *burst) includesEvent(obs *observation) bool {
 	first := streamPosition{b.Finding.Event.Time, b.Finding.Event.ID}
 	return obs.unix <= b.Last && (first.isBefore(obs.event) || first.ID == obs.event.ID)
 }
 
-// addSignIn counts one more sign-in. The severity of a burst can rise, and it never
-// falls.
+// addSignIn counts one more sign-in, and keeps the burst open for the duration fold
+// after it. If its severity is higher, the burst takes that severity and the reason.
+// The severity of a burst never falls.
 func (b *burst) addSignIn(obs *observation, severity rule.Severity, reason string, fold time.Duration) {
 	f := &b.Finding
 	f.Count++
@@ -83,8 +85,10 @@ func (src *addressFailures) failedPrincipals(oldest int64) []string {
 }
 
 // recordFailure keeps a failure under its address. It drops failures that are older
-// than the longest window, and the oldest ones beyond the bound. A sign-in that AWS
-// denied by policy is not a wrong password, so it is not recorded.
+// than the longest window, and the oldest ones beyond rule.MaxFailures. It ignores
+// failures without an address and those of a principal who has signed in from the
+// address before. A sign-in that AWS denied by policy has an error code. It is not a
+// wrong password, so it is ignored too.
 func (b *Baseline) recordFailure(obs *observation) {
 	address := obs.event.SourceIP
 	if address == "" || obs.event.ErrorCode != "" {
@@ -117,7 +121,8 @@ func (b *Baseline) recordFailure(obs *observation) {
 	src.Fails = src.Fails[max(0, len(src.Fails)-rule.MaxFailures):]
 }
 
-// dropOlder drops the times before oldest. It reuses the slice.
+// dropOlder returns the times without those before oldest. The times must be in order.
+// It changes the slice that it gets.
 func dropOlder(times []int64, oldest int64) []int64 {
 	i := 0
 	for i < len(times) && times[i] < oldest {
@@ -135,8 +140,8 @@ func countSince(times []int64, oldest int64) int {
 	return n
 }
 
-// forgetFailures drops addresses whose last failure is older than the longest
-// window. No later sign-in counts them, so no result changes.
+// forgetFailures drops addresses whose last failure is older than the longest window
+// before now, in Unix seconds. No later sign-in counts them, so results stay the same.
 func (b *Baseline) forgetFailures(now int64) {
 	oldest := now - int64(rule.MaxWindow/time.Second)
 	for key, times := range b.hidden {

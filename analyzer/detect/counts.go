@@ -22,8 +22,8 @@ type endpointCount struct {
 	Times    int     `json:"times"`  // number of sign-ins, not decayed
 }
 
-// addSignIn counts one sign-in. It first brings all weights to the time of the
-// sign-in.
+// addSignIn counts one sign-in at the endpoint name. It first brings all weights to
+// the time of the sign-in, in Unix seconds.
 func (t *endpointCounts) addSignIn(name string, at int64) {
 	if f := t.decayFactor(at); f != 1 {
 		for i := range t.At {
@@ -59,9 +59,10 @@ func (t *endpointCounts) totalWeight() float64 {
 }
 
 // posteriorOf returns p, the probability of the sign-in's endpoint at one level of
-// the model. above is the probability at the level above, which is the prior.
-// share is the part of the weight at this endpoint, from 0 to 1. used says whether
-// it was ever used, and seen is the number of all sign-ins at this level.
+// the model (see Baseline). above is the probability at the level above, which is the
+// prior, and weight is the k of the formula. share is the part of the decayed sign-ins
+// at this endpoint, from 0 to 1. used says whether it was ever used, and seen is the
+// number of all sign-ins at this level.
 func (t *endpointCounts) posteriorOf(obs *observation, above, weight float64) (p, share float64, used bool, seen int) {
 	if t == nil || t.Seen == 0 {
 		return above, 0, false, 0

@@ -34,9 +34,9 @@ type Detector struct {
 	Baseline   *Baseline      // what was learned before; Add changes it; nil: a new one
 	LearnUntil time.Time      // sign-ins before this time are learned, not judged; zero: all are judged
 
-	rules        []ruleTest
+	rules        []ruleTest // the enabled rules, with the policy's settings; nil before the first use
 	closedBursts []*burst
-	lateBursts   map[string]*burst // bursts of sign-ins that the baseline already holds
+	lateBursts   map[string]*burst // bursts of late sign-ins (see Add); not saved with the Baseline
 	judged       int
 	unjudged     int
 	late         int
@@ -138,7 +138,7 @@ func (d *Detector) NotJudged() int { return d.unjudged }
 // Late returns the number of late sign-ins. See Add.
 func (d *Detector) Late() int { return d.late }
 
-// matchRules returns the rules that a sign-in breaks, in the order of the list.
+// matchRules returns the enabled rules that a sign-in breaks, in the order of rule.All.
 func (d *Detector) matchRules(obs *observation) []match {
 	var all []match
 	for _, r := range d.rules {
@@ -149,8 +149,9 @@ func (d *Detector) matchRules(obs *observation) []match {
 	return all
 }
 
-// raiseFindings turns the matches of one sign-in into findings, one for each
-// family. A match that belongs to an open burst is added to it instead.
+// raiseFindings turns the matches of one sign-in into findings, at most one for each
+// family. A burst is a finding together with the sign-ins that repeat it. A match that
+// belongs to an open burst is added to it instead of making a new finding.
 func (d *Detector) raiseFindings(obs *observation, matches []match) {
 	bursts := d.Baseline.bursts
 	if obs.late {
@@ -183,9 +184,10 @@ func (d *Detector) raiseFindings(obs *observation, matches []match) {
 }
 
 // leadingMatch returns the match that stands for all matches of a family. It is
-// the one with the highest severity, and among equals the first. The function
-// raises the severity if independent signs come together, and it puts them all
-// into the reason.
+// the one with the highest severity, and among equals the first. Its severity rises if
+// independent signs come together: a match of an unrelated rule, or a new address
+// without a second factor. Its reason names all these signs. It returns false if the
+// family has no match.
 func leadingMatch(obs *observation, matches []match, f rule.Family) (match, bool) {
 	at := -1
 	for i, m := range matches {
@@ -259,7 +261,8 @@ func relatedRules(a, b string) bool {
 }
 
 // burstKey returns the key that all sign-ins of a burst share: the family, the
-// principal, and what the rule adds.
+// principal, and what the rule adds. For the place family the endpoint belongs to it.
+// For the spray family the principal does not.
 func (m *match) burstKey(obs *observation) string {
 	who := obs.principal
 	if m.Family == rule.SprayFamily {
@@ -289,8 +292,8 @@ func (d *Detector) closeBurst(b *burst) {
 	}
 }
 
-// sweepExpired drops failures and bursts that ended before now. It bounds the
-// memory of a long run, and it changes no finding.
+// sweepExpired drops failures that no rule counts any more, and closes bursts that
+// ended before now. It bounds the memory of a long run. It does not change a finding.
 func (d *Detector) sweepExpired(now time.Time) {
 	d.Baseline.forgetFailures(now.Unix())
 	for key, b := range d.Baseline.bursts {

@@ -23,7 +23,7 @@ type observation struct {
 	principal   string
 	named       bool              // the principal is known
 	known       bool              // the endpoint is known
-	foldProxied bool              // the proxied Regions count as the global endpoint: an IAM user in the commercial partition
+	foldProxied bool              // the proxied Regions (endpoint.Proxied) count as the global endpoint: an IAM user in the commercial partition
 	class       string            // the endpoint, or "global" for a proxied Region if foldProxied
 	role        string            // account and role name; empty unless it is a role session
 	home        string            // home Region of an Identity Center role; empty if it is not one or not known
@@ -33,7 +33,8 @@ type observation struct {
 	expected    expectation // zero unless named and known
 }
 
-// observeSignIn gathers what the rules need to know about a sign-in.
+// observeSignIn gathers what the rules need to know about a sign-in. v is the verdict
+// on it. It does not change the Detector.
 func (d *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observation {
 	obs := observation{event: e, verdict: v, unix: e.Time.Unix(), principal: e.Principal(), named: e.Named(), known: v.Scope != analyzer.ScopeUnknown, class: v.Endpoint}
 	obs.late = !d.Baseline.at.isBefore(e)
@@ -56,8 +57,8 @@ func (d *Detector) observeSignIn(e *signin.Event, v analyzer.Verdict) observatio
 }
 
 // sameEndpoint reports whether an endpoint counts as that of the sign-in. For an
-// IAM user the proxied Regions count as the global endpoint, because AWS and not
-// the user chooses among them.
+// IAM user in the commercial partition, the proxied Regions count as the global
+// endpoint, because AWS and not the user chooses among them.
 func (obs *observation) sameEndpoint(name string) bool {
 	return name == obs.class || obs.foldProxied && obs.class == analyzer.Global && endpoint.Proxied(name)
 }
@@ -65,9 +66,10 @@ func (obs *observation) sameEndpoint(name string) bool {
 // succeeded reports whether the sign-in was successful.
 func (obs *observation) succeeded() bool { return obs.event.Outcome == signin.Success }
 
-// fromNewAddress reports whether a principal with at least three sign-ins has
-// never used this address. It is false when the address list is full, because an
-// older address may have been dropped.
+// fromNewAddress reports whether a principal with at least three learned sign-ins has
+// never signed in from this address. It is false when the address list is full, because
+// an older address may have been dropped. It is also false for an unknown principal,
+// endpoint or address.
 func (obs *observation) fromNewAddress() bool {
 	return obs.named && obs.event.SourceIP != "" && obs.expected.own >= 3 && len(obs.history.Addresses) < maxAddresses && !obs.history.knowsAddress(obs.event.SourceIP)
 }
@@ -78,8 +80,9 @@ func (obs *observation) withoutMFA() bool {
 	return obs.succeeded() && obs.event.MFA == signin.MFANo && !obs.event.Identity.Federated()
 }
 
-// usualEndpoints returns the endpoints that the baseline expects: those of the
-// principal, or those of the account if the principal has no history.
+// usualEndpoints returns the endpoints with a tenth or more of the decayed sign-ins of
+// the principal. If the principal has no sign-in at a known endpoint, it takes those
+// of the account.
 func (obs *observation) usualEndpoints(b *Baseline) []string {
 	if obs.history != nil && obs.history.Places.Seen > 0 {
 		return obs.history.Places.usualEndpoints()

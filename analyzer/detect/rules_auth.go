@@ -129,7 +129,8 @@ func (d *Detector) authDeniedByPolicy(obs *observation, spec rule.Spec) (match, 
 		reason: fmt.Sprintf("AWS denied the sign-in by policy, from %q: %q", obs.event.SourceIP, clipText(obs.event.ErrorMessage))}, true
 }
 
-// clipText cuts a text of the record to a length that fits into a reason.
+// clipText cuts a text of the record to 200 characters and adds an ellipsis, so that it
+// fits into a reason. It returns a shorter text unchanged.
 func clipText(text string) string {
 	const most = 200
 	r := []rune(text)

@@ -41,8 +41,9 @@ func (d *Detector) endpointForeignHost(obs *observation, spec rule.Spec) (match,
 		reason: fmt.Sprintf("the browser asked for the host %q, which is not an AWS sign-in host", obs.event.Host)}, true
 }
 
-// endpointRegionMismatch finds a sign-in whose host belongs to another Region than
-// the recorded one.
+// endpointRegionMismatch finds a sign-in whose host and recorded Region disagree. A
+// global host agrees with the default Region of its partition and with the text
+// "global" in awsRegion.
 func (d *Detector) endpointRegionMismatch(obs *observation, spec rule.Spec) (match, bool) {
 	if !obs.verdict.Has(analyzer.RegionMismatch) {
 		return match{}, false
@@ -111,8 +112,9 @@ func (obs *observation) habitApplies() bool {
 	return obs.named && obs.known && !obs.late && obs.decision.Exception == ""
 }
 
-// endpointFirstInAccount finds the first sign-in of an account at an endpoint. It
-// finds nothing if the principal often uses the endpoint in other accounts.
+// endpointFirstInAccount finds a sign-in at an endpoint at which the account never had
+// a successful one. The account must have had spec.Count sign-ins. It finds nothing if
+// the endpoint has a tenth of the principal's sign-ins, which were in other accounts.
 func (d *Detector) endpointFirstInAccount(obs *observation, spec rule.Spec) (match, bool) {
 	o := obs.expected
 	if !obs.habitApplies() || o.used || o.account < spec.Count || o.share >= 0.1 {
@@ -127,7 +129,8 @@ func (d *Detector) endpointFirstInAccount(obs *observation, spec rule.Spec) (mat
 const matureAccount = 100
 
 // endpointNew finds a sign-in at an endpoint that the baseline did not expect: its
-// surprise reaches the threshold.
+// surprise reaches the threshold. The principal must have had spec.Count sign-ins, or
+// the account matureAccount of them.
 func (d *Detector) endpointNew(obs *observation, spec rule.Spec) (match, bool) {
 	o := obs.expected
 	if !obs.habitApplies() || o.surprise < spec.Threshold || o.own < spec.Count && o.account < matureAccount {

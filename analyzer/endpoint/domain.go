@@ -40,7 +40,7 @@ var signInDomains = [...]signInDomain{
 	{partition: "aws-iso-f", root: "csphome.hci.ic.gov", suffix: "csp.hci.ic.gov"},
 }
 
-// findDomain returns nil for an unknown partition.
+// findDomain returns the sign-in domain of a partition, or nil for an unknown one.
 func findDomain(partition string) *signInDomain {
 	for i := range signInDomains {
 		if signInDomains[i].partition == partition {
@@ -80,14 +80,15 @@ func BareReason(partition string) string {
 	return why + ". No un-prefixed host of partition " + partition + " is published, so Trailgate uses the bare sign-in domain."
 }
 
-// Proxied reports whether the Region is one of three special ones. The console may
-// serve an IAM user from there who asked for the global endpoint (CloudTrail User
-// Guide, "AWS Management Console sign-in events"). The name must be written as the
-// table writes it.
+// Proxied reports whether the Region is one of the three proxied ones. The console may
+// serve an IAM user from a proxied Region although the user asked for the global
+// endpoint. The record then names that Region (CloudTrail User Guide, "AWS Management
+// Console sign-in events"). The name must be written as the table writes it.
 func Proxied(name string) bool {
 	return name == "us-east-2" || name == "eu-north-1" || name == "ap-southeast-2"
 }
 
-// ProxiedRegions returns the Regions for which Proxied is true, sorted. The caller
-// may change the slice.
+// ProxiedRegions returns the three proxied Regions, sorted. From a proxied Region the
+// console may serve an IAM user who asked for the global endpoint (see Proxied). The
+// caller may change the slice.
 func ProxiedRegions() []string { return []string{"ap-southeast-2", "eu-north-1", "us-east-2"} }

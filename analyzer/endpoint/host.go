@@ -101,8 +101,9 @@ func ParseHost(t region.Table, s string) Host {
 	return Host{Class: Foreign, Name: name, Service: knownService(t, name)}
 }
 
-// classifyBelowRoot classifies the part of a name before a partition's root
-// domain.
+// classifyBelowRoot classifies a host whose name ends with p.root. rest is the part
+// before the root domain, without the dot. The result has no Name. It returns false if
+// the host is neither a sign-in host nor a host of the console.
 func classifyBelowRoot(t region.Table, p *signInDomain, rest string) (Host, bool) {
 	label, service := "", rest
 	if i := strings.LastIndexByte(rest, '.'); i >= 0 {
@@ -123,9 +124,9 @@ func classifyBelowRoot(t region.Table, p *signInDomain, rest string) (Host, bool
 	return Host{Class: Account, Service: SignIn, Partition: p.partition, Label: label}, true
 }
 
-// parseFallbackHost recognises signin.REGION.SUFFIX and
-// signin-fips.REGION.SUFFIX. The endpoint rules of the SDK use this form as a
-// fallback.
+// parseFallbackHost recognises signin.REGION.SUFFIX and signin-fips.REGION.SUFFIX as
+// Regional hosts. SUFFIX is the DNS suffix of API endpoints. The endpoint rules of the
+// SDK use this form as a fallback. It returns false for any other name.
 func parseFallbackHost(t region.Table, name string) (Host, bool) {
 	service, rest, _ := strings.Cut(name, ".")
 	if service != "signin" && service != "signin-fips" {
@@ -143,8 +144,9 @@ func parseFallbackHost(t region.Table, name string) (Host, bool) {
 }
 
 // knownService recognises hosts of AWS that belong to a sign-in but are not
-// console sign-in endpoints. The source is the list of domains to allow in the
-// AWS Sign-In User Guide, and the SDK's endpoint rules for the sign-in service.
+// console sign-in endpoints. It returns NoService for any other host. The source is
+// the list of domains to allow in the AWS Sign-In User Guide, and the SDK's endpoint
+// rules for the sign-in service.
 func knownService(t region.Table, name string) Service {
 	if rest, ok := strings.CutPrefix(name, "signin."); ok {
 		label, suffix, _ := strings.Cut(rest, ".")

@@ -58,7 +58,8 @@ func ParseURL(t region.Table, s string) (URL, error) {
 	return u, nil
 }
 
-// parseAddress parses s like the address bar of a browser, but strictly.
+// parseAddress parses s as a URL. A text without a scheme gets https, as in the address
+// bar of a browser. It returns an error unless s is an http or https URL with a host.
 func parseAddress(s string) (*url.URL, error) {
 	s = strings.TrimSpace(s)
 	switch {
@@ -108,6 +109,8 @@ func (v *urlReading) addReason(format string, args ...any) {
 	v.Reasons = append(v.Reasons, fmt.Sprintf(format, args...))
 }
 
+// setEndpoint sets the endpoint and the confidence, and adds Regions to RecordedIn. In
+// partitions other than aws the confidence is always Low.
 func (v *urlReading) setEndpoint(scope Scope, name string, c Confidence, recorded ...string) {
 	v.Scope, v.Endpoint, v.Confidence = scope, name, c
 	v.RecordedIn = append(v.RecordedIn, recorded...)
@@ -116,7 +119,8 @@ func (v *urlReading) setEndpoint(scope Scope, name string, c Confidence, recorde
 	}
 }
 
-// readQuery reads the region parameter of the query.
+// readQuery reads the region parameters of the query into queryRegions. If they name
+// one Region of the URL's partition, it also sets queryRegion.
 func (v *urlReading) readQuery(query url.Values) {
 	var names []string
 	for _, value := range query["region"] {
@@ -162,8 +166,9 @@ func (v *urlReading) siteEntry() (siteEntry, string) {
 	return other, rest
 }
 
-// decideByQuery decides about a console URL whose query names a Region. It
-// returns false if the query names none.
+// decideByQuery sets the endpoint of a console URL whose query names a Region, and
+// adds the reasons. If the query names a Region that is not known, the endpoint is
+// unknown. It returns false and changes nothing if the query does not name a Region.
 func (v *urlReading) decideByQuery() bool {
 	switch {
 	case v.queryRegions == "":

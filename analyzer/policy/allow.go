@@ -14,7 +14,8 @@ import (
 // HomeWord is the word of a policy file for the home Region of Identity Center.
 const HomeWord = "idc-home"
 
-// readAllowance reads allow, signin_url and strict of a rule or an exception.
+// readAllowance reads allow, signin_url and strict from the fields of a rule or an
+// exception. It adds a problem if both allow and signin_url are given.
 func (r *policyReader) readAllowance(fields []field) allowance {
 	var a allowance
 	var by *field
@@ -45,7 +46,8 @@ func (r *policyReader) readAllowance(fields []field) allowance {
 	return a
 }
 
-// finishAllowance fills the fields that follow from the others.
+// finishAllowance sets namesProxyClass from the names and globs, and adds idc-home to
+// written if home is set.
 func (a *allowance) finishAllowance() {
 	for _, name := range append([]string{analyzer.Global}, endpoint.ProxiedRegions()...) {
 		a.namesProxyClass = a.namesProxyClass || a.allowsName(name)
@@ -59,7 +61,9 @@ func (a *allowance) finishAllowance() {
 	}
 }
 
-// addAllowed reads one element of allow.
+// addAllowed reads one element of allow and adds it to a: global, a Region, a glob of
+// them, or idc-home with its replicas. It adds a problem for any other text, and for a
+// glob that matches no endpoint.
 func (r *policyReader) addAllowed(a *allowance, text string, where position) {
 	word := strings.ToLower(strings.TrimSpace(text))
 	rest, home := strings.CutPrefix(word, HomeWord)
@@ -92,8 +96,8 @@ func (a *allowance) addName(name string) {
 	}
 }
 
-// readReplicas reads the text after idc-home: nothing, +REGION, or +[REGION,
-// ...].
+// readReplicas reads rest, the text after idc-home: nothing, +REGION, or +[REGION,
+// ...]. It adds these Regions to a.replicas, and a problem for each unknown one.
 func (r *policyReader) readReplicas(a *allowance, rest string, where position) {
 	if rest == "" {
 		return
@@ -107,7 +111,8 @@ func (r *policyReader) readReplicas(a *allowance, rest string, where position) {
 	}
 }
 
-// lookUpRegion finds a Region in the table, and reports a word that is not there.
+// lookUpRegion returns the name of a Region as the table writes it. If the word is not
+// in the table, it adds a problem with a hint and returns false.
 func (r *policyReader) lookUpRegion(word string, where position) (string, bool) {
 	if found, ok := r.table.Region(word); ok {
 		return found.Name, true
@@ -152,8 +157,9 @@ func (r *policyReader) matchesAnyEndpoint(g glob) bool {
 	return false
 }
 
-// readSignInURL allows the endpoint that a sign-in URL leads to. If AWS chooses
-// the Region, all possible Regions are allowed.
+// readSignInURL allows the endpoint that a sign-in URL leads to. If AWS chooses the
+// Region, it allows the global endpoint and the three proxied Regions. It adds a
+// problem if the URL is not valid or does not show the endpoint.
 func (r *policyReader) readSignInURL(a *allowance, f field) {
 	text, ok := r.readText(f.value, f.at, "signin_url")
 	if !ok {
@@ -176,7 +182,7 @@ func (r *policyReader) readSignInURL(a *allowance, f field) {
 	}
 }
 
-// readBool reads a boolean.
+// readBool reads a boolean. It adds a problem and returns false for anything else.
 func (r *policyReader) readBool(f field) bool {
 	n, ok := r.resolveScalar(f.value, f.at)
 	switch b := n.(type) {

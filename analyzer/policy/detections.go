@@ -11,7 +11,8 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// readDetections reads the settings of the rules of findings.
+// readDetections reads the settings of the rules of findings into the policy, sorted by
+// the id of the rule. It adds a problem for each unknown rule or wrong value.
 func (r *policyReader) readDetections(f field) {
 	rules := rule.All()
 	fields, _ := r.readMapping(f.value, f.at, f.key, rule.IDs())
@@ -76,8 +77,8 @@ func (r *policyReader) readSetting(to *Detection, d rule.Spec, f field) {
 	}
 }
 
-// parseSpan reads a duration above zero. It accepts Go's durations, and days and
-// weeks as 7d and 2w.
+// parseSpan reads a duration above zero. It accepts Go's durations, and days and weeks
+// as 7d and 2w, up to 1023 of them. It returns false for any other text.
 func parseSpan(s string) (time.Duration, bool) {
 	if d, err := time.ParseDuration(s); err == nil {
 		return d, d > 0

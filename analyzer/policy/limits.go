@@ -54,8 +54,8 @@ func (d *document) checkEncoding(data []byte) {
 	}
 }
 
-// scanTokens splits the text into YAML tokens. It returns false if the text is
-// not a policy or could cost the parser too much.
+// scanTokens splits the text into YAML tokens. It adds a problem and returns false if
+// the text cannot be a policy or could cost the parser too much.
 func (d *document) scanTokens(text string) (token.Tokens, bool) {
 	var s scanner.Scanner
 	s.Init(text)
@@ -107,7 +107,8 @@ type bracket struct {
 	list bool
 }
 
-// admitToken checks one token. It returns false if the scan must stop.
+// admitToken checks one token and adds a problem for each mistake. It also updates the
+// open blocks and brackets. It returns false if the scan must stop.
 func (o *tokenGuard) admitToken(t *token.Token) bool {
 	where := position{t.Position.Line, t.Position.Column}
 	switch t.Type {
@@ -161,8 +162,8 @@ func (o *tokenGuard) admitToken(t *token.Token) bool {
 	return ok
 }
 
-// countMark counts tags and anchors in a row. The name of an anchor is a token of
-// its own and does not end the row.
+// countMark counts tags and anchors in a row. It returns false if there are more than
+// maxMarks. The name of an anchor is a token of its own and does not end the row.
 func (o *tokenGuard) countMark(t *token.Token) bool {
 	switch {
 	case t.Type == token.TagType, t.Type == token.AnchorType:
@@ -174,7 +175,7 @@ func (o *tokenGuard) countMark(t *token.Token) bool {
 }
 
 // openBlock returns the block whose entries begin in this column, and opens it if
-// needed.
+// needed. It closes the blocks that begin further to the right.
 func (o *tokenGuard) openBlock(column int) *block {
 	for n := len(o.blocks); n > 0 && o.blocks[n-1].column > column; n-- {
 		o.blocks = o.blocks[:n-1]
@@ -185,7 +186,8 @@ func (o *tokenGuard) openBlock(column int) *block {
 	return &o.blocks[len(o.blocks)-1]
 }
 
-// checkKey checks the colon of a mapping and the key before it.
+// checkKey checks the colon t of a mapping and the key before it, and counts the key.
+// It adds a problem for each mistake. It returns false if the scan must stop.
 func (o *tokenGuard) checkKey(t *token.Token, where position) bool {
 	k := o.last
 	switch {
@@ -220,8 +222,9 @@ func (o *tokenGuard) checkKey(t *token.Token, where position) bool {
 	return true
 }
 
-// checkSpace looks for a colon without a plain blank after it. YAML then takes
-// the key and its value for one text.
+// checkSpace adds a problem for a text with a no-break space, or with a known key and a
+// colon without a plain blank after it. YAML takes such a key and its value for one
+// text.
 func (o *tokenGuard) checkSpace(t *token.Token, where position) {
 	const wide = "\u00a0"
 	if strings.HasPrefix(t.Value, wide) || strings.Contains(t.Value, ":"+wide) || strings.Contains(t.Value, "-"+wide) {

@@ -10,7 +10,8 @@ import (
 	"trailgate/ingest/signin"
 )
 
-// maxSteps limits the search for dead rules over the whole policy. One step
+// maxSteps limits the search for dead rules over the whole policy. A rule is dead if
+// earlier rules match all its people, so that it never decides. One step
 // compares one character of a glob with one of another. The search stops at the
 // limit, and later rules get no warning.
 const maxSteps = 50_000_000
@@ -47,8 +48,9 @@ func (p *Policy) findWarnings() Problems {
 	return out
 }
 
-// opensGlobal warns about a glob that allows IAM users the global endpoint
-// without naming it.
+// opensGlobal warns about a glob that allows IAM users the global endpoint without
+// naming it. Such a glob matches a proxied Region (endpoint.Proxied), which counts as
+// the global endpoint for them. It returns no warning or one.
 func (p *Policy) opensGlobal(r *policyRule) Problems {
 	a := &r.allow
 	if a.strict || !a.namesProxyClass || !r.match.admitsValue(KeyIdentity, signin.TypeIAMUser) || len(r.match[KeyRole])+len(r.match[KeySession]) > 0 {
@@ -99,9 +101,10 @@ func (m *matcher) findContradiction() string {
 	return ""
 }
 
-// shadowedBy names the earlier rules that match everybody before the ith rule, or
-// returns "". The rule is split into combinations with one pattern for each key.
-// One earlier rule must cover each combination completely.
+// shadowedBy names the earlier rules that together match everybody whom the ith rule
+// matches, or returns "". It splits the rule into combinations with one pattern for
+// each key. Each combination must be covered completely by one earlier rule. It
+// subtracts its cost from the budget, and returns "" when the budget is spent.
 func (p *Policy) shadowedBy(i int, budget *int) string {
 	m := &p.rules[i].match
 	count := 1
@@ -151,10 +154,10 @@ func (m *matcher) coversSingle(single *[matchKeyCount]*pattern, budget *int) boo
 	return *budget >= 0
 }
 
-// alwaysMatches tells whether the patterns of a key match everybody that the
-// single patterns match. Every record has an account, an identity and an outcome,
-// which may be an empty text. The identity is AssumedRole if there is a role or a
-// session.
+// alwaysMatches tells whether the patterns of key t match everybody that the single
+// patterns match, by what every record has. Every record has an account, an identity
+// and an outcome, which may be an empty text. The identity is AssumedRole if there is
+// a role or a session. It subtracts its cost from the budget.
 func (m *matcher) alwaysMatches(t MatchKey, single *[matchKeyCount]*pattern, budget *int) bool {
 	var words []string // the possible values; nil: any text
 	switch {
@@ -178,7 +181,7 @@ func (m *matcher) alwaysMatches(t MatchKey, single *[matchKeyCount]*pattern, bud
 // matchCost estimates the cost of comparing p with a text.
 func (p *pattern) matchCost(text string) int { return len(p.glob) * (1 + len(text)) }
 
-// compareCost estimates the cost of coversPattern.
+// compareCost estimates the cost of coversPattern in steps (see maxSteps).
 func (p *pattern) compareCost(other *pattern) int {
 	const call = 10
 	n := p.literalPrefix()

@@ -54,11 +54,11 @@ type matcher [matchKeyCount][]pattern
 // pattern is one glob of a matcher.
 type pattern struct {
 	glob
-	by    comparison
-	at    position
-	text  string // as written
-	plain bool   // without quotes
-	id    int    // index among all patterns of the policy
+	by    comparison // the part of the record that the glob is compared with
+	at    position   // in the policy file
+	text  string     // as written
+	plain bool       // without quotes
+	id    int        // index among all patterns of the policy
 }
 
 // comparison is the part of the record that a pattern is compared with.
@@ -92,6 +92,8 @@ func NewSubject(e *signin.Event) Subject {
 	return s
 }
 
+// matchesSubject tells whether all keys match the person. The answer is maybe if a
+// pattern needs an ARN that the record lacks, and no key rules the person out.
 func (m *matcher) matchesSubject(s *Subject) ternary {
 	all := yes
 	for t := range m {
@@ -129,8 +131,10 @@ func (p *pattern) matchesKey(t MatchKey, s *Subject) ternary {
 	return no
 }
 
-// matchesNamed compares a pattern with a user or role. The record may lack the
-// ARN.
+// matchesNamed compares a pattern with a user or role. name is its name, and arn the
+// ARN of the record, in which kind (":user/" or ":role/") comes before the path. If the
+// pattern needs the ARN and the record lacks it, the answer is maybe, or no if the name
+// already differs.
 func (p *pattern) matchesNamed(name, arn, kind string) ternary {
 	_, path, ok := strings.Cut(arn, kind)
 	switch {
@@ -152,7 +156,7 @@ func (p *pattern) matchesNamed(name, arn, kind string) ternary {
 }
 
 // coversPattern tells whether p matches everything that other matches. Both must
-// belong to the same key.
+// belong to the same key. It returns true only if that is certain.
 func (p *pattern) coversPattern(other *pattern) bool {
 	switch {
 	case p.by == compareWord:
@@ -167,17 +171,18 @@ func (p *pattern) coversPattern(other *pattern) bool {
 // given and allows nothing.
 type allowance struct {
 	given           bool
-	strict          bool // the proxied Regions do not count as the global endpoint
+	strict          bool // for IAM users too, the proxied Regions (endpoint.Proxied) do not count as the global endpoint
 	namesProxyClass bool // it names the global endpoint or one of the proxied Regions
-	home            bool // Identity Center roles at their home
+	home            bool // Identity Center roles in the home Region of Identity Center: the word idc-home
 	names           []string
 	globs           []glob
 	replicas        []string // further Regions of Identity Center roles
 	written         []string // shown to people; idc-home, if present, is the last
 }
 
-// ProxyClass tells whether an endpoint counts as the global one for an IAM user
-// of the commercial partition.
+// ProxyClass tells whether an endpoint counts as the global one for an IAM user of the
+// commercial partition: the global endpoint and the three proxied Regions. From these
+// the console may serve such a user who asked for the global endpoint.
 func ProxyClass(name string) bool { return name == analyzer.Global || endpoint.Proxied(name) }
 
 // allowsName tells whether the endpoint is allowed by name or glob.
@@ -193,8 +198,10 @@ func (a *allowance) allowsName(name string) bool {
 	return false
 }
 
-// permitsEndpoint tells whether the endpoint of v is allowed. The endpoint must
-// be known.
+// permitsEndpoint tells whether the endpoint of v, which must be known, is allowed for
+// s. With strict, the proxied Regions do not count as the global endpoint. The answer
+// is maybe if the home Region of Identity Center decides and the record does not show
+// it.
 func (a *allowance) permitsEndpoint(s *Subject, v analyzer.Verdict, strict bool) ternary {
 	if a.allowsName(v.Endpoint) {
 		return yes

@@ -155,7 +155,8 @@ func (r *policyReader) readRule(i int, n ast.Node, owner position, severity rule
 	r.p.rules = append(r.p.rules, out)
 }
 
-// readCommon reads the keys that rules and defaults share.
+// readCommon reads the keys that rules and defaults share into out: match, severity and
+// the allowed endpoints.
 func (r *policyReader) readCommon(out *policyRule, fields []field) {
 	for _, f := range fields {
 		switch f.key {
@@ -223,8 +224,8 @@ func (r *policyReader) readException(i int, n ast.Node, owner position) {
 	r.p.exceptions = append(r.p.exceptions, x)
 }
 
-// readUntil reads the end of an exception. It is a UTC day, which is included, or
-// a moment.
+// readUntil reads the end of an exception: a UTC day, which is included, or a moment. It
+// returns the first moment after the end. It adds a problem for any other text.
 func (r *policyReader) readUntil(f field) time.Time {
 	s, ok := r.readText(f.value, f.at, "until")
 	if !ok {
@@ -267,7 +268,8 @@ func (r *policyReader) readMatcher(f field) matcher {
 	return m
 }
 
-// readPattern makes a pattern of a text and checks that it can match a value.
+// readPattern makes a pattern of a text under the key t. It adds a problem if an
+// account, identity or outcome can never match.
 func (r *policyReader) readPattern(t MatchKey, text string, where position) pattern {
 	p := pattern{glob: glob(text), at: where, text: text, id: r.globs}
 	r.globs++

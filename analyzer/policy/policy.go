@@ -154,7 +154,8 @@ func (p *Policy) AllowsByName(d Decision, e *signin.Event, v analyzer.Verdict) b
 	return slices.Contains(r.allow.names, v.Endpoint) || e.Identity.IdentityCenter() && slices.Contains(r.allow.replicas, v.Endpoint)
 }
 
-// applyRule applies one rule. r is nil if no rule matches.
+// applyRule returns the decision of one rule, and of the exceptions if the rule does not
+// allow the endpoint. r is nil if no rule matches. Then Judged is false.
 func (p *Policy) applyRule(r *policyRule, s *Subject, v analyzer.Verdict) Decision {
 	if r == nil {
 		return Decision{Why: "no rule of the policy matches this person"}
@@ -184,8 +185,10 @@ func (p *Policy) applyRule(r *policyRule, s *Subject, v analyzer.Verdict) Decisi
 	return d
 }
 
-// applyExceptions tries the exceptions, and stores in d which one applied or has
-// expired.
+// applyExceptions tells whether an exception allows the sign-in. It stores in d the
+// exception that does, or else the first expired one that would have. The answer is
+// maybe if the record does not show whether one applies. r is the rule that did not
+// allow the sign-in.
 func (p *Policy) applyExceptions(d *Decision, r *policyRule, s *Subject, v analyzer.Verdict) ternary {
 	best := no
 	for i := range p.exceptions {

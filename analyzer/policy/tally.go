@@ -63,7 +63,8 @@ func (t *Tally) Add(e *signin.Event, d Decision) {
 	}
 }
 
-// markReached marks the patterns that match for the first time.
+// markReached marks the patterns that match the person of the sign-in, or may match, and
+// did not do so before.
 func (t *Tally) markReached(e *signin.Event) {
 	s := NewSubject(e)
 	look := func(m *matcher) {
@@ -85,8 +86,8 @@ func (t *Tally) markReached(e *signin.Event) {
 	}
 }
 
-// Whys counts the sign-ins that were not decided by the reason. The map is the
-// caller's own.
+// Whys returns the number of sign-ins that were not decided, for each reason. The map is
+// the caller's own.
 func (t *Tally) Whys() map[string]int {
 	out := make(map[string]int, len(t.whys))
 	for why, n := range t.whys {

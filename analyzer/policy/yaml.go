@@ -52,7 +52,8 @@ func newProblem(file string, source []string, at position, format string, args .
 	return p
 }
 
-// addProblem adds an error, unless there are too many already.
+// addProblem adds an error at a place in the file. The zero position stands for the file
+// as a whole. After maxProblems errors it does nothing, and the last one says so.
 func (d *document) addProblem(at position, format string, args ...any) {
 	switch n := len(d.problems); {
 	case n == maxProblems:
@@ -63,8 +64,8 @@ func (d *document) addProblem(at position, format string, args ...any) {
 	d.problems = append(d.problems, newProblem(d.file, d.source, at, format, args...))
 }
 
-// parseRoot parses the text and returns its single document. It returns nil after
-// a problem.
+// parseRoot parses the text and returns its single document. If the text is empty or
+// not valid, it adds a problem and returns nil.
 func (d *document) parseRoot(text string) ast.Node {
 	tokens, ok := d.scanTokens(text)
 	if !ok {
@@ -131,8 +132,9 @@ func startPosition(n ast.Node) position {
 	return valuePosition(n)
 }
 
-// resolveScalar removes a tag, and refuses anchors and aliases. A policy must be
-// readable from top to bottom.
+// resolveScalar returns n without its tags. It returns nil and true for an absent or
+// null node. For an anchor or alias it adds a problem and returns false, because a
+// policy must be readable from top to bottom.
 func (d *document) resolveScalar(n ast.Node, owner position) (ast.Node, bool) {
 	switch n := n.(type) {
 	case nil, *ast.NullNode:
@@ -150,8 +152,9 @@ func (d *document) resolveScalar(n ast.Node, owner position) (ast.Node, bool) {
 }
 
 // readMapping reads the fields of a mapping, in the order of the file. It reports
-// unknown keys and keys that are given twice. It returns false if the node is not
-// a mapping.
+// unknown keys and keys that are given twice, and leaves them out. It adds a problem
+// and returns false if the node is not a mapping. owner is the place for a problem with
+// an absent node, what names the mapping in messages, and known lists the valid keys.
 func (d *document) readMapping(n ast.Node, owner position, what string, known []string) ([]field, bool) {
 	n, ok := d.resolveScalar(n, owner)
 	if !ok {
@@ -189,7 +192,8 @@ func (d *document) readMapping(n ast.Node, owner position, what string, known []
 	return out, true
 }
 
-// readList reads a sequence. A single value counts as a list of one.
+// readList returns the elements of a sequence. A single value counts as a list of one.
+// It adds a problem if the value is absent.
 func (d *document) readList(f field) []ast.Node {
 	n, ok := d.resolveScalar(f.value, f.at)
 	switch n := n.(type) {
@@ -205,7 +209,8 @@ func (d *document) readList(f field) []ast.Node {
 	}
 }
 
-// readEntries reads a sequence of mappings.
+// readEntries returns the elements of a sequence, which should be mappings. It adds a
+// problem if the value is not a sequence.
 func (d *document) readEntries(f field) []ast.Node {
 	if n, ok := d.resolveScalar(f.value, f.at); ok && n != nil {
 		if _, ok := n.(*ast.SequenceNode); !ok {
@@ -216,8 +221,9 @@ func (d *document) readEntries(f field) []ast.Node {
 	return d.readList(f)
 }
 
-// readText reads a scalar as it is written and ignores its YAML type. So an
-// account id keeps its leading zeros.
+// readText reads a scalar as it is written and ignores its YAML type. So an account id
+// keeps its leading zeros. It adds a problem and returns false if the text is empty or
+// too long, or if the node is not a scalar. what names the value in messages.
 func (d *document) readText(n ast.Node, owner position, what string) (string, bool) {
 	n, ok := d.resolveScalar(n, owner)
 	if !ok {

@@ -59,7 +59,9 @@ func (l *Learner) draftRules() []*draft {
 	return out
 }
 
-// splitGroup separates the people with the common habit from the others.
+// splitGroup drafts the rules of one group, one for each habit. If enough people share
+// the most frequent habit, its rule covers the whole group. The other rules name their
+// people.
 func (l *Learner) splitGroup(g personGroup, members []*person) []*draft {
 	habits := map[string][]*person{}
 	key := func(habit []string) string { return strings.Join(habit, " ") }
@@ -177,7 +179,8 @@ next:
 	return out
 }
 
-// canBlend tells whether one rule can replace both.
+// canBlend tells whether one rule can replace d and o without covering anybody with
+// another habit. groups holds all people with their habits.
 func (d *draft) canBlend(o *draft, groups map[personGroup]map[string]*person) bool {
 	named := len(d.people) > 0
 	switch {
@@ -210,8 +213,8 @@ func unionOf(a, b []string) []string {
 	return slices.Compact(out)
 }
 
-// nameDrafts gives each rule a unique name, which says who and what the rule is
-// about.
+// nameDrafts gives each rule a unique name, from the kind of identities and the allowed
+// endpoints.
 func nameDrafts(all []*draft) {
 	taken := map[string]int{}
 	for _, d := range all {

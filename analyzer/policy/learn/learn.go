@@ -55,6 +55,8 @@ type evidence struct {
 	verdict     analyzer.Verdict
 }
 
+// addEvidence adds the number of sign-ins of o, and widens the period of v by that of o.
+// The sample and the verdict of v stay.
 func (v *evidence) addEvidence(o *evidence) {
 	v.signins += o.signins
 	analyzer.WidenPeriod(&v.first, &v.last, o.first)
@@ -112,13 +114,14 @@ func (g personGroup) compareGroup(o personGroup) int {
 
 // person is one of a group.
 type person struct {
-	name  string // user or session; empty for root
-	words map[string]*evidence
+	name  string               // user or session; empty for root
+	words map[string]*evidence // by the word of a policy that allows the endpoint (habitWord)
 	all   evidence
 	habit []string // the words that are not rare, sorted; set by finishHabit
 }
 
-// collectPeople groups the evidence by group and person.
+// collectPeople returns the people of each group, by name, with their evidence and
+// habits. It leaves out failed sign-ins, and those about which no rule can be written.
 func (l *Learner) collectPeople() map[personGroup]map[string]*person {
 	groups := map[personGroup]map[string]*person{}
 	for key, c := range l.evidenceOf {
@@ -149,7 +152,8 @@ func (l *Learner) collectPeople() map[personGroup]map[string]*person {
 	return groups
 }
 
-// finishHabit sets the habit from the evidence of each word.
+// finishHabit sets the habit from the evidence of each word. A rare word (rareCount,
+// rareShare) is left out.
 func (p *person) finishHabit() {
 	for word, seen := range p.words {
 		if seen.signins > rareCount || seen.signins*rareShare >= p.all.signins {

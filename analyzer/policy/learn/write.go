@@ -55,8 +55,9 @@ func (l *Learner) Draft() (Draft, error) {
 	return out, nil
 }
 
-// leftOut applies the draft to the past sign-ins, and lists those that it does
-// not allow.
+// leftOut applies the draft to the past sign-ins, counts its decisions in t, and lists
+// those sign-ins that it does not allow. It leaves out those that it does not decide
+// about.
 func (l *Learner) leftOut(t *policy.Tally) []Omission {
 	type key struct {
 		principal, endpoint, rule string
