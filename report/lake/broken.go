@@ -1,7 +1,7 @@
 package lake
 
-// BrokenError is a damaged file of a lake or of its state. The generations of a state have
-// errors of their own: DamagedError and NewerError.
+// BrokenError is a damaged file of a lake or of its state. The generations of a state
+// have errors of their own: DamagedError and NewerError.
 type BrokenError struct {
 	Part Part
 	Err  error // names the file and says what is wrong

@@ -22,9 +22,9 @@ import (
 // Disk is a Store in a folder of the file system. A key is the path of a file in the
 // folder. The first Put creates the folder.
 //
-// Root itself may be a symbolic link. Links below it are never followed out of the folder.
-// If a listing finds one, it ends with an error: an engine would follow the link and read
-// files that the listing does not have.
+// Root itself may be a symbolic link. Links below it are never followed out of the
+// folder. If a listing finds one, it ends with an error: an engine would follow the link
+// and read files that the listing does not have.
 //
 // Each folder may have hidden files, whose names begin with a dot. They are temporary
 // files, which are renamed when they are complete, and ".lock", which is locked while an
@@ -241,10 +241,10 @@ func (d Disk) deleteKey(ctx context.Context, key string) error {
 // Sweep deletes the temporary files that killed processes have left below Root. Put does
 // the same in the folder to which it writes.
 //
-// A temporary file counts as left if it was last written at least an hour ago. Sweep reads
-// the clock of the file system: it creates a temporary file and deletes it again. If a
-// process is still writing a file that Sweep deletes, the Put of that process fails. It is
-// not an error if Root does not exist.
+// A temporary file counts as left if it was last written at least an hour ago. Sweep
+// reads the clock of the file system: it creates a temporary file and deletes it again.
+// If a process is still writing a file that Sweep deletes, the Put of that process fails.
+// It is not an error if Root does not exist.
 func (d Disk) Sweep(ctx context.Context) error {
 	if _, err := os.Stat(d.rootPath()); errors.Is(err, fs.ErrNotExist) {
 		return nil

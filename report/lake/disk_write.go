@@ -85,8 +85,8 @@ func (w *diskWrite) runStep(op string, do func() error) error {
 	return nil
 }
 
-// openFolders sets w.root. It creates the root, the folders above it and the folder of the
-// file if they are missing. After each it syncs the folder above, so that the new one
+// openFolders sets w.root. It creates the root, the folders above it and the folder of
+// the file if they are missing. After each it syncs the folder above, so that the new one
 // survives a crash.
 func (w *diskWrite) openFolders() error {
 	if err := w.makeRoot(); err != nil {
@@ -163,8 +163,8 @@ func ignoreExists(err error) error {
 }
 
 // checkCondition compares the current file with the condition. If the condition holds, it
-// returns false and no error. If it does not hold, it returns true if the file already has
-// these bytes, and ErrConflict otherwise.
+// returns false and no error. If it does not hold, it returns true if the file already
+// has these bytes, and ErrConflict otherwise.
 func (w *diskWrite) checkCondition(data []byte, when Condition) (bool, error) {
 	old, err := readFile(w.root, w.path)
 	absent := errors.Is(err, fs.ErrNotExist)
@@ -206,8 +206,8 @@ func (w *diskWrite) createTemp() error {
 }
 
 // sweepFolder deletes the temporary files among the entries of a folder that are at least
-// an hour old. If one cannot be deleted, it stops and reports nothing, because a temporary
-// file does no harm.
+// an hour old. If one cannot be deleted, it stops and reports nothing, because a
+// temporary file does no harm.
 func (w *diskWrite) sweepFolder(folder string, entries []fs.DirEntry) {
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), tempPrefix) || !e.Type().IsRegular() {

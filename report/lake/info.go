@@ -20,8 +20,8 @@ type LakeInfo struct {
 const infoKey = Metadata + "/lake.json"
 
 // ReadInfo reads what a lake says about itself. If it has no such file, ReadInfo returns
-// the zero LakeInfo and no error. Tag is the tag of the file, and is empty without a file.
-// A damaged file is a *BrokenError. A version above 1 is another error.
+// the zero LakeInfo and no error. Tag is the tag of the file, and is empty without a
+// file. A damaged file is a *BrokenError. A version above 1 is another error.
 func ReadInfo(ctx context.Context, lake Store) (LakeInfo, Tag, error) {
 	data, tag, err := lake.Get(ctx, infoKey)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -134,8 +134,8 @@ func isCommitted(ctx context.Context, state Store, in intent, now Snapshot) (boo
 }
 
 // intentFromName rebuilds a damaged intent from its key. The key has the generation and
-// the run, and so have the names of the files in the lake. It lists the whole lake to find
-// them. A key that is not that of an intent is an error.
+// the run, and so have the names of the files in the lake. It lists the whole lake to
+// find them. A key that is not that of an intent is an error.
 func intentFromName(ctx context.Context, lake Store, key string) (intent, error) {
 	name, isIntent := strings.CutSuffix(strings.TrimPrefix(key, intentPrefix), ".json")
 	number, run, cut := strings.Cut(name, "-")

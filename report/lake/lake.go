@@ -177,8 +177,8 @@ func (t *Table) Read(ctx context.Context, f File) ([]byte, error) {
 }
 
 // Add writes a file under a key that Key returned, completely or not at all. If the file
-// exists with other content, the error is ErrConflict, wrapped, because a key is used only
-// once. Add may be called from several goroutines, and does not keep data.
+// exists with other content, the error is ErrConflict, wrapped, because a key is used
+// only once. Add may be called from several goroutines, and does not keep data.
 func (t *Table) Add(ctx context.Context, key string, data []byte) error {
 	if _, err := t.Store.Put(ctx, key, data, Absent()); err != nil {
 		return fmt.Errorf("add lake file %q: %w", t.Store.Name(key), err)

@@ -17,16 +17,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// S3 is the objects of a bucket below a prefix. An object is written by one PutObject, so it
-// has at most 5 GB.
+// S3 is the objects of a bucket below a prefix. An object is written by one PutObject, so
+// it has at most 5 GB.
 //
 // Conditions are those of PutObject, If-None-Match and If-Match (Amazon S3 User Guide,
 // "Conditional writes"). A server that does not support them returns an error. Lock finds
 // out whether a server ignores them.
 //
-// The client repeats requests by its own rules. S3 also repeats what the client does not:
-// an answer whose body was cut off, and a write that the server refused although its
-// condition holds. For the other cases see bucket.Retry.
+// The client repeats requests by its own rules. S3 also repeats a request in three cases:
+// its answer was cut off, a clock was set after it was signed, or the server refused a
+// condition that holds.
 type S3 struct {
 	Client *s3.Client // required
 	Bucket string     // required
@@ -65,8 +65,8 @@ func (b S3) fail(ctx context.Context, operation, key string, err error) error {
 }
 
 // Get returns the content of an object and its ETag. If the object does not exist, the
-// error is fs.ErrNotExist, wrapped. So is the answer "access denied", if a listing shows
-// that the object does not exist. An object of more than 5 GiB is an error.
+// error is fs.ErrNotExist, wrapped. After "access denied", Get asks a listing whether the
+// object exists. An object of more than 5 GiB is an error.
 func (b S3) Get(ctx context.Context, key string) ([]byte, Tag, error) {
 	err := checkKey(key)
 	if err != nil {
@@ -101,7 +101,8 @@ func (b S3) readObject(ctx context.Context, key string) ([]byte, Tag, error) {
 
 // isAbsent reports whether a listing shows that the object does not exist. If the listing
 // fails, it reports false. If the caller may not list the whole bucket, S3 answers
-// GetObject for a missing key with "access denied" (Amazon S3 API Reference, "GetObject").
+// GetObject for a missing key with "access denied" (Amazon S3 API Reference,
+// "GetObject").
 func (b S3) isAbsent(ctx context.Context, key string) bool {
 	for item, err := range b.List(ctx, key, "") {
 		if err != nil || item.Key == key {
@@ -181,8 +182,8 @@ func (b S3) putOnce(ctx context.Context, key string, data []byte, when Condition
 var errRepeat = fmt.Errorf("%w, again and again", ErrConflict)
 
 // resolveWrite finds out whether a conditional write that failed with err has written the
-// object. The answer may have been lost, or it may be the answer to a second attempt after
-// the first one succeeded.
+// object. The answer may have been lost, or it may be the answer to a second attempt
+// after the first one succeeded.
 //
 // If the object has exactly these bytes, resolveWrite returns its tag. If the condition
 // was refused, it returns ErrConflict, errRepeat if the condition holds, or
