@@ -18,7 +18,7 @@ const (
 	maxPollInterval     = 2 * time.Second
 	maxRecordLease      = time.Hour       // a longer lease of another holder counts as this
 	releaseTimeout      = 2 * time.Second // to release the lock if the store fails the check
-	maxImmediateRetries = 3               // writes refused one after the other before Acquire waits
+	maxImmediateRetries = 3               // refused writes in a row before Acquire waits
 )
 
 // Holder says who has a lock.
@@ -124,7 +124,7 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 	var seen Tag
 	var watched time.Duration
 	var lost Condition // the condition of the last write that the store refused
-	stuck := 0         // refused writes with that condition; another run's write changes the condition
+	stuck := 0         // refused writes with that condition; another run's write changes it
 	for races := 0; ; {
 		data, tag, err := l.Store.Get(ctx, l.Key)
 		when := Matches(tag)
