@@ -74,8 +74,8 @@ func expectedDays(shards []ingest.Shard, w ingest.Window, now time.Time) (from, 
 	return from, to
 }
 
-// coverageRow returns the row of one account and Region. DaysWithoutFiles has the days
-// from from to to, both included, that have no log files. If from is zero, it is empty.
+// coverageRow returns the row of one account and Region. It looks for days without log
+// files between the days from and to, both included. If from is zero, it finds none.
 func coverageRow(s ingest.Shard, from, to ingest.Day) row.Coverage {
 	c := row.Coverage{AccountID: s.Account, Region: s.Region, Objects: s.Objects, DaysWithFiles: len(s.Days)}
 	if n := len(s.Days); n > 0 {

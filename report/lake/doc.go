@@ -14,7 +14,7 @@
 //   - A Table is a set of files in folders by day, and if wanted by account.
 //
 // The package does not look into the files. The command and its batch job import it. It
-// imports package row, for the type of a day, and the packages answer and bucket of
-// ingest/aws, which talk to S3. It does not log or print and starts no goroutine. Clock
-// and waiting come from the caller.
+// imports package row, for the type of a day. For S3 it imports the packages answer and
+// bucket of ingest/aws. It does not log or print and starts no goroutine. Clock and
+// waiting come from the caller.
 package lake

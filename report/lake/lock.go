@@ -115,8 +115,8 @@ func (r lockRecord) encode() ([]byte, error) {
 // nobody holds the lock and the store has refused the same write at least three times.
 //
 // Before it returns the lease, Acquire checks that the store respects conditions. If that
-// check fails, Acquire releases the lock. If the store ignores conditions, the error is
-// ErrUnconditional, wrapped.
+// check fails, Acquire tries to release the lock and returns an error. If the store
+// ignores conditions, that is ErrUnconditional, wrapped.
 func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, error) {
 	if l.Holder.Run == "" || l.Lease <= 0 {
 		return nil, fmt.Errorf("lock %q: run %q and lease %v: both are needed", l.Store.Name(l.Key), l.Holder.Run, l.Lease)
@@ -238,10 +238,12 @@ type Lease struct {
 	endReason   string    // why the lease has ended; empty as long as it lasts
 }
 
-// Renew extends the lease: it then lasts its whole time from now. The error is ErrLost,
-// wrapped, if another run has taken the lock, if the lease has expired by the clock of
-// this run, or if it was released. The run must then stop writing, and every later Renew
-// fails too. After any other error Renew may be called again while the lease lasts.
+// Renew extends the lease: it then lasts its whole time from now.
+//
+// The error is ErrLost, wrapped, if another run has taken the lock. It is also ErrLost if
+// the lease has expired by the clock of this run, or was released. The run must then stop
+// writing, and every later Renew fails too. After any other error Renew may be called
+// again while the lease lasts.
 func (e *Lease) Renew(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -185,10 +185,10 @@ var errRepeat = fmt.Errorf("%w, again and again", ErrConflict)
 // object. The answer may have been lost, or it may be the answer to a second attempt
 // after the first one succeeded.
 //
-// If the object has exactly these bytes, resolveWrite returns its tag. If the condition
-// was refused, it returns ErrConflict, errRepeat if the condition holds, or
-// ErrOutcomeUnknown, wrapped, if the object cannot be read. Otherwise it returns err. It
-// reads nothing if err says for certain that nothing was written.
+// If the object has exactly these bytes, resolveWrite returns its tag. If it has not, and
+// the condition was refused, the error is ErrConflict. It is errRepeat if the condition
+// holds, and ErrOutcomeUnknown, wrapped, if the object cannot be read. Otherwise the error
+// is err. If err says for certain that nothing was written, resolveWrite reads nothing.
 func (b S3) resolveWrite(ctx context.Context, key string, data []byte, when Condition, err error) (Tag, error) {
 	conflict := errors.Is(err, ErrConflict)
 	if !conflict && !isDoubtful(err) {
