@@ -16,8 +16,8 @@ import (
 const (
 	lockVersion         = 1
 	maxPollInterval     = 2 * time.Second
-	maxRecordLease      = time.Hour       // a longer lease of another holder counts as this
-	releaseTimeout      = 2 * time.Second // to release the lock if the store fails the check
+	maxRecordLease      = time.Hour       // a longer lease of a holder counts as this
+	releaseTimeout      = 2 * time.Second // to release the lock if the check fails
 	maxImmediateRetries = 3               // refused writes in a row before Acquire waits
 )
 
@@ -124,7 +124,7 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 	var seen Tag
 	var watched time.Duration
 	var lost Condition // the condition of the last write that the store refused
-	stuck := 0         // refused writes with that condition; another run's write changes it
+	stuck := 0         // refused writes with it; a write of another run changes it
 	for races := 0; ; {
 		data, tag, err := l.Store.Get(ctx, l.Key)
 		when := Matches(tag)
@@ -234,7 +234,7 @@ type Lease struct {
 	rec         lockRecord
 	tag         Tag
 	expires     time.Time // by the clock of this run, with its monotonic reading
-	unconfirmed [][]byte  // records sent after that of tag; each may have been stored or not
+	unconfirmed [][]byte  // records sent after that of tag; each may be stored or not
 	endReason   string    // why the lease has ended; empty as long as it lasts
 }
 

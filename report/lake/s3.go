@@ -187,8 +187,9 @@ var errRepeat = fmt.Errorf("%w, again and again", ErrConflict)
 //
 // If the object has exactly these bytes, resolveWrite returns its tag. If it has not, and
 // the condition was refused, the error is ErrConflict. It is errRepeat if the condition
-// holds, and ErrOutcomeUnknown, wrapped, if the object cannot be read. Otherwise the error
-// is err. If err says for certain that nothing was written, resolveWrite reads nothing.
+// holds, and ErrOutcomeUnknown, wrapped, if the object cannot be read. Otherwise the
+// error is err. If err says for certain that nothing was written, resolveWrite reads
+// nothing.
 func (b S3) resolveWrite(ctx context.Context, key string, data []byte, when Condition, err error) (Tag, error) {
 	conflict := errors.Is(err, ErrConflict)
 	if !conflict && !isDoubtful(err) {
