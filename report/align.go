@@ -66,9 +66,10 @@ func openTable(w io.Writer, g grid, widths []int) (*tablewriter.Table, error) {
 	return t, nil
 }
 
-// columnWidths returns for each column the width of its widest cell. If the terminal
-// is narrower than the sum, the prose is made narrower, and then the widest columns
-// of text.
+// columnWidths returns for each column the width of its widest cell, and for prose at
+// most widestProse. terminal is the width of the terminal; 0 means no limit. If it is
+// narrower than the table, the prose is made narrower, and then the widest columns of
+// text. It changes no column of a grid that is whole.
 func columnWidths(g grid, rows [][]string, terminal int) []int {
 	widths := make([]int, len(g.head))
 	excess := -len(gap) - terminal
@@ -95,8 +96,9 @@ func columnWidths(g grid, rows [][]string, terminal int) []int {
 	return widths
 }
 
-// widestColumn returns the column to make narrower, or -1. Numbers and times are
-// never cut.
+// widestColumn returns the index of the column to make narrower: the prose, or else
+// the widest column of text. It returns -1 if all have their least width. Numbers and
+// times are never cut.
 func widestColumn(g grid, widths []int) int {
 	if g.prose > 0 && widths[g.prose] > narrowestProse {
 		return g.prose

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// leastWidth returns how wide a terminal must be for the table. The column of
-// prose may be narrow. All other cells must be whole.
+// leastWidth returns how many columns a terminal must have for the table. The prose
+// needs narrowestProse columns. All other cells must be whole.
 func leastWidth(g grid, rows [][]string) int {
 	all := -len(gap)
 	for i, w := range columnWidths(g, rows, 0) {

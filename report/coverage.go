@@ -57,7 +57,8 @@ func extentText(c Coverage) string {
 	return text
 }
 
-// placeCounts says how many accounts and Regions there are.
+// placeCounts says how many different accounts and Regions the places have:
+// "2 accounts in 3 Regions".
 func placeCounts(places []row.Coverage) string {
 	accounts, regions := map[string]bool{}, map[string]bool{}
 	for _, p := range places {

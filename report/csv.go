@@ -56,7 +56,8 @@ func writeCSV(w io.Writer, r Report, o Options) error {
 }
 
 // inertText returns the text in a form that neither a terminal nor a spreadsheet
-// acts on.
+// acts on. It puts an apostrophe before each part between semicolons that isFormula
+// reports, and cleans the text.
 func inertText(s string) string {
 	if !strings.Contains(s, ";") && !isFormula(s) {
 		return safetext.Clean(s)
@@ -72,10 +73,10 @@ func inertText(s string) string {
 	return safetext.Clean(strings.Join(parts, ";"))
 }
 
-// isFormula reports whether a spreadsheet may run the text. That is so if the
-// first character is one of = + - @, a tab or a carriage return. Some programs
-// ignore spaces, quotes and invisible characters before it. Some take full-width
-// signs for the usual ones.
+// isFormula reports whether a spreadsheet may run the text. That is so if the first
+// character is one of = + - @, a tab, a carriage return or a line feed. Some programs
+// ignore spaces, quotes and invisible characters before it, so isFormula does too.
+// Some take full-width and small signs for the usual ones, so it counts those as well.
 func isFormula(s string) bool {
 	for _, r := range s {
 		switch {

@@ -58,7 +58,8 @@ func FindFormat(formats []Format, name string) (Format, bool) {
 func (f Format) RowsOnly() bool { return !f.OneDocument && !f.Grouped }
 
 // CheckRows returns an error if the format cannot write this table of a report
-// alone. Empty stands for the whole report, which every format can write.
+// alone, or if Tables does not have it. Empty is never an error: Write then writes
+// the whole report, or the sign-ins if the format is RowsOnly.
 func (f Format) CheckRows(k row.Kind) error {
 	switch {
 	case k == "":
@@ -77,8 +78,10 @@ func Tables() []row.Kind {
 	return []row.Kind{row.SignIns, row.Findings, row.Endpoints, row.Principals}
 }
 
-// Write writes a report, or with Options.Rows one table of it. A format or a
-// table that does not exist is an error, and then nothing has been written.
+// Write writes a report, or with Options.Rows one table of it. If the format is
+// RowsOnly and Options.Rows is empty, it writes the sign-ins. A format that does not
+// exist and a table that CheckRows refuses are errors, and then nothing has been
+// written.
 func Write(w io.Writer, f Format, r Report, o Options) error {
 	if err := f.CheckRows(o.Rows); err != nil {
 		return fmt.Errorf("write %s: %w", f.Name, err)

@@ -9,7 +9,8 @@ import (
 	"trailgate/report/row"
 )
 
-// The largest numbers of accounts and Regions that a sentence names.
+// The largest numbers of accounts, and of Regions of one account, that Absences names
+// unless it is verbose.
 const (
 	proseAccounts = 5
 	proseRegions  = 6
@@ -82,8 +83,9 @@ func findingLines(s Summary) []line {
 	return all
 }
 
-// coverageLines say how complete the run is. A survey lists objects and does not
-// read them, so it says less.
+// coverageLines say how complete the run is: what was read, what could not be read,
+// and what was left out. survey means that the run only listed objects and did not
+// read them. Then the lines say less.
 func coverageLines(c Coverage, survey bool) []line {
 	o, r := c.Objects, c.Records
 	text := fmt.Sprintf("Read %s of %s (%s packed, %s of JSON)", groupDigits(o.Read), countNoun(o.Listed, "object"),
@@ -158,7 +160,8 @@ func leftOutText(c Coverage, survey bool) string {
 	return "Left out: " + joinWords(parts) + "."
 }
 
-// surplusText explains why the run saw more records than the result has.
+// surplusText explains why the run saw more records than the result has. It returns
+// an empty text if it did not.
 func surplusText(r Records) string {
 	var parts []string
 	for _, p := range [...]struct {
@@ -180,7 +183,8 @@ func surplusText(r Records) string {
 }
 
 // Absences returns a sentence with the Regions that have no log files, or an empty
-// text if every Region has some. If verbose, it names all of them.
+// text if all is empty. If verbose, it names all accounts and Regions. Otherwise it
+// names at most proseAccounts accounts and proseRegions Regions of each.
 func Absences(all []Absence, verbose bool) string {
 	if len(all) == 0 {
 		return ""

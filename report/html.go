@@ -20,10 +20,10 @@ const (
 	htmlSignIns    = 2000
 )
 
-// writeHTML writes the report as one page. It has what the table has, and the
-// sign-ins up to a limit. The page needs nothing else: it has no script and no
-// picture, uses no network, and its content security policy forbids all of these.
-// Every text is Clean and escaped. Aligned, Color and Width are ignored.
+// writeHTML writes the report as one page, or only the table of Options.Rows. The page
+// has what writeTable writes, and the sign-ins up to a limit. It needs nothing else: it
+// has no script and no picture, uses no network, and its content security policy forbids
+// all of these. Every text is Clean and escaped. Aligned, Color and Width are ignored.
 func writeHTML(w io.Writer, r Report, o Options) error {
 	o.Aligned = true
 	parts, err := chooseSections(r, o, limits{htmlPrincipals, htmlFindings, htmlSignIns})

@@ -8,9 +8,9 @@ import (
 	"trailgate/report/internal/columns"
 )
 
-// writeJSONL writes one table as JSON Lines: one object a line, with the columns
-// in their order and absent values as null. It reads the rows once and collects
-// none.
+// writeJSONL writes one table as JSON Lines: one object on each line, with the
+// columns in their order and absent values as null. It reads the rows once and
+// collects none. A kind of rows that does not exist is an error.
 func writeJSONL(w io.Writer, r Report, o Options) error {
 	t, err := streamRows(r, o.Rows)
 	if err != nil {

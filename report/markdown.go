@@ -11,7 +11,8 @@ import (
 // writeMarkdown writes the report, or one table, as GitHub-flavored Markdown. A text
 // from a record cannot leave its cell, and cannot become markup, HTML, a link or a
 // mention. To that end every character with a meaning in Markdown is escaped, and
-// dangerous characters are Clean. Aligned, Color and Width are ignored.
+// dangerous characters are replaced as Clean does. Aligned, Color and Width are
+// ignored.
 func writeMarkdown(w io.Writer, r Report, o Options) error {
 	o.Aligned = true
 	parts, err := chooseSections(r, o, limits{tablePrincipals, tableFindings, 0})
@@ -109,7 +110,8 @@ func markdownText(s string) string {
 	return breakLinks(b.String())
 }
 
-// breakLinks escapes the parts of a text that GitHub would turn into a link.
+// breakLinks escapes the parts of a text that GitHub would turn into a link: the
+// colon in "://" and the dot after "www".
 func breakLinks(s string) string {
 	s = strings.ReplaceAll(s, "://", "&#58;//")
 	if i := strings.Index(strings.ToLower(s), "www."); i < 0 {

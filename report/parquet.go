@@ -10,8 +10,8 @@ import (
 	"trailgate/report/row"
 )
 
-// writeParquet writes one table as a Parquet file. Sign-ins and findings have to
-// be sorted by time; see package parquet.
+// writeParquet writes the table of Options.Rows as a Parquet file. Sign-ins and
+// findings have to be sorted by time; see parquet.Write. Another kind is an error.
 func writeParquet(w io.Writer, r Report, o Options) error {
 	options := parquet.Options{Version: r.Summary.Version, Metadata: fileMetadata(r, o.Rows)}
 	switch o.Rows {
@@ -29,8 +29,9 @@ func writeParquet(w io.Writer, r Report, o Options) error {
 	return fmt.Errorf("write parquet: rows %q: no such table", string(o.Rows))
 }
 
-// fileMetadata is stored in the file. With it, somebody who finds the file can
-// tell which version wrote it and whether it is complete.
+// fileMetadata returns the key-value metadata of the file. With it, somebody who finds
+// the file can tell which version wrote it. For a table of sign-ins or what is made
+// from them, it also says whether the run was complete, and its window.
 func fileMetadata(r Report, k row.Kind) map[string]string {
 	m := map[string]string{"trailgate.version": r.Summary.Version}
 	if k == row.Coverages {

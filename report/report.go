@@ -20,7 +20,8 @@ type Report struct {
 }
 
 // Summary is the run in numbers. A zero time means "no limit" in Since and Until,
-// and "no sign-in" in First and Last.
+// and "no sign-in" in First and Last. NotJudged counts the sign-ins that could not be
+// compared with what is expected, because their endpoint or principal is not known.
 type Summary struct {
 	Tool       string         `json:"tool"`
 	Version    string         `json:"version"`     // of the tool
@@ -66,7 +67,7 @@ type Coverage struct {
 	Remarks       []string       `json:"remarks"`               // further sentences that the reader has to know
 
 	// Meanings has the words for each cause in SkippedBy. A cause without an entry
-	// is written as it is. JSON does not have them.
+	// is written with spaces for its hyphens. JSON does not have them.
 	Meanings map[string]string `json:"-"`
 
 	// ListedOnly is the reason in LeftOutBy for objects that the coverage verb lists
@@ -74,7 +75,8 @@ type Coverage struct {
 	ListedOnly string `json:"-"`
 }
 
-// Objects counts objects: listed = read + skipped + excluded.
+// Objects counts objects: listed = read + skipped + excluded. A skipped object could
+// not be read to its end. An excluded object was left out on purpose.
 type Objects struct {
 	Listed    int            `json:"listed"`
 	Read      int            `json:"read"`
@@ -85,8 +87,10 @@ type Objects struct {
 	FoldersBy map[string]int `json:"folders_by_reason"` // folders that were not listed
 }
 
-// Records counts sign-ins: seen = sign-ins + duplicates + outside + filtered. A
-// skipped record could not be read, so it is not one of those seen.
+// Records counts records of sign-ins: seen = sign-ins + duplicates + outside +
+// filtered. Duplicates are further copies of a record. Outside are those outside the
+// window. Filtered are those of accounts or Regions not asked for. A skipped record
+// could not be read, so it is not one of those seen.
 type Records struct {
 	Seen       int            `json:"seen"`
 	SignIns    int            `json:"sign_ins"`

@@ -18,7 +18,7 @@ type rowStream struct {
 }
 
 // streamRows returns the rows of one kind. They can be read as often as those of
-// the report.
+// the report. Another kind is an error.
 func streamRows(r Report, k row.Kind) (rowStream, error) {
 	switch k {
 	case row.SignIns:

@@ -26,7 +26,7 @@ type line struct {
 	tone tone
 }
 
-// tone says whether a line is good or bad news.
+// tone is the emphasis of a line: none, a headline (strong), good news or bad news.
 type tone uint8
 
 const (
@@ -47,7 +47,8 @@ type grid struct {
 	rows     iter.Seq[[]string]
 }
 
-// notation says how numbers and times are written: for people or for programs.
+// notation says how numbers and times are written. For people: 1,204 and
+// 2026-03-01 10:00:07. For programs: 1204 and columns.TimeLayout.
 type notation struct{ people bool }
 
 func (n notation) count(i int) string {
@@ -79,7 +80,10 @@ func dayText(t time.Time) string {
 // that the report does not have that table.
 type limits struct{ principals, findings, signins int }
 
-// reportSections returns the whole report: summary and coverage, then the tables.
+// reportSections returns the whole report d: summary and coverage, the tables, and what
+// was not read. l limits the rows of principals, findings and sign-ins. If verbose, it
+// lists every skip and every Region without log files. An empty table of endpoints,
+// principals or findings is left out.
 func reportSections(d Report, n notation, l limits, verbose bool) []section {
 	all := []section{
 		{lines: append(summaryLines(d.Summary), coverageLines(d.Coverage, false)...)},
@@ -104,7 +108,8 @@ func reportSections(d Report, n notation, l limits, verbose bool) []section {
 	return all
 }
 
-// tableSection returns one table with all its rows.
+// tableSection returns the table k of the report d with all its rows, without title
+// and lines. Another kind than those of Tables is an error.
 func tableSection(d Report, k row.Kind, n notation) (section, error) {
 	switch k {
 	case row.SignIns:

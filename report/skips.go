@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// skipSections say in plain words what was not read, and what else the reader has
-// to know.
+// skipSections say in plain words what could not be read, by cause, which Regions
+// have no log files, and what else the reader has to know. If verbose, they also
+// list every skip.
 func skipSections(c Coverage, n notation, verbose bool) []section {
 	var all []section
 	if len(c.Objects.SkippedBy)+len(c.Records.SkippedBy) > 0 {
@@ -70,8 +71,8 @@ func skipGrid(skips []Skip) grid {
 	}
 }
 
-// causeMeaning returns the words for a cause. Without any, it returns the
-// cause itself as words.
+// causeMeaning returns the words that Meanings has for a cause. If it has none, the
+// result is the cause with spaces for its hyphens.
 func (c Coverage) causeMeaning(cause string) string {
 	if words, ok := c.Meanings[cause]; ok {
 		return words

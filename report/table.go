@@ -18,7 +18,8 @@ const (
 )
 
 // sampleRows is how many streamed rows are read before the first is written. The
-// widths of the columns come from them. A wider cell in a later row is shortened.
+// widths of the columns come from them. A wider cell in a later row is shortened, and
+// wider prose continues in further rows.
 const sampleRows = 1000
 
 // The escape sequences of a colored report.
@@ -48,7 +49,9 @@ func writeCoverageTable(w io.Writer, r Report, o Options) error {
 	return writeSections(w, coverageSections(r.Coverage, notation{o.Aligned}, o.Verbose), o)
 }
 
-// chooseSections returns the whole report, or only the table that Options ask for.
+// chooseSections returns the whole report d, with tables limited by l. If Options.Rows
+// is set, it returns only that table, with all its rows. A table that does not exist is
+// an error.
 func chooseSections(d Report, o Options, l limits) ([]section, error) {
 	n := notation{people: o.Aligned}
 	if o.Rows == "" {
@@ -139,8 +142,9 @@ func (p *printer) writeGrid(g grid) {
 }
 
 // writeAligned writes a table with aligned columns. If the rows are streamed, the
-// widths come from the first rows. If they are in memory anyway, they come from
-// all rows.
+// widths come from the first sampleRows. If they are in memory anyway, they come from
+// all rows. If the terminal is too narrow and g.lead is set, it writes each row as a
+// block of lines instead.
 func (p *printer) writeAligned(g grid) {
 	next, stop := iter.Pull(g.rows)
 	defer stop()
@@ -181,7 +185,8 @@ func (p *printer) writeAligned(g grid) {
 	}
 }
 
-// writeRow writes a row, and further rows if its prose continues.
+// writeRow writes a row, and further rows if its prose does not fit into one. It
+// shortens cells to the widths, colors the severity, and changes row.
 func (p *printer) writeRow(t *tablewriter.Table, g grid, widths []int, row []string) {
 	prose := []string{""}
 	if g.prose > 0 {

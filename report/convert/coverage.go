@@ -11,8 +11,12 @@ import (
 )
 
 // Coverage returns the coverage of a run over a window, with the days and Regions
-// that have no log files. If the window has no end, days are expected up to the day
-// before now. The Regions of a partition come from table.
+// that have no log files. For the days see expectedDays. The Regions of a partition,
+// such as aws or aws-cn, come from table.
+//
+// It adds remarks about accounts with log files of one Region only, and about a
+// window without log files. If the user named only parts of trails, no Region is
+// reported as missing.
 func Coverage(c *ingest.Coverage, w ingest.Window, now time.Time, table region.Table) report.Coverage {
 	out := report.Coverage{
 		Complete: c.Complete(), Partial: c.Partial, Sources: c.Sources,
@@ -43,10 +47,13 @@ func Coverage(c *ingest.Coverage, w ingest.Window, now time.Time, table region.T
 	return out
 }
 
-// expectedDays returns the days on which log files are expected: those of the
-// window. If the window has no begin or no end, the first or the last day that has
-// log files takes its place. A window without an end goes at least to yesterday,
-// because the files of today may not have been delivered yet.
+// expectedDays returns the first and the last day on which log files are expected:
+// those of the window. If the window has no begin or no end, the first or the last
+// day that has log files takes its place.
+//
+// A window with a begin and no end goes at least to yesterday. Days from today on are
+// expected only up to the last day that has log files, because later files may not
+// have been delivered yet. If from is zero, no day is expected.
 func expectedDays(shards []ingest.Shard, w ingest.Window, now time.Time) (from, to ingest.Day) {
 	first := true
 	for _, s := range shards {
@@ -67,7 +74,8 @@ func expectedDays(shards []ingest.Shard, w ingest.Window, now time.Time) (from, 
 	return from, to
 }
 
-// coverageRow returns the row of one account and Region.
+// coverageRow returns the row of one account and Region. It looks for days without log
+// files between the days from and to, both included. If from is zero, it finds none.
 func coverageRow(s ingest.Shard, from, to ingest.Day) row.Coverage {
 	c := row.Coverage{AccountID: s.Account, Region: s.Region, Objects: s.Objects, DaysWithFiles: len(s.Days)}
 	if n := len(s.Days); n > 0 {

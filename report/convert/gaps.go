@@ -19,8 +19,9 @@ func asksForPartsOnly(sources []string) bool {
 	})
 }
 
-// absentRegions names for each account the Regions of its partitions that have no
-// log files.
+// absentRegions names for each account the Regions that have no log files. It looks
+// at the Regions of the account's partitions, such as aws or aws-cn. The shards must
+// be sorted.
 func absentRegions(shards []ingest.Shard, table region.Table) []report.Absence {
 	var out []report.Absence
 	for _, account := range accountsOf(shards) {
@@ -83,8 +84,8 @@ func regionsOf(shards []ingest.Shard, account string) []string {
 	return out
 }
 
-// partitionsOf returns the partitions of an account's Regions. A Region counts even
-// if it has a folder and no log files.
+// partitionsOf returns the partitions of an account's Regions, such as aws or aws-cn.
+// A Region counts even if it has a folder and no log files.
 func partitionsOf(shards []ingest.Shard, account string, table region.Table) []string {
 	var out []string
 	for _, s := range shards {

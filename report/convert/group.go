@@ -9,9 +9,9 @@ import (
 	"trailgate/analyzer/rule"
 )
 
-// GroupByPrincipal gives the findings in the order in which people read them. The
-// principal with the most severe finding comes first. The findings of one principal keep
-// their order. It does not change the list that it is given.
+// GroupByPrincipal returns the findings in the order in which people read them, as a new
+// list. The findings of one principal are together and keep their order. The principal
+// with the most severe finding comes first. Equally severe principals are sorted by key.
 func GroupByPrincipal(all []detect.Finding) []detect.Finding {
 	worst := map[string]rule.Severity{}
 	for _, f := range all {

@@ -10,8 +10,8 @@ import (
 )
 
 // SignIns yields a row of signins for each event, in the order of the events. It
-// classifies an event when its row is asked for: to keep a million verdicts would
-// cost more than to make them again. It can be run as often as events can.
+// classifies an event with c when its row is asked for: to keep a million results
+// would cost more than to make them again. It can be run as often as events can.
 func SignIns(events iter.Seq[signin.Event], c analyzer.Classifier) iter.Seq[row.SignIn] {
 	p := boolPointers{yes: true}
 	return func(yield func(row.SignIn) bool) {

@@ -31,10 +31,10 @@ type Lake struct {
 
 // Write writes the statement that makes one table of a lake known to an engine.
 //
-// A lake has the tables signins and findings; another kind is an error. Athena
-// and Spark create a table. DuckDB creates a view, because it has no catalogue of
-// files. A location is an error if the engine would not take it as one. So is a
-// location with a character that cannot be seen.
+// A lake has the tables signins and findings; another kind is an error, and so is
+// another dialect. Athena and Spark create a table. DuckDB creates a view, because
+// it has no catalogue of files. A location is an error if it is empty, if the
+// engine would not take it as one, or if it has a character that cannot be seen.
 func Write(w io.Writer, d Dialect, k row.Kind, l Lake) error {
 	if k != row.SignIns && k != row.Findings {
 		return fmt.Errorf("write ddl: rows %q: not a table of the lake", string(k))
@@ -62,7 +62,8 @@ func Write(w io.Writer, d Dialect, k row.Kind, l Lake) error {
 	return err
 }
 
-// tableFolder returns the folder of a table, without a slash at its end.
+// tableFolder returns the folder of the table k, without a slash at its end. It
+// returns an error for a location that Write refuses.
 func (l Lake) tableFolder(d Dialect, k row.Kind) (string, error) {
 	for _, r := range l.Location {
 		if !unicode.IsPrint(r) || r == utf8.RuneError {
@@ -90,7 +91,8 @@ type tableSpec struct {
 	partitions []string // names of the columns whose values are in the names of folders
 }
 
-// fileColumns returns the columns that are stored in the files only.
+// fileColumns returns the columns that are not partition columns: their values are
+// in the files only.
 func (t *tableSpec) fileColumns() []row.Column {
 	var all []row.Column
 	for _, c := range t.columns {
@@ -182,9 +184,9 @@ func columnLines(all []row.Column, typeName func(string) string) string {
 // (https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html).
 const maxComment = 255
 
-// shortComment makes a comment of a column's meaning. It cuts a text that is too
-// long for the catalogue. It replaces semicolons, because some clients split
-// statements at them.
+// shortComment makes a comment of a column's meaning. It cuts a text of more than
+// maxComment characters at a space and adds " ...". It replaces semicolons by
+// commas, because some clients split statements at semicolons.
 func shortComment(doc string) string {
 	const rest = " ..."
 	doc = strings.ReplaceAll(doc, ";", ",")

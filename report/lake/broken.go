@@ -1,13 +1,13 @@
 package lake
 
-// BrokenError is a damaged file of a lake or of its state. For a damaged generation of the
-// state there are DamagedError and NewerError.
+// BrokenError is a damaged file of a lake or of its state. The generations of a state
+// have errors of their own: DamagedError and NewerError.
 type BrokenError struct {
 	Part Part
 	Err  error // names the file and says what is wrong
 }
 
-// Part is what a file is for.
+// Part says what a damaged file is for.
 type Part uint8
 
 // The parts of a lake and its state.

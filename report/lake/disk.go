@@ -19,11 +19,12 @@ import (
 	"trailgate/ingest/aws/bucket"
 )
 
-// Disk is a folder. The first Put creates it.
+// Disk is a Store in a folder of the file system. A key is the path of a file in the
+// folder. The first Put creates the folder.
 //
-// Root itself may be a symbolic link. Links below it are never followed out of the folder.
-// If a listing finds one, it ends with an error: an engine would follow the link and read
-// files that the listing does not have.
+// Root itself may be a symbolic link. Links below it are never followed out of the
+// folder. If a listing finds one, it ends with an error: an engine would follow the link
+// and read files that the listing does not have.
 //
 // Each folder may have hidden files, whose names begin with a dot. They are temporary
 // files, which are renamed when they are complete, and ".lock", which is locked while an
@@ -55,7 +56,8 @@ func (d Disk) rootPath() string {
 	return filepath.Clean(d.Root)
 }
 
-// Get reads a file. A folder is not an object.
+// Get returns the content of a file, and its SHA-256 as the tag. If the file does not
+// exist or is a folder, the error is fs.ErrNotExist, wrapped.
 func (d Disk) Get(ctx context.Context, key string) ([]byte, Tag, error) {
 	data, err := d.readKey(ctx, key)
 	if err != nil {
@@ -111,7 +113,9 @@ func contentTag(data []byte) Tag {
 	return Tag(hex.EncodeToString(sum[:]))
 }
 
-// List reads a folder only when the caller gets to it.
+// List yields the files whose keys begin with prefix and come after the key "after", in
+// the order of their keys. It reads a folder only when the caller gets to it. A symbolic
+// link is an error.
 func (d Disk) List(ctx context.Context, prefix, after string) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		folder, err := checkPrefix(prefix)
@@ -152,8 +156,9 @@ func (d Disk) List(ctx context.Context, prefix, after string) iter.Seq2[Item, er
 	}
 }
 
-// makeItem makes an item of what a walk yields. It is false for a file that is not an
-// object. A link is an error, and so is what the walk could not read.
+// makeItem makes an item of what a bucket.Walk yields: a key, and its entry or an error.
+// It returns false for an entry that is not an object, or that was deleted meanwhile. A
+// symbolic link is an error. An error of the walk or of the context is returned as it is.
 func makeItem(ctx context.Context, key string, e fs.DirEntry, err error) (Item, bool, error) {
 	switch {
 	case err != nil:
@@ -177,8 +182,8 @@ func makeItem(ctx context.Context, key string, e fs.DirEntry, err error) (Item, 
 	return Item{Key: key, Size: info.Size()}, true, nil
 }
 
-// readFolder returns the entries of a folder, sorted by name. A folder that does not exist
-// has no entries.
+// readFolder returns all entries of a folder, hidden ones too, sorted by name. A folder
+// that does not exist has no entries.
 func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
 	f, err := root.Open(filepath.FromSlash("./" + name))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -193,7 +198,8 @@ func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
-// Delete removes a file.
+// Delete removes a file and syncs its folder. It is not an error if the file does not
+// exist. A folder stays, and is not an error.
 func (d Disk) Delete(ctx context.Context, key string) error {
 	if err := d.deleteKey(ctx, key); err != nil {
 		return fmt.Errorf("delete %q: %w", d.Name(key), withoutPath(err))
@@ -235,9 +241,10 @@ func (d Disk) deleteKey(ctx context.Context, key string) error {
 // Sweep deletes the temporary files that killed processes have left below Root. Put does
 // the same in the folder to which it writes.
 //
-// A temporary file counts as left if it was last written an hour ago, by the clock of the
-// file system. If a process is still writing it, the Put of that process fails. It is not
-// an error if Root does not exist.
+// A temporary file counts as left if it was last written at least an hour ago. Sweep
+// reads the clock of the file system: it creates a temporary file and deletes it again.
+// If a process is still writing a file that Sweep deletes, the Put of that process fails.
+// It is not an error if Root does not exist.
 func (d Disk) Sweep(ctx context.Context) error {
 	if _, err := os.Stat(d.rootPath()); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -283,8 +290,9 @@ func (w *diskWrite) sweepTree(ctx context.Context, name string) error {
 	return nil
 }
 
-// withoutPath removes the path from an error of the operating system. The path may be that
-// of a temporary file, and the caller names the object anyway.
+// withoutPath returns the error inside an *fs.PathError or *os.LinkError, without its
+// path. Any other error stays as it is. The path may be that of a temporary file, and the
+// caller names the object anyway.
 func withoutPath(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError

@@ -22,12 +22,15 @@ const (
 	deadAfter  = time.Hour // age after which a temporary file counts as left by a dead process
 )
 
-// Put writes a temporary file in the folder of the object and syncs it.
+// Put writes a temporary file in the folder of the object and syncs it. It returns the
+// SHA-256 of data as the tag. It creates missing folders, and deletes temporary files in
+// that folder that are at least an hour old. For conditions and errors see Store.
 //
 // With Absent, it then links the file to its name, which fails if the name exists. If the
 // file system has no links, it locks ".lock", checks that the name is free, and renames
 // the file. With Matches, it locks ".lock", compares, and renames the file. At the end it
 // syncs the folder. The lock belongs to the operating system and ends with the process.
+// If another process keeps ".lock" for ten seconds, Put fails.
 func (d Disk) Put(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
 	if err := d.putKey(ctx, key, data, when); err != nil {
 		return "", fmt.Errorf("put %q: %w", d.Name(key), withoutPath(err))
@@ -67,7 +70,9 @@ type diskWrite struct {
 	begun    time.Time // when temp was created, by the clock of the file system
 }
 
-// runStep does one step that changes the disk, unless Disk.Step returns an error.
+// runStep does one step that changes the disk by calling do. It calls Disk.Step first. If
+// that returns an error, runStep does not call do. An error begins with op, the name of
+// the step.
 func (w *diskWrite) runStep(op string, do func() error) error {
 	if w.disk.Step != nil {
 		if err := w.disk.Step(op, w.key); err != nil {
@@ -80,8 +85,9 @@ func (w *diskWrite) runStep(op string, do func() error) error {
 	return nil
 }
 
-// openFolders opens the root. It creates missing folders and syncs each, so that they
-// survive a crash.
+// openFolders sets w.root. It creates the root, the folders above it and the folder of
+// the file if they are missing. After each it syncs the folder above, so that the new one
+// survives a crash.
 func (w *diskWrite) openFolders() error {
 	if err := w.makeRoot(); err != nil {
 		return err
@@ -157,8 +163,8 @@ func ignoreExists(err error) error {
 }
 
 // checkCondition compares the current file with the condition. If the condition holds, it
-// returns false and no error. If it does not hold, it returns true if the file already has
-// these bytes, and ErrConflict otherwise.
+// returns false and no error. If it does not hold, it returns true if the file already
+// has these bytes, and ErrConflict otherwise.
 func (w *diskWrite) checkCondition(data []byte, when Condition) (bool, error) {
 	old, err := readFile(w.root, w.path)
 	absent := errors.Is(err, fs.ErrNotExist)
@@ -176,8 +182,8 @@ func (w *diskWrite) checkCondition(data []byte, when Condition) (bool, error) {
 	return false, ErrConflict
 }
 
-// createTemp creates the temporary file. It deletes old ones in the same folder, because
-// the new one may need their space.
+// createTemp creates the temporary file and sets temp, tempPath and begun. It deletes old
+// temporary files in the same folder, because the new one may need their space.
 func (w *diskWrite) createTemp() error {
 	path := filepath.Join(w.folder, tempPrefix+rand.Text())
 	err := w.runStep("create", func() (err error) {
@@ -199,7 +205,8 @@ func (w *diskWrite) createTemp() error {
 	return nil
 }
 
-// sweepFolder deletes old temporary files of a folder. It ignores errors, because a
+// sweepFolder deletes the temporary files among the entries of a folder that are at least
+// an hour old. If one cannot be deleted, it stops and reports nothing, because a
 // temporary file does no harm.
 func (w *diskWrite) sweepFolder(folder string, entries []fs.DirEntry) {
 	for _, e := range entries {
@@ -217,7 +224,9 @@ func (w *diskWrite) sweepFolder(folder string, entries []fs.DirEntry) {
 	}
 }
 
-// installTemp fills the temporary file and gives it the name of the object.
+// installTemp writes data into the temporary file and closes it. If the condition holds,
+// it gives the file the name of the object and syncs the folder. If not, it returns
+// ErrConflict, or no error if the object already has these bytes.
 func (w *diskWrite) installTemp(ctx context.Context, data []byte, when Condition) error {
 	err := w.fillTemp(ctx, data)
 	// Close may report an error of an earlier write.
@@ -271,7 +280,8 @@ func (w *diskWrite) renameIf(data []byte, when Condition) error {
 	return w.renameTemp()
 }
 
-// installNew gives the temporary file its name, unless a file has the name already.
+// installNew gives the temporary file the name of the object. If a file has that name
+// already, it returns ErrConflict, or no error if the file has exactly these bytes.
 func (w *diskWrite) installNew(ctx context.Context, data []byte) error {
 	err := w.runStep("link", func() error { return w.root.Link(w.tempPath, w.path) })
 	switch {
@@ -289,7 +299,9 @@ func (w *diskWrite) installNew(ctx context.Context, data []byte) error {
 	return err
 }
 
-// withFolderLock calls do while the ".lock" of the folder is locked.
+// withFolderLock locks the file ".lock" of the folder, calls do, and unlocks it. If
+// another process has locked it, withFolderLock tries again for lockPatience and then
+// returns an error.
 func (w *diskWrite) withFolderLock(ctx context.Context, do func() error) error {
 	path := filepath.Join(w.folder, mutexName)
 	for waited := time.Duration(0); ; waited += lockPause {

@@ -13,7 +13,8 @@
 //     continue from the same generation.
 //   - A Table is a set of files in folders by day, and if wanted by account.
 //
-// The package does not look into the files. The command imports it. It imports
-// package row, for the type of a day, and nothing else of this project. It does not
-// log or print and starts no goroutine. Clock and waiting come from the caller.
+// The package does not look into the files. The command and its batch job import it. It
+// imports package row, for the type of a day. For S3 it imports the packages answer and
+// bucket of ingest/aws. It does not log or print and starts no goroutine. Clock and
+// waiting come from the caller.
 package lake

@@ -20,7 +20,8 @@ type LakeInfo struct {
 const infoKey = Metadata + "/lake.json"
 
 // ReadInfo reads what a lake says about itself. If it has no such file, ReadInfo returns
-// the zero LakeInfo and no error. A damaged file is a *BrokenError.
+// the zero LakeInfo and no error. Tag is the tag of the file, and is empty without a
+// file. A damaged file is a *BrokenError. A version above 1 is another error.
 func ReadInfo(ctx context.Context, lake Store) (LakeInfo, Tag, error) {
 	data, tag, err := lake.Get(ctx, infoKey)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,8 +40,8 @@ func ReadInfo(ctx context.Context, lake Store) (LakeInfo, Tag, error) {
 	return m, tag, nil
 }
 
-// WriteInfo writes what a lake says about itself, if the condition holds. It sets the
-// version.
+// WriteInfo writes what a lake says about itself, with version 1. If the condition does
+// not hold, the error is ErrConflict, wrapped.
 func WriteInfo(ctx context.Context, lake Store, m LakeInfo, when Condition) error {
 	m.Version = 1
 	data, err := json.MarshalIndent(m, "", "  ")

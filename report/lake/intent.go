@@ -26,7 +26,9 @@ func intentKey(generation int64, run string) string {
 }
 
 // WriteIntent writes into the state which files of the lake the run is going to add for
-// the generation. Call it before the first of them is added.
+// the generation. add has the keys of these files. Call it before the first of them is
+// added. If the run has already written another intent for this generation, the error is
+// ErrConflict, wrapped.
 func WriteIntent(ctx context.Context, state Store, generation int64, run string, add []string) error {
 	data, err := json.Marshal(intent{1, generation, run, add})
 	if err != nil {
@@ -38,8 +40,9 @@ func WriteIntent(ctx context.Context, state Store, generation int64, run string,
 	return nil
 }
 
-// ClearIntent deletes the intent of a run. If the generation is not committed, it deletes
-// the files first.
+// ClearIntent deletes the intent of a run from the state. If committed is false, it first
+// deletes the files with the keys in add from the lake. If it cannot delete one, it keeps
+// the intent.
 func ClearIntent(ctx context.Context, state, lake Store, generation int64, run string, add []string, committed bool) error {
 	if !committed {
 		for _, key := range add {
@@ -54,12 +57,13 @@ func ClearIntent(ctx context.Context, state, lake Store, generation int64, run s
 	return nil
 }
 
-// Recover cleans up after runs that crashed. It deletes the files of runs that did not
-// commit, and the files that the committed generation has replaced. Only the holder of
-// the lock may call it.
+// Recover cleans up after runs that crashed. now is the current state. Recover deletes
+// every intent, the files of runs that did not commit, and the files in replaced, which
+// the committed generation has replaced. Only the holder of the lock may call it.
 //
 // It returns the keys of the files of runs that did not commit. Some of them may never
-// have been written.
+// have been written. If an intent is damaged, Recover finds its files by their names. If
+// that is not possible, the error is *BrokenError.
 func Recover(ctx context.Context, state, lake Store, now Snapshot, replaced []string) (taken []string, err error) {
 	var found []string
 	for item, err := range state.List(ctx, intentPrefix, "") {
@@ -129,8 +133,9 @@ func isCommitted(ctx context.Context, state Store, in intent, now Snapshot) (boo
 	return err != nil || h.Run == in.Run, nil
 }
 
-// intentFromName rebuilds a damaged intent from its name. The name has the generation and
-// the run, and so have the names of the files in the lake.
+// intentFromName rebuilds a damaged intent from its key. The key has the generation and
+// the run, and so have the names of the files in the lake. It lists the whole lake to
+// find them. A key that is not that of an intent is an error.
 func intentFromName(ctx context.Context, lake Store, key string) (intent, error) {
 	name, isIntent := strings.CutSuffix(strings.TrimPrefix(key, intentPrefix), ".json")
 	number, run, cut := strings.Cut(name, "-")

@@ -84,6 +84,7 @@ func (t *Table) dayFolder(d row.Date) string {
 
 // Parse returns the file that a key names, without its size. It returns false if the
 // key is not one of this table. Other files in the folder do not belong to the table.
+// Keys with and without an account are accepted, whatever ByAccount says.
 func (t *Table) Parse(key string) (File, bool) {
 	f := File{Key: key}
 	rest, ok := strings.CutPrefix(key, t.Name+"/event_date=")
@@ -112,7 +113,8 @@ func (t *Table) Parse(key string) (File, bool) {
 }
 
 // Files lists the files of the table from the first to the last day, in the order of
-// their keys. Both days are included. A zero last means every later day.
+// their keys. Both days are included. A zero last means every later day. Files leaves
+// out what Parse does not accept, and the keys in RolledBack.
 func (t *Table) Files(ctx context.Context, first, last row.Date) ([]File, error) {
 	var out []File
 	beyond := ""
@@ -174,9 +176,9 @@ func (t *Table) Read(ctx context.Context, f File) ([]byte, error) {
 	return data, nil
 }
 
-// Add writes a file under a key that Key returned, completely or not at all. An
-// existing file is an error, because a key is used only once. It may be called from
-// several goroutines, and does not keep data.
+// Add writes a file under a key that Key returned, completely or not at all. If the file
+// exists with other content, the error is ErrConflict, wrapped, because a key is used
+// only once. Add may be called from several goroutines, and does not keep data.
 func (t *Table) Add(ctx context.Context, key string, data []byte) error {
 	if _, err := t.Store.Put(ctx, key, data, Absent()); err != nil {
 		return fmt.Errorf("add lake file %q: %w", t.Store.Name(key), err)

@@ -16,9 +16,9 @@ import (
 const (
 	lockVersion         = 1
 	maxPollInterval     = 2 * time.Second
-	maxRecordLease      = time.Hour       // the longest lease of another holder that is respected
-	releaseTimeout      = 2 * time.Second // for the release of a lock that turns out to be useless
-	maxImmediateRetries = 3               // lost races before a waiter pauses
+	maxRecordLease      = time.Hour       // a longer lease of a holder counts as this
+	releaseTimeout      = 2 * time.Second // to release the lock if the check fails
+	maxImmediateRetries = 3               // refused writes in a row before Acquire waits
 )
 
 // Holder says who has a lock.
@@ -32,8 +32,8 @@ type Holder struct {
 // until when.
 //
 // The lock saves work that would be lost. It depends on clocks, so it cannot guarantee
-// that only one run commits. Log.Commit guarantees that: if a run was paused and lost its
-// lock, another run has already created the generation.
+// that only one run commits. Log.Commit guarantees that: of two runs that both believe to
+// have the lock, only one can create the next generation.
 //
 // Do not change the fields while the lock is in use. Several goroutines may use it.
 type Lock struct {
@@ -45,8 +45,9 @@ type Lock struct {
 	Wait   func(ctx context.Context, d time.Duration) error // waits, at most until the context ends; nil means a timer
 }
 
-// LockedError is a lock that somebody else has. If the object cannot be read as a lock,
-// Holder and Until are zero.
+// LockedError is the error of Acquire if another run has the lock, or was faster each
+// time. Holder and Until are what the object said last. They are zero if it cannot be
+// read as a lock or does not exist.
 type LockedError struct {
 	Holder Holder
 	Until  time.Time // when it expires unless it is renewed, by the clock of the holder
@@ -75,7 +76,8 @@ type lockRecord struct {
 	Released time.Time `json:"released,omitzero"`
 }
 
-// parseLock reads a record. It returns false if the data are not a valid record.
+// parseLock reads the content of the lock's object. It returns false if the content is
+// not a valid record of lockVersion.
 func parseLock(data []byte) (lockRecord, bool) {
 	var rec lockRecord
 	if err := json.Unmarshal(data, &rec); err != nil {
@@ -102,23 +104,27 @@ func (r lockRecord) encode() ([]byte, error) {
 //   - it has not changed for a whole lease during this call
 //
 // The third case uses the longer of the two leases, that of the holder up to an hour. It
-// does not need a clock. So neither a wrong clock nor a damaged object can block all
-// runs for ever.
+// does not read a clock, but it needs a patience of at least that lease. Given that,
+// neither a wrong clock nor a damaged object can block all runs for ever.
 //
-// In all other cases Acquire looks again after a quarter of a lease, at most after two
-// seconds. When patience is over, the error is *LockedError. With patience 0 it looks
-// once.
+// If another run writes the object first, Acquire tries again at once, at most twice in a
+// row. Otherwise it waits before it looks again: a quarter of its own lease, but at most
+// two seconds and at most the patience that is left. With patience 0 it does not wait.
 //
-// Before it returns the lease, Acquire checks that the store respects conditions. If not,
-// the error is ErrUnconditional, wrapped.
+// When patience is over, the error is *LockedError. It is ErrUnconditional, wrapped, if
+// nobody holds the lock and the store has refused the same write at least three times.
+//
+// Before it returns the lease, Acquire checks that the store respects conditions. If that
+// check fails, Acquire tries to release the lock and returns an error. If the store
+// ignores conditions, that is ErrUnconditional, wrapped.
 func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, error) {
 	if l.Holder.Run == "" || l.Lease <= 0 {
 		return nil, fmt.Errorf("lock %q: run %q and lease %v: both are needed", l.Store.Name(l.Key), l.Holder.Run, l.Lease)
 	}
 	var seen Tag
 	var watched time.Duration
-	var lost Condition // the condition of the last race that was lost
-	stuck := 0         // lost races with that same condition; after a real race the condition is another
+	var lost Condition // the condition of the last write that the store refused
+	stuck := 0         // refused writes with it; a write of another run changes it
 	for races := 0; ; {
 		data, tag, err := l.Store.Get(ctx, l.Key)
 		when := Matches(tag)
@@ -163,7 +169,8 @@ func (l *Lock) Acquire(ctx context.Context, patience time.Duration) (*Lease, err
 }
 
 // watchTime returns how long a record must stay unchanged until its holder counts as
-// dead.
+// dead: the longer of the lease of this run and that of the record, which counts up to
+// maxRecordLease.
 func (l *Lock) watchTime(held lockRecord) time.Duration {
 	its := time.Duration(0)
 	if held.Seconds > 0 {
@@ -196,9 +203,10 @@ func (l *Lock) tryAcquire(ctx context.Context, turn int64, when Condition) (*Lea
 	return e, nil
 }
 
-// checkConditionalWrites tries two writes that the store must refuse. A server that
-// ignores conditions would let two jobs use one state. If it carries out one of the
-// writes, the lock still names this holder.
+// checkConditionalWrites tries two writes to the lock that the store must refuse, because
+// their conditions do not hold. If the store accepts one, the error is ErrUnconditional,
+// wrapped. Such a store would let two jobs use one state. Both writes are rec with a
+// higher Turn, so the lock names this holder in any case.
 func (l *Lock) checkConditionalWrites(ctx context.Context, rec lockRecord) error {
 	for _, never := range []Condition{Absent(), Matches(`"00000000000000000000000000000000"`)} {
 		rec.Turn++
@@ -226,13 +234,15 @@ type Lease struct {
 	rec         lockRecord
 	tag         Tag
 	expires     time.Time // by the clock of this run, with its monotonic reading
-	unconfirmed [][]byte  // writes after tag whose outcome is not known
+	unconfirmed [][]byte  // records sent after that of tag; each may be stored or not
 	endReason   string    // why the lease has ended; empty as long as it lasts
 }
 
-// Renew extends the lease: it then lasts its whole time from now. The error is ErrLost,
-// wrapped, if another run has taken the lock, or if the lease has expired by the clock of
-// this run. The run must then stop writing. After any other error Renew may be called
+// Renew extends the lease: it then lasts its whole time from now.
+//
+// The error is ErrLost, wrapped, if another run has taken the lock. It is also ErrLost if
+// the lease has expired by the clock of this run, or was released. The run must then stop
+// writing, and every later Renew fails too. After any other error Renew may be called
 // again while the lease lasts.
 func (e *Lease) Renew(ctx context.Context) error {
 	e.mu.Lock()
@@ -257,8 +267,9 @@ func (e *Lease) Renew(ctx context.Context) error {
 }
 
 // Release gives the lock back. It also does so after the lease has expired, if nobody has
-// taken the lock. The object stays and says that it was released. A second Release does
-// nothing. The error is ErrLost, wrapped, if another run has taken the lock.
+// taken the lock. The object stays and says that it was released. After a successful
+// Release, another one does nothing. The error is ErrLost, wrapped, if another run has
+// taken the lock.
 func (e *Lease) Release(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -279,7 +290,9 @@ func (e *Lease) lostError() error {
 	return fmt.Errorf("lock %q: %s: %w", e.lock.Store.Name(e.lock.Key), e.endReason, ErrLost)
 }
 
-// replaceRecord replaces the record if it is still the one of this run.
+// replaceRecord writes rec over the lock's object if that is still the record of this
+// run, and keeps rec and its tag in e. If it is not, the lease ends, and the error is
+// ErrLost, wrapped. After any other error it adds rec to unconfirmed.
 func (e *Lease) replaceRecord(ctx context.Context, rec lockRecord) error {
 	data, err := rec.encode()
 	if err != nil {
@@ -301,8 +314,9 @@ func (e *Lease) replaceRecord(ctx context.Context, rec lockRecord) error {
 	return err
 }
 
-// adoptOwnWrite reports whether the current record is a write of this run whose answer
-// was lost. Then it takes over the tag of that record.
+// adoptOwnWrite reads the lock's object and reports whether it is one of the unconfirmed
+// records: a write of this run whose answer was lost. Then it sets e.tag to the tag of
+// that record. If the object cannot be read, it reports false.
 func (e *Lease) adoptOwnWrite(ctx context.Context) bool {
 	if len(e.unconfirmed) == 0 {
 		return false

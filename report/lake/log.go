@@ -46,7 +46,7 @@ type Snapshot struct {
 	Number  int64    // the highest generation that exists; 0 for an empty Log
 	From    int64    // the generation of Run, Version and Body; lower than Number if later ones are damaged
 	Version int      // the version of Body
-	Run     string   // the run that committed it
+	Run     string   // the run that committed generation From
 	Body    []byte   // owned by the caller
 	Damaged []string // a text for each damaged generation above From, the newest first
 }
@@ -98,7 +98,8 @@ func parseGeneration(name string) (int64, bool) {
 	return n, err == nil && n > 0 && name == generationName(n)
 }
 
-// encodeGeneration returns the content of a file. The checksum covers the header too.
+// encodeGeneration returns the content of the file of a generation: the header h with its
+// checksum, and the body. It replaces h.Sum. The checksum covers header and body.
 func encodeGeneration(h logHeader, body []byte) ([]byte, error) {
 	h.Sum = ""
 	line, err := json.Marshal(h)
@@ -123,8 +124,9 @@ func generationSum(line, body []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// decodeGeneration returns the header and the body of a file. An error says how the file
-// is damaged. If the file is whole and has a newer version, decodeGeneration returns the
+// decodeGeneration returns the header and the body of a file. number is the generation in
+// the file's name, and the header must have the same. An error says how the file is
+// damaged. If the file is whole and has a newer version, decodeGeneration returns the
 // header without a body and no error.
 func decodeGeneration(data []byte, number int64) (logHeader, []byte, error) {
 	line, body, ok := bytes.Cut(data, []byte{'\n'})
@@ -190,9 +192,13 @@ func (l *Log) Empty(ctx context.Context) (bool, error) {
 	return len(all) == 0, err
 }
 
-// Latest returns the highest generation that is whole. It ignores damaged ones above it.
+// Latest returns the highest generation that is whole. It lists damaged ones above it in
+// Snapshot.Damaged. For an empty Log it returns the zero Snapshot.
+//
 // If there are generations and all are damaged, the error is *DamagedError. If it meets
 // one of a newer program, the error is *NewerError: such a generation is never ignored.
+// If another run deletes a generation while Latest reads it, the error is ErrLost,
+// wrapped.
 func (l *Log) Latest(ctx context.Context) (Snapshot, error) {
 	all, err := l.listNumbers(ctx, 0)
 	if err != nil || len(all) == 0 {
@@ -223,11 +229,13 @@ func (l *Log) Latest(ctx context.Context) (Snapshot, error) {
 	return Snapshot{}, &DamagedError{Name: l.Store.Name(""), Damaged: snap.Damaged}
 }
 
-// Commit creates a generation. The generation is committed as soon as its object exists.
+// Commit creates the generation with this number, 1 to 9,999,999,999. run is the name of
+// the run that commits. It must not be empty. The generation is committed as soon as its
+// object exists.
 //
 // If another run has created this generation or a higher one, the error is ErrLost,
 // wrapped. After any other error the generation may exist or not, and Latest can tell. To
-// commit the same bytes again is a success.
+// commit the same bytes again is a success as long as no higher generation exists.
 func (l *Log) Commit(ctx context.Context, number int64, run string, body []byte) error {
 	if number < 1 || number > maxGeneration || run == "" {
 		return fmt.Errorf("commit generation %d of run %q: not a valid generation or run", number, run)

@@ -17,16 +17,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// S3 is the objects of a bucket below a prefix. An object is written by one PutObject, so it
-// has at most 5 GB.
+// S3 is the objects of a bucket below a prefix. An object is written by one PutObject, so
+// it has at most 5 GB.
 //
 // Conditions are those of PutObject, If-None-Match and If-Match (Amazon S3 User Guide,
 // "Conditional writes"). A server that does not support them returns an error. Lock finds
 // out whether a server ignores them.
 //
-// The client retries what its own policy says. S3 also retries what the client does not
-// see: an answer that was cut, a clock that was set meanwhile, and a refused condition
-// that holds.
+// The client repeats requests by its own rules. S3 also repeats a request in three cases:
+// its answer was cut off, a clock was set after it was signed, or the server refused a
+// condition that holds.
 type S3 struct {
 	Client *s3.Client // required
 	Bucket string     // required
@@ -46,16 +46,17 @@ func (b S3) base() string {
 	return ""
 }
 
-// retry repeats what the client does not repeat.
+// retry returns the rules for requests that the client does not repeat.
 func (b S3) retry() bucket.Retry { return bucket.Retry{Wait: b.Wait} }
 
-// bucketReader reads the whole bucket. Its keys have the prefix.
+// bucketReader returns a reader of the whole bucket. Its keys begin with the prefix.
 func (b S3) bucketReader() *bucket.Reader {
 	return &bucket.Reader{Client: b.Client, Name: b.Bucket, Retry: b.retry()}
 }
 
-// fail adds the name of the object to an error. If the context has ended, it returns the
-// error of the context, because that is the cause.
+// fail wraps err with the operation, such as "get", and the full name of the object. If
+// the context has ended, it wraps the error of the context instead of err, because that
+// is the cause.
 func (b S3) fail(ctx context.Context, operation, key string, err error) error {
 	if ctx.Err() != nil {
 		err = ctx.Err()
@@ -63,7 +64,9 @@ func (b S3) fail(ctx context.Context, operation, key string, err error) error {
 	return fmt.Errorf("%s %q: %w", operation, b.Name(key), err)
 }
 
-// Get reads an object.
+// Get returns the content of an object and its ETag. If the object does not exist, the
+// error is fs.ErrNotExist, wrapped. After "access denied", Get asks a listing whether the
+// object exists. An object of more than 5 GiB is an error.
 func (b S3) Get(ctx context.Context, key string) ([]byte, Tag, error) {
 	err := checkKey(key)
 	if err != nil {
@@ -76,10 +79,13 @@ func (b S3) Get(ctx context.Context, key string) ([]byte, Tag, error) {
 	return data, tag, nil
 }
 
-// maxObject is the size of the largest object that one PutObject writes, in bytes.
+// maxObject is the size of the largest object that one PutObject writes, in bytes. A
+// larger object is not read.
 const maxObject = 5 << 30
 
-// readObject returns errors that say in words what S3 answered.
+// readObject reads an object and its ETag. Its errors say in words what S3 answered, and
+// do not name the object. If the object does not exist, the error is fs.ErrNotExist,
+// wrapped.
 func (b S3) readObject(ctx context.Context, key string) ([]byte, Tag, error) {
 	data, tag, err := b.bucketReader().Get(ctx, b.base()+key, nil, maxObject)
 	err = explainAnswer(err, "s3:GetObject")
@@ -93,9 +99,10 @@ func (b S3) readObject(ctx context.Context, key string) ([]byte, Tag, error) {
 	return data, Tag(tag), nil
 }
 
-// isAbsent reports whether a listing shows that the object does not exist. If the caller may not
-// list the whole bucket, S3 answers GetObject for a missing key with "access denied" (Amazon
-// S3 API Reference, "GetObject").
+// isAbsent reports whether a listing shows that the object does not exist. If the listing
+// fails, it reports false. If the caller may not list the whole bucket, S3 answers
+// GetObject for a missing key with "access denied" (Amazon S3 API Reference,
+// "GetObject").
 func (b S3) isAbsent(ctx context.Context, key string) bool {
 	for item, err := range b.List(ctx, key, "") {
 		if err != nil || item.Key == key {
@@ -105,7 +112,13 @@ func (b S3) isAbsent(ctx context.Context, key string) bool {
 	return true
 }
 
-// Put writes an object by one PutObject.
+// Put writes an object if the condition holds, and returns its ETag. After a refused or
+// doubtful answer it reads the object. If the object has exactly these bytes, Put
+// succeeds.
+//
+// The error is ErrConflict, wrapped, if the condition does not hold. It is
+// ErrOutcomeUnknown, wrapped, if the object may still have been written. It is
+// ErrUnconditional, wrapped, if the server does not support conditions.
 func (b S3) Put(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
 	err := errors.Join(checkKey(key), when.check())
 	if err != nil {
@@ -138,7 +151,9 @@ func (b S3) Put(ctx context.Context, key string, data []byte, when Condition) (T
 	}
 }
 
-// putOnce sends a PutObject with its condition.
+// putOnce sends a PutObject with its condition and returns the new ETag. It repeats the
+// request as retry says. An answer without an ETag is an error. For other errors see
+// putError.
 func (b S3) putOnce(ctx context.Context, key string, data []byte, when Condition) (Tag, error) {
 	in := &s3.PutObjectInput{Bucket: &b.Bucket, Key: aws.String(b.base() + key)}
 	if when.matches {
@@ -161,13 +176,20 @@ func (b S3) putOnce(ctx context.Context, key string, data []byte, when Condition
 	return tag, putError(err, when)
 }
 
-// errRepeat is ErrConflict although the condition holds. S3 answers so if another write to
-// the same key was in progress and then failed.
+// errRepeat is ErrConflict although the condition holds, so that the write may be
+// repeated. S3 answers so if another write to the same key was in progress and then
+// failed.
 var errRepeat = fmt.Errorf("%w, again and again", ErrConflict)
 
-// resolveWrite finds out whether a conditional write that failed has written the object. The
-// answer may have been lost, or it may be the answer to a second attempt after the first
-// one succeeded.
+// resolveWrite finds out whether a conditional write that failed with err has written the
+// object. The answer may have been lost, or it may be the answer to a second attempt
+// after the first one succeeded.
+//
+// If the object has exactly these bytes, resolveWrite returns its tag. If it has not, and
+// the condition was refused, the error is ErrConflict. It is errRepeat if the condition
+// holds, and ErrOutcomeUnknown, wrapped, if the object cannot be read. Otherwise the
+// error is err. If err says for certain that nothing was written, resolveWrite reads
+// nothing.
 func (b S3) resolveWrite(ctx context.Context, key string, data []byte, when Condition, err error) (Tag, error) {
 	conflict := errors.Is(err, ErrConflict)
 	if !conflict && !isDoubtful(err) {
@@ -188,7 +210,8 @@ func (b S3) resolveWrite(ctx context.Context, key string, data []byte, when Cond
 	return "", ErrConflict
 }
 
-// Delete removes an object. In a bucket with versioning the old versions stay.
+// Delete removes an object. It is not an error if the object does not exist. In a bucket
+// with versioning the old versions stay.
 func (b S3) Delete(ctx context.Context, key string) error {
 	err := checkKey(key)
 	if err == nil {
@@ -204,7 +227,9 @@ func (b S3) Delete(ctx context.Context, key string) error {
 	return b.fail(ctx, "delete", key, err)
 }
 
-// List requests the pages of ListObjectsV2 one by one, each when the caller gets to it.
+// List yields the objects whose keys begin with prefix and come after the key "after". It
+// requests the pages of ListObjectsV2 one by one, each when the caller gets to it. A
+// server that does not list in the order of the keys is an error.
 func (b S3) List(ctx context.Context, prefix, after string) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		fail := func(err error) { yield(Item{}, b.fail(ctx, "list", prefix, err)) }

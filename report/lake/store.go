@@ -98,12 +98,13 @@ var ErrConflict = errors.New("another has written it meanwhile")
 // came. The object may have been written, or may still be written later.
 var ErrOutcomeUnknown = errors.New("it is not known whether it was written")
 
-// ErrUnconditional is the error of a Lock or a Put, wrapped, if the server does not
-// support conditions or ignores them.
+// ErrUnconditional is the error of Lock.Acquire and of Put, wrapped, if the server does
+// not support conditions, ignores them, or refuses every write that has one.
 var ErrUnconditional = errors.New("the server does not support conditional writes")
 
-// ErrLost is the error of Renew, Release and Commit, wrapped, if another job has taken
-// over. A job that gets it must stop writing.
+// ErrLost is the error of Lease.Renew, Lease.Release, Log.Commit and Log.Latest, wrapped,
+// if another run has taken over. For Renew it also means that the lease has ended. A run
+// that gets it must stop writing.
 var ErrLost = errors.New("another run has taken over")
 
 // checkKey returns an error if a key does not have the form that reader describes.

@@ -12,17 +12,19 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// The limits that a file of ours does not exceed. The library allocates every
-// size that a file states, without a check. So the sizes are checked first.
+// The limits that a file made by Write does not exceed. The library allocates
+// every size that a file states, without a check. So the sizes are checked first.
 const (
 	maxPage     = 1 << 30 // bytes of a page, inflated
 	maxValues   = 1 << 24 // values of a column in a row group
 	maxDepth    = 16      // structures inside structures in the metadata
 	maxElements = 1000    // elements of a schema
-	magic       = "PAR1"
+	magic       = "PAR1"  // the first and the last four bytes of a file
 )
 
-// openFile checks the metadata of a file and then opens it.
+// openFile checks the metadata of a file of size bytes and then opens it. It
+// refuses metadata that is cut off, malformed or contradicts itself. It also
+// refuses a row group whose columns do not have the names in the schema.
 func openFile(data io.ReaderAt, size int64) (*parquet.File, error) {
 	tail := make([]byte, 8)
 	if size < int64(len(magic)+len(tail)) {
@@ -65,8 +67,9 @@ func openFile(data io.ReaderAt, size int64) (*parquet.File, error) {
 	return f, nil
 }
 
-// checkMetadata checks whether the numbers in the metadata agree with each other.
-// The library would panic or allocate too much if they do not.
+// checkMetadata checks the numbers of schema elements, columns and rows in the
+// metadata: whether they agree with each other and keep to the limits. The library
+// would panic or allocate too much if they do not.
 func checkMetadata(m *format.FileMetaData) error {
 	if n := len(m.Schema); n < 2 || n > maxElements {
 		return fmt.Errorf("schema of %d elements", n)
@@ -90,8 +93,10 @@ func checkMetadata(m *format.FileMetaData) error {
 	return nil
 }
 
-// checkChunks checks the pages of a column in every row group. It reads their
-// headers and does not inflate them.
+// checkChunks checks one column in every row group: the number of its values, its
+// compression, which is zstd or none, and its pages. It reads the headers of the
+// pages and does not inflate them. list says that the column is a list, so that a
+// row may have more than one value.
 func checkChunks(data io.ReaderAt, f *parquet.File, column int, list bool) error {
 	for i := range f.Metadata().RowGroups {
 		g := &f.Metadata().RowGroups[i]
@@ -145,8 +150,9 @@ func checkPages(data io.ReaderAt, size int64, m *format.ColumnMetaData) error {
 	return nil
 }
 
-// readPageHeader reads the header of the page at an offset. It also returns the
-// length of the header in bytes.
+// readPageHeader reads the header of the page that begins at the offset at. end is
+// the offset where the column ends. It also returns the length n of the header in
+// bytes. A header that is not whole before end is an error.
 func readPageHeader(data io.ReaderAt, at, end int64) (h format.PageHeader, n int, err error) {
 	// A header has no fixed length: it holds the least and the greatest text of the
 	// page. So a small window is tried first, then larger ones.

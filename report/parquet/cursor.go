@@ -34,7 +34,8 @@ func (r *rowReader[R]) open(data io.ReaderAt, size int64, findColumns func(*parq
 	return nil
 }
 
-// readBatch fills buf with the next rows and returns their number. After the last
+// readBatch fills buf with the next rows and returns their number. They are all
+// from one row group, so they may be fewer than buf has room for. After the last
 // row it returns errEndOfFile.
 func (r *rowReader[R]) readBatch(buf []R) (int, error) {
 	for r.left == 0 {
@@ -70,7 +71,8 @@ func (r *rowReader[R]) closeColumns() error {
 	return all
 }
 
-// fillRows sets this column in every row.
+// fillRows sets this column in every row to the next values of the file. The rows
+// must be zero before, because it skips a null. Too few values are an error.
 func (c *columnReader[R]) fillRows(rows []R) error {
 	for i := range rows {
 		v, err := c.values.next()

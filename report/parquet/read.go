@@ -39,7 +39,8 @@ func ReadIDs(data io.ReaderAt, size int64) iter.Seq2[[2]string, error] {
 }
 
 // readRows yields the rows of a file one by one. The function findColumns finds the
-// columns to read in the file's schema.
+// columns to read in the file's schema. An error is the last thing that it yields,
+// and begins with operation.
 func readRows[R any](operation string, data io.ReaderAt, size int64, findColumns func(*parquet.Schema) ([]columnReader[R], error)) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		var r rowReader[R]
@@ -63,7 +64,8 @@ func readRows[R any](operation string, data io.ReaderAt, size int64, findColumns
 	}
 }
 
-// errEndOfFile ends a file that was read to its end.
+// errEndOfFile is what readBatch returns after the last row. Callers of this
+// package never get it.
 var errEndOfFile = errors.New("end of file")
 
 // catchPanic runs f and turns a panic into an error. The library panics in many
@@ -81,13 +83,15 @@ func catchPanic(f func() error) (err error) {
 // library could fill rows itself. But it takes a null boolean of an embedded
 // struct for false.
 type columnReader[R any] struct {
-	index  int // among the columns of the file
-	list   bool
+	index  int                      // among the columns of the file
+	list   bool                     // the column is a list: a row may have several values
 	set    func(*R, *parquet.Value) // takes a value that is not null
 	values valueCursor
 }
 
-// rowColumns finds the columns of R in a file.
+// rowColumns finds the columns of R in a file's schema. It leaves out columns that
+// the file lacks. If the first column of R is missing, the file has another table,
+// and that is an error. So is a column with another type.
 func rowColumns[R row.Row](s *parquet.Schema) ([]columnReader[R], error) {
 	var found []columnReader[R]
 	for i, f := range columns.Of(reflect.TypeFor[R]()) {
@@ -110,7 +114,8 @@ func rowColumns[R row.Row](s *parquet.Schema) ([]columnReader[R], error) {
 	return found, nil
 }
 
-// idColumns finds the columns of ids in a file.
+// idColumns finds the columns event_id and original_event_id in a file's schema.
+// The second may be missing. A missing first and another type are errors.
 func idColumns(s *parquet.Schema) ([]columnReader[[2]string], error) {
 	var found []columnReader[[2]string]
 	for k, name := range [...]string{"event_id", "original_event_id"} {
@@ -130,7 +135,8 @@ func idColumns(s *parquet.Schema) ([]columnReader[[2]string], error) {
 	return found, nil
 }
 
-// matchesField reports whether Write makes such a column for f.
+// matchesField reports whether the column of a file has the type that Write gives
+// to f, and is a list or nullable exactly if f is.
 func matchesField(column parquet.LeafColumn, f *columns.Field) bool {
 	kind, list := parquet.ByteArray, 0
 	switch f.Type {
@@ -163,8 +169,8 @@ func matchesField(column parquet.LeafColumn, f *columns.Field) bool {
 	return column.Node.Type().Kind() == kind && column.MaxRepetitionLevel == list && column.MaxDefinitionLevel == defined
 }
 
-// setValue sets a column of a row to a value. If the column is a list, it appends
-// the value to the list.
+// setValue sets column f of row r to a value that is not null. If the column is a
+// list, it appends the value to the list.
 func setValue(f *columns.Field, r reflect.Value, v *parquet.Value) {
 	switch p := f.Pointer(r).(type) {
 	case *time.Time:

@@ -21,9 +21,9 @@ import (
 // say otherwise.
 const defaultRowGroup = 100_000
 
-// maxGroupText is the largest number of bytes of text in a row group, however
-// few its rows are. It bounds the memory, because anybody can send a very long
-// user agent.
+// maxGroupText is a number of bytes of text. A row group ends with the row that
+// reaches it, however few rows it has. It bounds the memory, because anybody can
+// send a very long user agent.
 const maxGroupText = 64 << 20
 
 // batchRows is how many rows or values are passed to and from the library at a
@@ -38,7 +38,7 @@ type Options struct {
 	Bloom    []string          // columns of text that get a bloom filter; another name is an error
 }
 
-// bloomBits is the number of bits a bloom filter has for each value of a row
+// bloomBits is the number of bits that a bloom filter has for each value of a row
 // group. With 10 bits about one in a hundred absent values passes the filter.
 const bloomBits = 10
 
@@ -149,7 +149,8 @@ type rowBuffer struct {
 // reset removes the rows after they have been written. The memory is used again.
 func (b *rowBuffer) reset() { b.rows, b.values, b.text = b.rows[:0], b.values[:0], b.text[:0] }
 
-// addRow adds a row and returns the number of bytes of its texts.
+// addRow converts r, adds it to b.rows, and returns the number of bytes of its
+// texts.
 func (b *rowBuffer) addRow(r reflect.Value) int {
 	values, text := len(b.values), len(b.text)
 	for i := range b.fields {
@@ -159,7 +160,8 @@ func (b *rowBuffer) addRow(r reflect.Value) int {
 	return len(b.text) - text
 }
 
-// addColumn adds the values that a row has in column i.
+// addColumn adds to b.values what row r has in column f, the column with index i:
+// one value, each element of a list, or a null if there is nothing.
 func (b *rowBuffer) addColumn(f *columns.Field, i int, r reflect.Value) {
 	var v parquet.Value // null
 	switch p := f.Pointer(r).(type) {

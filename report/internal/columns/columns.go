@@ -129,8 +129,9 @@ func (f *Field) Plain(row reflect.Value, sep string, scratch []byte) string {
 	return string(f.appendPlain(scratch[:0], row, sep))
 }
 
-// appendPlain appends a value that needs no quoting, so it is for every type
-// but text. It appends nothing for an absent value.
+// appendPlain appends a value that needs no quoting, so it is for every type but
+// TypeText and TypeTexts. The days of a list are joined with sep. It appends
+// nothing for an absent value and for a number that is infinite or not a number.
 func (f *Field) appendPlain(dst []byte, row reflect.Value, sep string) []byte {
 	if f.Type == TypeDates {
 		return f.appendDates(dst, row, sep, Date.AppendDate)
@@ -156,7 +157,8 @@ func (f *Field) appendPlain(dst []byte, row reflect.Value, sep string) []byte {
 	return dst
 }
 
-// appendDates appends the days of a list, each by the function given.
+// appendDates appends the days of a list with sep between them. appendDate appends
+// one day.
 func (f *Field) appendDates(dst []byte, row reflect.Value, sep string, appendDate func(Date, []byte) []byte) []byte {
 	list := row.FieldByIndex(f.index)
 	for i := range list.Len() {

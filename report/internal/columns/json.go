@@ -7,8 +7,8 @@ import (
 	"trailgate/report/internal/safetext"
 )
 
-// Encoder turns rows into JSON objects without spaces, one member a column. It
-// is for one goroutine.
+// Encoder turns rows into JSON objects without spaces, with one member for each
+// column. It is for one goroutine.
 type Encoder struct {
 	fields []Field
 	buf    []byte

@@ -108,7 +108,8 @@ var ErrFull = errors.New("disk full")
 // FullDisk is a writer that takes Room bytes and then fails with ErrFull.
 type FullDisk struct{ Room int }
 
-// Write counts the bytes and discards them.
+// Write subtracts the number of bytes from Room and discards them. If Room was too
+// small, it returns ErrFull, and so does every later Write.
 func (d *FullDisk) Write(p []byte) (int, error) {
 	if d.Room -= len(p); d.Room < 0 {
 		return 0, ErrFull
