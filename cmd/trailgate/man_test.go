@@ -37,6 +37,7 @@ func TestManPages(t *testing.T) {
 	if day, err := time.Parse(time.DateOnly, *manDate); err == nil {
 		header.Date = &day
 	}
+	fenceHelp(root)
 	if err := doc.GenManTree(root, header, folder); err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +45,7 @@ func TestManPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mendVerbPages(t, root, folder, topics)
 	for _, topic := range topics {
 		page := md2man.Render([]byte(topic.ManSource(*manDate)))
 		if err := os.WriteFile(filepath.Join(folder, "trailgate-"+topic.Name+".7"), page, 0o644); err != nil {
@@ -52,6 +54,36 @@ func TestManPages(t *testing.T) {
 	}
 	for _, name := range append(verbPages(root), topicPages(topics)...) {
 		checkManPage(t, filepath.Join(folder, name))
+	}
+}
+
+// fenceHelp marks the examples in the help of each verb, for the converter.
+func fenceHelp(cmd *cobra.Command) {
+	cmd.Long = manual.FenceExamples(cmd.Long)
+	for _, verb := range cmd.Commands() {
+		fenceHelp(verb)
+	}
+}
+
+// mendVerbPages mends the page of each verb. The page of the command refers to all
+// topics, and that of a verb to the topic of the same name.
+func mendVerbPages(t *testing.T, root *cobra.Command, folder string, topics []manual.Topic) {
+	t.Helper()
+	for _, name := range verbPages(root) {
+		path := filepath.Join(folder, name)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var see []string
+		for _, topic := range topics {
+			if name == "trailgate.1" || name == "trailgate-"+topic.Name+".1" {
+				see = append(see, topic.Name)
+			}
+		}
+		if err := os.WriteFile(path, []byte(manual.MendVerbPage(string(b), see)), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -92,6 +124,13 @@ func checkManPage(t *testing.T, path string) {
 	for _, left := range []string{"```", "\n## ", "](", "|---|"} {
 		if strings.Contains(page, left) {
 			t.Errorf("%s has %q left of its Markdown", path, left)
+		}
+	}
+	// A text block of a table that is not the last cell of its row must be followed by
+	// a tab on the same line. The converter begins a new line, which shifts the cells.
+	for _, wrong := range []string{"T}\n\t", "[=false]", "=[]", "=\"\"\n"} {
+		if strings.Contains(page, wrong) {
+			t.Errorf("%s has %q", path, wrong)
 		}
 	}
 }

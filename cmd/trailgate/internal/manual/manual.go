@@ -72,11 +72,3 @@ func (t Topic) Text(width int) string {
 	writeWrapped(&title, "", "", strings.ToUpper(t.Name)+": "+t.Summary, textColumns(width))
 	return title.String() + "\n" + renderText(t.Body, width)
 }
-
-// ManSource returns a topic as the Markdown that a converter to man pages wants.
-// The title block and the sections NAME and DESCRIPTION are added. The date is
-// that of the page, as YYYY-MM-DD or empty.
-func (t Topic) ManSource(date string) string {
-	return fmt.Sprintf("%% \"TRAILGATE-%s\" \"7\" %q \"trailgate\" \"Trailgate manual\"\n\n# NAME\n\ntrailgate-%s - %s\n\n# DESCRIPTION\n\n%s",
-		strings.ToUpper(t.Name), date, t.Name, t.Summary, stripLinks(t.Body))
-}

@@ -118,3 +118,42 @@ func TestManSource(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// The converter breaks a table with long cells, so tables become lists. What looks like
+// a table in a code block stays as it is.
+func TestManSourceListsTables(t *testing.T) {
+	long := "a cell with more than thirty characters"
+	body := strings.Join([]string{
+		"| key | means |", "|---|---|", "| `a\\|b` | " + long + " |", "| c | d |", "",
+		"| name | first | second |", "|---|---|---|", "| n | x | |", "| m | | y |", "",
+		"```", "| " + long + " | x |", "```", "",
+	}, "\n")
+	want := strings.Join([]string{
+		"`a|b`", ": " + long, "", "c", ": d", "",
+		"n", ": *first*: x", "", "m", ": *second*: y", "",
+		"```", "| " + long + " | x |", "```", "",
+	}, "\n")
+	_, got, _ := strings.Cut(Topic{Name: "t", Summary: "s", Body: body}.ManSource(""), "# DESCRIPTION\n\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFenceExamples(t *testing.T) {
+	got := FenceExamples("Text.\n\n  one *.gz\n  two\n\nMore.\n\n  last")
+	want := "Text.\n\n```\n  one *.gz\n  two\n```\n\nMore.\n\n```\n  last\n```\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMendVerbPage(t *testing.T) {
+	page := "\\fB-h\\fP, \\fB--help\\fP[=false]\n\\fB--account\\fP=[]\n\\fB--to\\fP=\"\"\n\\fB--lease\\fP=1m0s\n.SH SEE ALSO\n\\fBx(1)\\fP\n"
+	want := "\\fB-h\\fP, \\fB--help\\fP\n\\fB--account\\fP\n\\fB--to\\fP\n\\fB--lease\\fP=1m0s\n.SH SEE ALSO\n\\fBx(1)\\fP"
+	if diff := cmp.Diff(want+"\n", MendVerbPage(page, nil)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(want+", \\fBtrailgate-iam(7)\\fP\n", MendVerbPage(page, []string{"iam"})); diff != "" {
+		t.Error(diff)
+	}
+}
