@@ -63,6 +63,7 @@ test: ## run the tests that people wait for, with the race detector if there is 
 	@[ -n "$(RACE)" ] || echo "NOTE: no C compiler, so the tests run WITHOUT the race detector"
 	$(TESTENV) $(GO) test $(RACE) -short -shuffle=on -timeout 20m ./...
 	@echo "Shorter in this run: crashes at fewer moments, fewer races, 20 days of exports instead of a year."
+	@echo "Without the race detector in this run: most scripts and the commands of the documents."
 	@echo "Left out of this run:"
 	@grep -rhoE 'suite\.Long\(tb?, "[^"]+"' --include=*_test.go cmd analyzer ingest report fixtures | sed 's/.*"\(.*\)"/  * \1/' | sort -u
 	@[ -x $(GATEWAY) ] || echo "  * the S3 suites against versitygw, which make test-long builds"

@@ -122,7 +122,7 @@ func (w *flagWorld) arguments(t *testing.T, verb, flag string) []string {
 		case "files", "sign-ins", "help":
 			return to
 		}
-		return append(to, "--files", "200", "--sign-ins", "20")
+		return append(to, "--files", "60", "--sign-ins", "20")
 	}
 	return nil
 }
