@@ -176,8 +176,9 @@ func (w *explainer) missingEvidence() string {
 		"service or a proxying console client made the call. An export may also remove it.", w.e.Version)
 }
 
-// explainIdentityCenter compares the home Region of an Identity Center role with
-// awsRegion.
+// explainIdentityCenter says what the home Region of an Identity Center role is, and
+// whether the sign-in fits it. It compares the home with the endpoint of the verdict, or
+// with awsRegion if the endpoint is not known.
 func (w *explainer) explainIdentityCenter() {
 	id := w.e.Identity
 	if !id.IdentityCenter() {

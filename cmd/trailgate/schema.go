@@ -68,8 +68,8 @@ can create the view only if the table holds at least one file.`,
 	return cmd
 }
 
-// printDDL prints the statements that create the tables: that of kind if one is set,
-// and otherwise both. It checks all of them before it writes the first.
+// printDDL prints the statements that create the tables: only that of kind if
+// one is true, and otherwise both. It checks all of them before it writes the first.
 func (f *ddlFlags) printDDL(p *process, cmd *cobra.Command, out *outputFlags, kind row.Kind, one bool) error {
 	d := ddl.Dialect(f.dialect)
 	switch d {

@@ -38,8 +38,8 @@ func (w *walk) isLines() bool {
 // trimLine removes white space and byte order marks from both ends of a line.
 func trimLine(line []byte) []byte { return bytes.Trim(line, " \t\r"+byteOrderMark) }
 
-// isWholeJSON reports whether the line is not empty and consists of complete JSON
-// objects or arrays.
+// isWholeJSON reports whether the trimmed line is one or more objects or arrays, each of
+// them closed. Like skipValue, it does not check what is inside of them.
 func isWholeJSON(line []byte) bool {
 	w := walk{buf: line}
 	for w.pos < len(line) {

@@ -31,9 +31,9 @@ type walk struct {
 	src   io.Reader
 	err   error // why src has ended
 
-	// For a document in memory: the next places, at or after pos, of the token
-	// and of an escaped letter, with which the token could be spelt; len(buf) if
-	// the record does not have such a place.
+	// For a document in memory, as seekToken last found them: the next places of the
+	// token and of an escaped letter, with which the token could be spelt; len(buf) if
+	// the document does not have a further one.
 	token, letter int
 }
 

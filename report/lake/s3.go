@@ -176,9 +176,8 @@ func (b S3) putOnce(ctx context.Context, key string, data []byte, when Condition
 	return tag, putError(err, when)
 }
 
-// errRepeat is ErrConflict although the condition holds, so that the write may be
-// repeated. S3 answers so if another write to the same key was in progress and then
-// failed.
+// errRepeat is ErrConflict although the condition holds, so the write may be repeated. S3
+// refuses a write in this way if another write to the same key was in progress and failed.
 var errRepeat = fmt.Errorf("%w, again and again", ErrConflict)
 
 // resolveWrite finds out whether a conditional write that failed with err has written the

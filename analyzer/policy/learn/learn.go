@@ -25,13 +25,14 @@ const (
 	rareShare = 20
 )
 
-// Learner drafts a policy from past sign-ins. Set Table before the first Add; the
-// zero Table is the embedded one. The draft does not depend on the order in which
-// sign-ins are added. A Learner is for one goroutine.
-//
-// A failed sign-in is not learned, because the person who types a password may
-// not be the person whose name they type. A sign-in is not learned either if its
-// endpoint is not known or the record does not name a person.
+// Learner drafts a policy from past sign-ins. The zero Table is the embedded one. The
+// draft does not depend on the order in which sign-ins are added. A Learner is for one
+// goroutine.
+// 
+// A failed sign-in does not lead to a rule, because the person who types a password may
+// not be the person whose name they type. Nor does a sign-in whose endpoint is not known,
+// or about whose person a rule cannot be written. All sign-ins are counted in the Tally
+// of the Draft, and those that it does not allow are in its LeftOut. Set Table before Draft.
 type Learner struct {
 	Table region.Table
 

@@ -3,7 +3,7 @@
 //
 // The struct tags in package row are the one list of columns. Every format uses
 // this package, so a column cannot be in one format and missing in another.
-// Only packages below report import it. It knows no row type: package row
+// Only package report and the packages below it import it. It knows no row type: package row
 // imports it, not the other way round.
 package columns
 

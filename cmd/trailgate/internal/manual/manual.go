@@ -66,7 +66,8 @@ func List(topics []Topic) string {
 }
 
 // Text returns a topic as plain text for a terminal. Lines are at most width
-// columns long, except in code blocks. Width 0 stands for 80, and more than 100 for 100.
+// columns long, except in code blocks and for longer words. Width 0 stands for 80. Less
+// than 40 is taken as 40, and more than 100 as 100.
 func (t Topic) Text(width int) string {
 	var title strings.Builder
 	writeWrapped(&title, "", "", strings.ToUpper(t.Name)+": "+t.Summary, textColumns(width))
