@@ -28,7 +28,7 @@ const (
 // Learner drafts a policy from past sign-ins. The zero Table is the embedded one. The
 // draft does not depend on the order in which sign-ins are added. A Learner is for one
 // goroutine.
-// 
+//
 // A failed sign-in does not lead to a rule, because the person who types a password may
 // not be the person whose name they type. Nor does a sign-in whose endpoint is not known,
 // or about whose person a rule cannot be written. All sign-ins are counted in the Tally
