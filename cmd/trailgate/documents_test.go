@@ -117,7 +117,7 @@ func TestDocumentsRun(t *testing.T) {
 				env.Setenv(name, value)
 			}
 			env.Values[serverKey{}] = &server{}
-			return useBuilt(env)
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"document": func(ts *testscript.TestScript, _ bool, args []string) { runDocument(ts, all[args[0]]) },

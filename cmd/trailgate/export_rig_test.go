@@ -16,14 +16,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/rogpeppe/go-internal/testscript"
 
 	"trailgate/fixtures/suite"
 	"trailgate/report/lake"
@@ -140,33 +137,8 @@ var builtAt = sync.OnceValues(func() (string, error) {
 	if out, err := exec.Command("go", "test", "-c", "-o", bin, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	for _, name := range []string{"trailgate", "trailgate-document"} {
-		if err := os.Link(bin, filepath.Join(filepath.Dir(bin), name)); err != nil {
-			return "", err
-		}
-	}
 	return bin, nil
 })
-
-// raceScripts are the scripts that run with the race detector in the short run too. They
-// have the most goroutines.
-var raceScripts = []string{"coverage", "export_s3", "findings", "lookup", "s3"}
-
-// useBuilt lets a script of the short run start the commands without the race detector,
-// unless it is one of raceScripts. With it the scripts need ten times as long. In the long
-// run all of them have it, if the tests have it.
-func useBuilt(env *testscript.Env) error {
-	name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
-	if suite.Size(slices.Contains(raceScripts, name), true) {
-		return nil
-	}
-	bin, err := builtAt()
-	if err != nil {
-		return err
-	}
-	env.Setenv("PATH", filepath.Dir(bin)+string(filepath.ListSeparator)+env.Getenv("PATH"))
-	return nil
-}
 
 func commandAt(t testing.TB) string {
 	t.Helper()

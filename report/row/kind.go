@@ -18,10 +18,6 @@ const (
 	Coverages  Kind = "coverage"
 )
 
-// Kinds returns all kinds of rows in the order in which they are listed to
-// people. The caller owns the slice.
-func Kinds() []Kind { return []Kind{SignIns, Findings, Endpoints, Principals, Coverages} }
-
 // Row is any of the row types.
 type Row interface {
 	SignIn | Finding | Endpoint | Principal | Coverage
