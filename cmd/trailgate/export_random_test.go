@@ -38,7 +38,7 @@ func TestKilledAtRandom(t *testing.T) {
 			want := suite.Size(5, randomKills)
 			k := &randomKiller{exportHarness: newExportHarness(t, bin, chain.places()), rng: rand.New(rand.NewPCG(5, uint64(seed)))}
 			kills, batch := 0, 0
-			for ; kills < want; batch++ {
+			for ; kills < want || batch < minBatches; batch++ {
 				kills += k.round(t, batch)
 			}
 			t.Logf("killed %d times in %d batches; an undisturbed run takes %v", kills, batch, k.usual())
@@ -48,6 +48,10 @@ func TestKilledAtRandom(t *testing.T) {
 		})
 	}
 }
+
+// minBatches is how many batches give enough findings to compare, however often runs were
+// killed in the first ones.
+const minBatches = 4
 
 // randomKiller kills runs on the lake "lake". The runs on the lake "calm" are undisturbed.
 type randomKiller struct {
