@@ -4,61 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"reflect"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"trailgate/report"
 	"trailgate/report/internal/rowtest"
-	"trailgate/report/row"
 )
-
-// decoded returns what a reader of JSON should get for a row. It reads the struct tags
-// itself, so a mistake in the list of columns is found.
-func decoded(v reflect.Value, into map[string]any) map[string]any {
-	for i := range v.NumField() {
-		if v.Type().Field(i).Anonymous {
-			decoded(v.Field(i), into)
-			continue
-		}
-		tag := v.Type().Field(i).Tag.Get("parquet")
-		name, options, _ := bytes.Cut([]byte(tag), []byte(","))
-		into[string(name)] = value(v.Field(i).Interface(), bytes.HasPrefix(options, []byte("optional")))
-	}
-	return into
-}
-
-func value(v any, nullable bool) any {
-	switch x := v.(type) {
-	case string:
-		if x == "" && nullable {
-			return nil
-		}
-		return string([]rune(x))
-	case time.Time:
-		return x.UTC().Format("2006-01-02T15:04:05.000Z")
-	case row.Date:
-		return x.String()
-	case []string:
-		all := []any{}
-		for _, s := range x {
-			all = append(all, string([]rune(s)))
-		}
-		return all
-	case *bool:
-		if x != nil {
-			return *x
-		}
-	case *float64:
-		if x != nil {
-			return *x
-		}
-	}
-	return nil
-}
 
 func TestJSONLRoundTrip(t *testing.T) {
 	rows := append(slices.Collect(rowtest.Many(2000, 5)), rowtest.Full(), rowtest.Minimal(), rowtest.Hostile())
@@ -73,7 +26,7 @@ func TestJSONLRoundTrip(t *testing.T) {
 		if err := json.Unmarshal(lines.Bytes(), &got); err != nil {
 			t.Fatalf("line %d: %v", i+1, err)
 		}
-		if diff := cmp.Diff(decoded(reflect.ValueOf(rows[i]), map[string]any{}), got); diff != "" {
+		if diff := cmp.Diff(rowtest.Decoded(rows[i]), got); diff != "" {
 			t.Fatalf("line %d (-want +got):\n%s", i+1, diff)
 		}
 		for _, r := range lines.Text() {

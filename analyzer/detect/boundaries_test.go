@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
 	"trailgate/ingest/signin"
@@ -41,12 +39,7 @@ const withoutHabits = "detections: {endpoint.new: {enabled: false}, endpoint.fir
 // rule.
 func TestRuleBoundaries(t *testing.T) {
 	const minute = time.Minute
-	for _, c := range []struct {
-		name   string
-		policy string
-		make   func(h *trailBuilder)
-		want   []string
-	}{
+	for _, c := range []ruleCase{
 		{"auth.bruteforce: eight failures in exactly an hour", "", func(h *trailBuilder) {
 			h.failAt("alice", 0, 30*minute, 30*minute, 30*minute, 30*minute, 30*minute, 30*minute, 60*minute)
 		}, []string{"auth.bruteforce medium 000007 x1"}},
@@ -181,21 +174,7 @@ func TestRuleBoundaries(t *testing.T) {
 			asRoot(h.signIn("", analyzer.Global))
 		}, []string{"root.signin medium 000120 x1"}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := newTrail()
-			c.make(h)
-			d := &detect.Detector{}
-			if c.policy != "" {
-				d.Policy = parsePolicy(t, c.policy)
-			}
-			found := detectAll(d, h.events)
-			if diff := cmp.Diff(append([]string{}, c.want...), summarize(found)); diff != "" {
-				t.Errorf("want -, got +\n%s", diff)
-				for _, f := range found {
-					t.Log(f.Rule, f.Reason)
-				}
-			}
-		})
+		t.Run(c.name, c.check)
 	}
 }
 
@@ -220,11 +199,7 @@ func TestReasonVariants(t *testing.T) {
 	} {
 		h := newTrail()
 		c.make(h)
-		d := &detect.Detector{}
-		if c.policy != "" {
-			d.Policy = parsePolicy(t, c.policy)
-		}
-		found := detectAll(d, h.events)
+		found := detectAll(&detect.Detector{Policy: parsePolicy(t, c.policy)}, h.events)
 		if len(found) != 1 || found[0].Reason != c.reason {
 			t.Errorf("want one finding: %s", c.reason)
 			for _, f := range found {

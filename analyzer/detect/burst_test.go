@@ -79,10 +79,7 @@ func TestBurst(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := newTrail()
 			c.make(h)
-			d := &detect.Detector{}
-			if c.policy != "" {
-				d.Policy = parsePolicy(t, c.policy)
-			}
+			d := &detect.Detector{Policy: parsePolicy(t, c.policy)}
 			if diff := cmp.Diff(c.want, summarize(detectAll(d, h.events))); diff != "" {
 				t.Errorf("want -, got +\n%s", diff)
 			}

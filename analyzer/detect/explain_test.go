@@ -43,10 +43,7 @@ func TestExplainSentences(t *testing.T) {
 			h := newTrail()
 			h.signIns(4, "alice", "eu-west-1")
 			h.signIns(2, "bob", "us-west-2")
-			d := &detect.Detector{}
-			if c.policy != "" {
-				d.Policy = parsePolicy(t, c.policy)
-			}
+			d := &detect.Detector{Policy: parsePolicy(t, c.policy)}
 			detectAll(d, h.events)
 			before, err := json.Marshal(d.Baseline)
 			if err != nil {

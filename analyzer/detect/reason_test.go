@@ -94,11 +94,7 @@ func TestReasonOfEachRule(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			h := newTrail()
 			c.make(h)
-			d := &detect.Detector{}
-			if c.policy != "" {
-				d.Policy = parsePolicy(t, c.policy)
-			}
-			f := ruleFinding(t, detectAll(d, h.events), c.rule)
+			f := ruleFinding(t, detectAll(&detect.Detector{Policy: parsePolicy(t, c.policy)}, h.events), c.rule)
 			if f.Reason != c.reason {
 				t.Errorf("reason\n%s, want\n%s", f.Reason, c.reason)
 			}

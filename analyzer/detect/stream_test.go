@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"trailgate/analyzer"
 	"trailgate/analyzer/detect"
 	"trailgate/analyzer/policy"
@@ -94,9 +96,35 @@ func summarize(all []detect.Finding) []string {
 	return out
 }
 
-// parsePolicy parses a policy without its first line, the version.
+// ruleCase says what a Detector finds in a trail. Want has the findings as summarize
+// writes them.
+type ruleCase struct {
+	name   string
+	policy string // see parsePolicy
+	make   func(h *trailBuilder)
+	want   []string
+}
+
+// check makes the trail and compares what is found with what the case wants.
+func (c ruleCase) check(t *testing.T) {
+	h := newTrail()
+	c.make(h)
+	found := detectAll(&detect.Detector{Policy: parsePolicy(t, c.policy)}, h.events)
+	if diff := cmp.Diff(append([]string{}, c.want...), summarize(found)); diff != "" {
+		t.Errorf("want -, got +\n%s", diff)
+		for _, f := range found {
+			t.Log(f.Rule, f.Reason)
+		}
+	}
+}
+
+// parsePolicy parses a policy without its first line, the version. An empty text gives
+// no policy, which is nil.
 func parsePolicy(t testing.TB, text string) *policy.Policy {
 	t.Helper()
+	if text == "" {
+		return nil
+	}
 	p, err := policy.Parse("test.yaml", []byte("version: 1\n"+text), region.Table{})
 	if err != nil {
 		t.Fatal(err)
