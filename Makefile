@@ -26,7 +26,7 @@ DATE    ?= $(shell git log -1 --format=%cI 2>/dev/null)
 BUILD   := trailgate/cmd/trailgate/internal/build
 LDFLAGS  = -X $(BUILD).commit=$(COMMIT) -X $(BUILD).date=$(DATE)
 
-.PHONY: help build install man test test-long lint interop fuzz bench golden demo ci clean gateway
+.PHONY: help build install man test test-plain test-raced test-long lint interop fuzz bench golden demo ci clean gateway
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -59,17 +59,28 @@ demo: build ## generate a synthetic trail in a temporary folder, audit it, show 
 # for a second when it ends, unless GORACE says otherwise; the tests start hundreds.
 TESTENV = GORACE=atexit_sleep_ms=10 TRAILGATE_S3_GATEWAY="$$([ -x $(GATEWAY) ] && echo $(GATEWAY))"
 
-test: ## run the tests that people wait for, with the race detector if there is a C compiler
+# Where the short run has the race detector: in the packages that start goroutines. Only
+# they may (a test of the house sees to it), and the detector makes a test much slower. The
+# tests of the command start hundreds of processes, so only some scripts have it.
+RACED       := ./ingest/... ./report/lake ./cmd/trailgate/internal/... ./fixtures ./fixtures/cloudtrail ./fixtures/company ./fixtures/s3/...
+RACESCRIPTS := ^TestScripts$$/^(coverage|export_s3|findings|lookup|s3)$$
+
+test: ## run the tests that people wait for, with the race detector where there are goroutines
 	@[ -n "$(RACE)" ] || echo "NOTE: no C compiler, so the tests run WITHOUT the race detector"
-	$(TESTENV) $(GO) test -short -shuffle=on -parallel 8 -timeout 20m ./cmd/trailgate
-	$(TESTENV) $(GO) test $(RACE) -short -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/cmd/trailgate$$')
-	$(if $(RACE),$(TESTENV) $(GO) test $(RACE) -short -run '^TestScripts$$/^(coverage|export_s3|findings|lookup|s3)$$' ./cmd/trailgate)
+	@$(MAKE) --no-print-directory -j2 test-plain test-raced
 	@echo "Shorter in this run: crashes at fewer moments, fewer races, 20 days of exports instead of a year."
-	@echo "Without the race detector in this run: the tests of the command, but for five scripts."
+	@echo "Without the race detector in this run: packages without goroutines, and the tests of the command but for five scripts."
 	@echo "Left out of this run:"
 	@grep -rhoE 'suite\.Long\(tb?, "[^"]+"' --include=*_test.go cmd analyzer ingest report fixtures | sed 's/.*"\(.*\)"/  * \1/' | sort -u
 	@[ -x $(GATEWAY) ] || echo "  * the S3 suites against versitygw, which make test-long builds"
 	@echo "make test-long runs all of it."
+
+test-plain:
+	$(TESTENV) $(GO) test -short -shuffle=on -parallel 8 -timeout 20m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACED))")
+
+test-raced:
+	$(TESTENV) $(GO) test $(RACE) -short -shuffle=on -timeout 20m $(RACED)
+	$(if $(RACE),$(TESTENV) $(GO) test $(RACE) -short -run '$(RACESCRIPTS)' ./cmd/trailgate)
 
 test-long: gateway ## build an S3 server, and run all tests whole: a year, random kills, races
 	@[ -n "$(RACE)" ] || echo "NOTE: no C compiler, so the tests run WITHOUT the race detector"

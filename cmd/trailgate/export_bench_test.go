@@ -118,7 +118,7 @@ func makeBuckets(b *testing.B) string {
 }
 
 // BenchmarkExportNothingNew exports a bucket in which nothing is new since the
-// run before. Trail, lake and state lie in buckets.
+// run before. Trail, lake and state are in buckets.
 func BenchmarkExportNothingNew(b *testing.B) {
 	bin := buildBinary(b)
 	server := serveBuckets(b, makeBuckets(b))

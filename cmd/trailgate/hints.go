@@ -34,7 +34,7 @@ func hintFor(err error) string {
 func trailHint(err error) string {
 	var none *trail.NoTrailError
 	if errors.As(err, &none) {
-		return "a trail lies under [PREFIX/]AWSLogs/[ORGANIZATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/; give the bucket, or a prefix above or in that layout"
+		return "a trail has the layout [PREFIX/]AWSLogs/[ORGANIZATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/; give the bucket, or a prefix above or in that layout"
 	}
 	return ""
 }
@@ -87,7 +87,7 @@ func lakeHint(err error) string {
 	case errors.As(err, &locked):
 		return "another run is at work: wait for it, or give a longer --lock-wait; if it has crashed, its lock expires by itself"
 	case errors.Is(err, lake.ErrLost):
-		return "this run stored nothing, and another run continues in its place; if this happens often, give a longer --lease"
+		return "another run has taken the lock and does the work; if this happens often, give a longer --lease"
 	case errors.Is(err, lake.ErrUnconditional):
 		return "use a folder, a bucket of Amazon S3, or a server that supports the conditions of PutObject; see trailgate help lake"
 	case errors.As(err, &damaged):
@@ -154,7 +154,7 @@ func awsHint(err error) string {
 func fileHint(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		return "free space on the disk: this run stored nothing, and the next one does its work"
+		return "free space on the disk, and run it again: the next run does what this one did not"
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return "the permissions of that file or folder, or its file system, do not allow this"
 	case errors.Is(err, fs.ErrNotExist):

@@ -32,7 +32,7 @@ func (e *WindowError) Error() string {
 	case !e.Until.IsZero() && e.Until.Before(e.Oldest):
 		return fmt.Sprintf("window until %s: LookupEvents reaches back 90 days, to %s", formatTime(e.Until), formatTime(e.Oldest))
 	}
-	return fmt.Sprintf("window from %s: it lies in the future", formatTime(e.Since))
+	return fmt.Sprintf("window from %s: it is in the future", formatTime(e.Since))
 }
 
 // Unwrap returns the answer of AWS.

@@ -40,7 +40,7 @@ func (e *KeyError) Error() string {
 	return fmt.Sprintf("key %q in the answer is not under the prefix", e.Key)
 }
 
-// List yields what lies under a prefix, in the order of the server. On each page the
+// List yields what is under a prefix, in the order of the server. On each page the
 // objects come before the folders. A *KeyError stands for one entry, and the listing
 // goes on after it. Any other error is the last thing that List yields. A listing
 // that is left early costs no request for a further page.

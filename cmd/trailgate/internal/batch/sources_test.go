@@ -20,29 +20,29 @@ import (
 	"trailgate/report/row"
 )
 
-// drawerSource is a source that only this test knows. Its objects lie in drawers, and
-// its checkpoint is the number of objects that were dealt with in each drawer. The key of
+// queueSource is a source that only this test knows. Its objects are in queues, and
+// its checkpoint is the number of objects that were dealt with in each queue. The key of
 // an object begins with the Unix time of its delivery.
-type drawerSource struct {
-	name    string
-	drawers map[string][]drawerObject
-	reads   map[string]int // how often each object was read whole
+type queueSource struct {
+	name   string
+	queues map[string][]queueObject
+	reads  map[string]int // how often each object was read whole
 }
 
-// drawerObject is one object. The sign-ins of a broken one cannot be read.
-type drawerObject struct {
+// queueObject is one object. The sign-ins of a broken one cannot be read.
+type queueObject struct {
 	key     string
 	signIns []signin.Event
 	broken  bool
 }
 
-var _ ingest.Resumable = (*drawerSource)(nil)
+var _ ingest.Resumable = (*queueSource)(nil)
 
-func (s *drawerSource) Name() string { return s.name }
+func (s *queueSource) Name() string { return s.name }
 
-func (s *drawerSource) CheckpointName() (string, error) { return s.name, nil }
+func (s *queueSource) CheckpointName() (string, error) { return s.name, nil }
 
-func (s *drawerSource) DeliveredAt(key string) time.Time {
+func (s *queueSource) DeliveredAt(key string) time.Time {
 	var seconds int64
 	if _, err := fmt.Sscanf(key, "%d-", &seconds); err != nil {
 		return time.Time{}
@@ -50,17 +50,17 @@ func (s *drawerSource) DeliveredAt(key string) time.Time {
 	return time.Unix(seconds, 0).UTC()
 }
 
-func (s *drawerSource) Open(ctx context.Context, w ingest.Window) ingest.Stream {
+func (s *queueSource) Open(ctx context.Context, w ingest.Window) ingest.Stream {
 	return s.Resume(ctx, w, ingest.ResumePoint{})
 }
 
-func (s *drawerSource) Resume(_ context.Context, _ ingest.Window, from ingest.ResumePoint) ingest.ResumedStream {
-	return &drawerStream{source: s, from: from, next: ingest.Checkpoint{}}
+func (s *queueSource) Resume(_ context.Context, _ ingest.Window, from ingest.ResumePoint) ingest.ResumedStream {
+	return &queueStream{source: s, from: from, next: ingest.Checkpoint{}}
 }
 
-// drawerStream is one reading of the drawers.
-type drawerStream struct {
-	source *drawerSource
+// queueStream is one reading of the queues.
+type queueStream struct {
+	source *queueSource
 	from   ingest.ResumePoint
 	next   ingest.Checkpoint
 	out    ingest.Outcome
@@ -68,9 +68,9 @@ type drawerStream struct {
 	err    error
 }
 
-func (s *drawerStream) Events() iter.Seq2[signin.Event, error] {
+func (s *queueStream) Events() iter.Seq2[signin.Event, error] {
 	return func(yield func(signin.Event, error) bool) {
-		for name, objects := range s.source.drawers {
+		for name, objects := range s.source.queues {
 			dealt := 0
 			if entry, ok := s.from.Checkpoint[name]; ok {
 				if s.err = json.Unmarshal(entry, &dealt); s.err != nil {
@@ -93,7 +93,7 @@ func (s *drawerStream) Events() iter.Seq2[signin.Event, error] {
 }
 
 // read yields one object and counts it.
-func (s *drawerStream) read(o drawerObject, owed bool, yield func(signin.Event, error) bool) bool {
+func (s *queueStream) read(o queueObject, owed bool, yield func(signin.Event, error) bool) bool {
 	s.counts.Listed++
 	switch {
 	case s.from.WrittenOff[o.key]:
@@ -119,9 +119,9 @@ func (s *drawerStream) read(o drawerObject, owed bool, yield func(signin.Event, 
 	return true
 }
 
-func (s *drawerStream) Coverage() ingest.Coverage { return s.counts }
+func (s *queueStream) Coverage() ingest.Coverage { return s.counts }
 
-func (s *drawerStream) Outcome() ingest.Outcome {
+func (s *queueStream) Outcome() ingest.Outcome {
 	s.out.Checkpoint = s.next
 	return s.out
 }
@@ -133,8 +133,8 @@ func (silentObserver) Skipped(*ingest.Coverage) {}
 func (silentObserver) Problems(policy.Problems) {}
 func (silentObserver) SourceFailed(error)       {}
 
-// drawerOptions are the options of a run over one source at a moment.
-func drawerOptions(root string, now time.Time, sources ...ingest.Source) Options {
+// queueOptions are the options of a run over one source at a moment.
+func queueOptions(root string, now time.Time, sources ...ingest.Source) Options {
 	return Options{
 		Location: Location{Lake: lake.Disk{Root: root}, LakeName: root, State: lake.Disk{Root: root + "/_trailgate/state"}, StateName: root + "/_trailgate/state",
 			LockWait: time.Second, Lease: time.Minute, Now: func() time.Time { return now }},
@@ -150,30 +150,30 @@ func drawerOptions(root string, now time.Time, sources ...ingest.Source) Options
 func TestUnknownSourceIsExportedOnce(t *testing.T) {
 	r := rand.New(rand.NewPCG(50, 1))
 	root := t.TempDir()
-	source := &drawerSource{name: "drawers://hall", drawers: map[string][]drawerObject{}, reads: map[string]int{}}
+	source := &queueSource{name: "queues://hall", queues: map[string][]queueObject{}, reads: map[string]int{}}
 	begin := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	want := map[string]bool{}
 	for run := range 50 {
 		now := begin.Add(time.Duration(run) * 3 * time.Hour)
 		for range 1 + r.IntN(3) {
-			drawer := []string{"left", "middle/top", "right"}[r.IntN(3)]
-			o := drawerObject{key: fmt.Sprintf("%d-%s-%d", now.Add(-time.Minute).Unix(), drawer, len(want)), broken: run < 40 && r.IntN(6) == 0}
+			queue := []string{"left", "middle/top", "right"}[r.IntN(3)]
+			o := queueObject{key: fmt.Sprintf("%d-%s-%d", now.Add(-time.Minute).Unix(), queue, len(want)), broken: run < 40 && r.IntN(6) == 0}
 			for range 1 + r.IntN(4) {
 				id := fmt.Sprintf("event-%04d", len(want))
 				want[id] = true
 				o.signIns = append(o.signIns, signin.Event{ID: id, Time: now.Add(-time.Duration(1+r.IntN(100)) * time.Minute), Account: "111122223333",
 					Region: "eu-west-1", Origin: o.key, Outcome: signin.Success, Identity: signin.Identity{Type: signin.TypeIAMUser, UserName: "alice", Account: "111122223333"}})
 			}
-			source.drawers[drawer] = append(source.drawers[drawer], o)
+			source.queues[queue] = append(source.queues[queue], o)
 		}
 		if run%5 == 4 || run >= 45 {
-			for _, objects := range source.drawers {
+			for _, objects := range source.queues {
 				for i := range objects {
 					objects[i].broken = false
 				}
 			}
 		}
-		s, err := Run(t.Context(), drawerOptions(root, now, source))
+		s, err := Run(t.Context(), queueOptions(root, now, source))
 		if err != nil {
 			t.Fatalf("run %d: %v", run, err)
 		}
@@ -213,18 +213,18 @@ func TestUnknownSourceIsExportedOnce(t *testing.T) {
 func TestHistoryWaitsForBacklogOfAbsentSource(t *testing.T) {
 	root := t.TempDir()
 	begin := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	object := func(at time.Time, id string, broken bool) drawerObject {
-		return drawerObject{key: fmt.Sprintf("%d-%s", at.Unix(), id), broken: broken, signIns: []signin.Event{{ID: id, Time: at.Add(-time.Minute), Account: "111122223333",
+	object := func(at time.Time, id string, broken bool) queueObject {
+		return queueObject{key: fmt.Sprintf("%d-%s", at.Unix(), id), broken: broken, signIns: []signin.Event{{ID: id, Time: at.Add(-time.Minute), Account: "111122223333",
 			Region: "eu-west-1", Origin: id, Outcome: signin.Success, Identity: signin.Identity{Type: signin.TypeIAMUser, UserName: "alice", Account: "111122223333"}}}}
 	}
-	whole := &drawerSource{name: "drawers://whole", drawers: map[string][]drawerObject{"a": {object(begin, "one", false)}}, reads: map[string]int{}}
-	broken := &drawerSource{name: "drawers://broken", drawers: map[string][]drawerObject{"a": {object(begin, "two", true)}}, reads: map[string]int{}}
-	if _, err := Run(t.Context(), drawerOptions(root, begin.Add(time.Hour), whole, broken)); err != nil {
+	whole := &queueSource{name: "queues://whole", queues: map[string][]queueObject{"a": {object(begin, "one", false)}}, reads: map[string]int{}}
+	broken := &queueSource{name: "queues://broken", queues: map[string][]queueObject{"a": {object(begin, "two", true)}}, reads: map[string]int{}}
+	if _, err := Run(t.Context(), queueOptions(root, begin.Add(time.Hour), whole, broken)); err != nil {
 		t.Fatal(err)
 	}
 	later := begin.Add(72 * time.Hour)
-	whole.drawers["a"] = append(whole.drawers["a"], object(later, "three", false))
-	s, err := Run(t.Context(), drawerOptions(root, later.Add(time.Hour), whole))
+	whole.queues["a"] = append(whole.queues["a"], object(later, "three", false))
+	s, err := Run(t.Context(), queueOptions(root, later.Add(time.Hour), whole))
 	if err != nil {
 		t.Fatal(err)
 	}

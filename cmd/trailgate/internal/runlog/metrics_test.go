@@ -263,7 +263,7 @@ func TestMetricsOfTwoJobsGoTogether(t *testing.T) {
 }
 
 // The file is there whole or as it was, with the permissions it had, and
-// nothing lies beside it.
+// nothing is beside it.
 func TestMetricsAreWrittenWhole(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "trailgate.prom")
